@@ -1,0 +1,170 @@
+"""From an event class to its Avro schema, and from events to Avro bytes and back."""
+
+import io
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from functools import cache
+from operator import attrgetter
+from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin, get_type_hints
+
+import fastavro
+from fastavro.schema import fingerprint, to_parsing_canonical_form
+
+from schemas.declare import AVRO_NAMESPACE, Doc, Logical, Unit
+from schemas.errors import EvctlError
+
+Schema: TypeAlias = Any
+"""An Avro schema as JSON gives it: a dict, a list (union) or the name of a type."""
+
+_PRIMITIVES: Mapping[Any, str] = {
+    type(None): "null",
+    bool: "boolean",
+    int: "long",
+    float: "double",
+    str: "string",
+    bytes: "bytes",
+}
+
+
+class NotAvro(EvctlError):
+    """The bytes do not decode with the schema they name."""
+
+    def __init__(self, schema_name: str, reason: str) -> None:
+        super().__init__(f"The bytes are not Avro of {schema_name}: {reason}.")
+
+
+@cache
+def schema_of(cls: type) -> Schema:
+    """Return the Avro schema of an event class, with units and documentation."""
+    hints = get_type_hints(cls, include_extras=True)
+    return {
+        "type": "record",
+        "name": cls.__name__,
+        "namespace": AVRO_NAMESPACE,
+        "doc": (cls.__doc__ or "").strip().split("\n")[0],
+        "fields": [_field(field.name, hints[field.name]) for field in fields(cls)],
+    }
+
+
+def _field(name: str, hint: Any) -> dict[str, Any]:
+    field: dict[str, Any] = {"name": name, "type": _type(hint)}
+    for mark in getattr(hint, "__metadata__", ()):
+        if isinstance(mark, Doc):
+            field["doc"] = mark.text
+        elif isinstance(mark, Unit):
+            field["unit"] = mark.name
+    if isinstance(field["type"], list) and field["type"][0] == "null":
+        field["default"] = None
+    return field
+
+
+def _type(hint: Any) -> Schema:
+    if hint in _PRIMITIVES:
+        return _PRIMITIVES[hint]
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        logical = [mark.name for mark in hint.__metadata__ if isinstance(mark, Logical)]
+        plain = _type(arguments[0])
+        return {"type": plain, "logicalType": logical[0]} if logical else plain
+    if origin in (Union, types.UnionType):
+        return _union(arguments)
+    if origin is tuple or (isinstance(origin, type) and issubclass(origin, Sequence)):
+        return {"type": "array", "items": _type(arguments[0])}
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return {"type": "map", "values": _type(arguments[1])}
+    if is_dataclass(hint) and isinstance(hint, type):
+        return schema_of(hint)
+    raise TypeError(f"{hint!r} has no counterpart in Avro")
+
+
+def _union(members: Sequence[Any]) -> Schema:
+    """`null` first, so that it can be the default; the other members in the order written."""
+    ordered = sorted(members, key=lambda member: member is not type(None))
+    return [_type(member) for member in ordered]
+
+
+def physical(schema: Schema) -> Schema:
+    """Return the schema without logical types: values stay the numbers and bytes on the wire."""
+    if isinstance(schema, list):
+        return [physical(member) for member in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {k: v for k, v in schema.items() if k not in {"logicalType", "precision", "scale"}}
+    for inner in ("type", "items", "values"):
+        if inner in plain:
+            plain[inner] = physical(plain[inner])
+    if "fields" in plain:
+        plain["fields"] = [physical(field) for field in plain["fields"]]
+    return plain
+
+
+def fingerprint_of(schema: Schema) -> int:
+    """Return the CRC-64-AVRO fingerprint of the schema's parsing canonical form, unsigned."""
+    canonical = to_parsing_canonical_form(physical(schema))
+    digest = bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO"))
+    return int.from_bytes(digest, "little")
+
+
+def schema_id(schema: Schema) -> int:
+    """Return the id of a schema that no registry numbered: 31 bits of its fingerprint, not 0.
+
+    The id has to be positive, for Kafka's tools read it as a signed int32.
+    """
+    return fingerprint_of(schema) & 0x7FFF_FFFF or 1
+
+
+def full_name(schema: Schema) -> str:
+    """Return the schema's full name, or its type where it has none."""
+    if isinstance(schema, dict) and "name" in schema:
+        name, namespace = str(schema["name"]), schema.get("namespace")
+        return f"{namespace}.{name}" if namespace and "." not in name else name
+    return str(schema.get("type")) if isinstance(schema, dict) else "union"
+
+
+def writer(cls: type) -> Callable[[Any], bytes]:
+    """Return the function that turns an event of `cls` into Avro bytes (without framing).
+
+    It raises `TypeError` or `ValueError` for a field that does not fit; `schemas.fitting` says
+    which one and why.
+    """
+    parsed = fastavro.parse_schema(physical(schema_of(cls)))
+    names = tuple(field.name for field in fields(cls))
+    write, buffer_type = fastavro.schemaless_writer, io.BytesIO
+    read_one = attrgetter(*names)
+    read = (lambda event: (read_one(event),)) if len(names) == 1 else read_one
+
+    def encode(event: Any) -> bytes:
+        buffer = buffer_type()
+        write(buffer, parsed, dict(zip(names, read(event), strict=True)), strict=True)
+        return buffer.getvalue()
+
+    return encode
+
+
+def reader(written: Schema, cls: type | None) -> Callable[[bytes, int], Any]:
+    """Return the function that decodes Avro bytes from an offset on.
+
+    `written` is the schema they were written with. With a class the result is its event, resolved
+    to today's schema; without, it is a dict of the fields. Bytes left over, or too few, are an
+    error: `NotAvro`.
+    """
+    parsed = fastavro.parse_schema(physical(written))
+    wanted = None if cls is None else fastavro.parse_schema(physical(schema_of(cls)))
+    if wanted == parsed:
+        wanted = None
+    read, buffer_type, name = fastavro.schemaless_reader, io.BytesIO, full_name(written)
+    build: Callable[..., Any] = dict if cls is None else cls
+
+    def decode(data: bytes, start: int) -> Any:
+        buffer = buffer_type(data)
+        buffer.seek(start)
+        try:
+            found = read(buffer, parsed, wanted)
+        except (EOFError, ValueError, IndexError, OverflowError, TypeError) as fault:
+            raise NotAvro(name, f"{type(fault).__name__}: {fault}") from fault
+        if buffer.tell() != len(data):
+            raise NotAvro(name, f"{len(data) - buffer.tell()} bytes are left over")
+        return build(**found) if isinstance(found, dict) else found
+
+    return decode

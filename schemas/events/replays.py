@@ -1,0 +1,37 @@
+"""What a replay did; written into the replay's own namespace only."""
+
+from typing import Annotated
+
+from schemas.declare import REPORTED, Doc, Micros, Unit, event
+
+Milliseconds = Annotated[float, Unit("ms")]
+Factor = Annotated[float, Doc("event time per wall time; infinity: as fast as possible")]
+
+
+@event(REPORTED)
+class ReplayStarted:
+    """A replay began to carry a window of the log into its namespace."""
+
+    time: Micros
+    replay: str
+    window: Annotated[str, Doc("the window as it was asked for")]
+    topics: tuple[str, ...]
+    speed: Factor
+    first_time: Annotated[Micros, Doc("event time of the first record carried")]
+    records: Annotated[int, Doc("records in the window")]
+
+
+@event(REPORTED)
+class ReplayFinished:
+    """A replay ended: what it carried, and how well it kept the pace."""
+
+    time: Micros
+    replay: str
+    records: Annotated[int, Doc("records carried and acknowledged")]
+    complete: Annotated[bool, Doc("the window's end was reached; false: it was stopped")]
+    duration: Annotated[float, Unit("s")]
+    requested_speed: Factor
+    achieved_speed: Factor
+    lateness_p50: Milliseconds
+    lateness_p99: Milliseconds
+    lateness_max: Milliseconds

@@ -1,0 +1,95 @@
+"""Time scales: UTC in µs inside; text, Julian dates and TAI at the edges, by way of astropy.
+
+An instant is an int: µs since 1970-01-01 UTC, leap seconds not counted (Unix time), so that
+23:59:60 is the second that follows it. Text with `Z` or an offset is taken at its word, and is UTC
+without.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from schemas.errors import EvctlError
+
+MICROS = 1_000_000
+"""µs in a second."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_JD_OF_EPOCH = 2440587.5
+_DAY = 86_400 * MICROS
+_ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s?(Z|[+-]\d\d:?(\d\d)?)?)?")
+
+
+class NotATime(EvctlError):
+    """The text is no instant."""
+
+    exit_code = 2
+    expected = "an instant such as 2026-11-20T03:14:15.123456Z (UTC without an offset), or a JD"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text!r} is not {self.expected}.")
+        self.text = text
+
+
+def parse(text: str) -> int:
+    """Return the instant that the text names, in µs; digits beyond are cut off.
+
+    ISO 8601 is read directly; any other form that astropy's `Time` parses is UTC (`jd 2458076.25`
+    or `2458076.25` is a Julian date). Raises `NotATime`.
+    """
+    text = text.strip()
+    if _ISO.fullmatch(text) and ":60" not in text:
+        try:
+            instant = datetime.fromisoformat(text.replace(",", ".").replace(" Z", "Z"))
+        except ValueError:
+            raise NotATime(text) from None
+        return _micros(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
+    return _by_astropy(text)
+
+
+def _by_astropy(text: str) -> int:
+    number = text.lower().removeprefix("jd").strip()
+    time = _astropy_time()
+    try:
+        if re.fullmatch(r"\d{7}(\.\d+)?", number):
+            whole, _, fraction = number.partition(".")
+            found = time(float(whole), float(f"0.{fraction or 0}"), format="jd", scale="utc")
+        else:
+            found = time(text.removesuffix("Z"), scale="utc")
+        return _micros(found.to_datetime(timezone=UTC, leap_second_strict="silent"))
+    except (ValueError, TypeError):
+        raise NotATime(text) from None
+
+
+def _micros(instant: datetime) -> int:
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def iso(micros: int) -> str:
+    """Return the instant as ISO 8601 with six decimals and `Z`."""
+    instant = _EPOCH + timedelta(microseconds=micros)
+    return instant.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def julian_date(micros: int) -> float:
+    """Return the Julian date (UTC, days; quasi-JD over leap seconds), to about 40 µs."""
+    return _JD_OF_EPOCH + micros / _DAY
+
+
+def from_tai_seconds(seconds: float) -> int:
+    """Return the UTC instant, in µs, of TAI seconds since 1970-01-01 TAI, as Rubin stamps them.
+
+    The offset (37 s since 2017) is astropy's table of leap seconds.
+    """
+    found = _astropy_time()(seconds, format="unix_tai")
+    return round(found.utc.unix * MICROS)
+
+
+def _astropy_time() -> Any:
+    """Return astropy's `Time`; imported when first needed, since it takes a third of a second."""
+    from astropy.time import Time  # noqa: PLC0415
+    from astropy.utils import iers  # noqa: PLC0415
+
+    iers.conf.auto_download = False
+    return Time
