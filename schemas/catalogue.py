@@ -32,9 +32,10 @@ def events() -> Mapping[str, type[Any]]:
     found: dict[str, type[Any]] = {}
     for module in pkgutil.iter_modules(schemas.events.__path__, "schemas.events."):
         for name, member in vars(import_module(module.name)).items():
-            if isinstance(member, type) and is_dataclass(member) and hasattr(member, "ORIGIN"):
-                if found.setdefault(name, member) is not member:
-                    raise TypeError(f"two event classes are named {name}")
+            if not (isinstance(member, type) and is_dataclass(member)):
+                continue
+            if hasattr(member, "ORIGIN") and found.setdefault(name, member) is not member:
+                raise TypeError(f"two event classes are named {name}")
     found.pop(Packet.__name__)
     return MappingProxyType(found)
 

@@ -83,7 +83,7 @@ def from_tai_seconds(seconds: float) -> int:
     The offset (37 s since 2017) is astropy's table of leap seconds.
     """
     found = _astropy_time()(seconds, format="unix_tai")
-    return round(found.utc.unix * MICROS)
+    return round(float(found.utc.unix) * MICROS)
 
 
 def _astropy_time() -> Any:

@@ -1,5 +1,6 @@
 """What a replay did; written into the replay's own namespace only."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from schemas.declare import REPORTED, Doc, Micros, Unit, event
@@ -15,7 +16,7 @@ class ReplayStarted:
     time: Micros
     replay: str
     window: Annotated[str, Doc("the window as it was asked for")]
-    topics: tuple[str, ...]
+    topics: Sequence[str]
     speed: Factor
     first_time: Annotated[Micros, Doc("event time of the first record carried")]
     records: Annotated[int, Doc("records in the window")]
