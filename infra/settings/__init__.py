@@ -1,1 +1,20 @@
+"""Settings: one site file over the shipped defaults, checked whole before anything starts.
 
+`load` lays the sources over one another; `docs/reference/settings.md` explains them to users.
+"""
+
+from infra.settings.faults import Fault, SettingsError, SiteFileMissingError
+from infra.settings.loading import Loaded, load
+from infra.settings.model import Settings
+from infra.settings.secret import Secret, SecretMissingError
+
+__all__ = [
+    "Fault",
+    "Loaded",
+    "Secret",
+    "SecretMissingError",
+    "Settings",
+    "SettingsError",
+    "SiteFileMissingError",
+    "load",
+]

@@ -1,0 +1,105 @@
+"""The command line: `evctl VERB` for daily words, `evctl NOUN VERB` for the rest.
+
+A verb's module has a function `command` (and may have an `EPILOG`), a noun's an `app`.
+"""
+
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.cli.context import Invocation
+from infra.cli.options import examples
+from infra.cli.shell import Shell
+
+COMMANDS = {
+    "publish": ("infra.cli.publish", "Append events to a topic."),
+    "tail": ("infra.cli.tail", "Show a topic, and follow it."),
+    "replay": ("infra.cli.replay", "Play a recorded night again, at any speed."),
+    "import": ("infra.cli.import_", "Append a recording to the log."),
+    "export": ("infra.cli.export", "Write a night to a file."),
+    "run": ("infra.cli.run", "Run the projections, or a service, in the foreground."),
+    "rebuild": ("infra.cli.rebuild", "Fill a table anew from the log."),
+    "verify": ("infra.cli.verify", "Prove that a night's tables agree with the log."),
+    "demo": ("infra.cli.demo", "See a night go through the log and come out as tables."),
+    "doctor": ("infra.cli.doctor", "Find out what is missing or misconfigured, and the mend."),
+    "topic": ("infra.cli.topic", "List, describe and create topics."),
+    "schema": ("infra.cli.schema", "List and show the schemas of events."),
+    "config": ("infra.cli.config", "Show, check and copy the settings."),
+    "broker": ("infra.cli.broker", "Start, stop and look at the embedded log."),
+}
+
+
+class _Evctl(Shell):
+    rows = COMMANDS
+
+
+app = typer.Typer(
+    name="evctl",
+    cls=_Evctl,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "evctl demo                      a first night, start to end",
+        "evctl doctor                    is everything in place?",
+        "evctl publish -h                what a command does and takes",
+        "evctl --config quick.yaml tail observatory",
+    ),
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"evctl {metadata.version('evctl')}")
+        raise typer.Exit
+
+
+@app.callback()
+def evctl(
+    ctx: typer.Context,
+    *,
+    site_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Settings of this site. Otherwise evctl-site.yaml in EVCTL_CONFIG_DIR, "
+            "in OCS_CONFIG_DIR or in the working directory.",
+            show_default=False,
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="[FILE]",
+            help="Lay a partial file over the site's settings; evctl.yaml if no FILE is given. "
+            "A next word is taken as FILE if such a file exists or it ends in .yaml or .yml.",
+            show_default=False,
+        ),
+    ] = None,
+    namespace: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Prefix of the topics of a site on a shared log, e.g. het.",
+            show_default=False,
+        ),
+    ] = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show a traceback when something fails.")
+    ] = False,
+    _shown: Annotated[
+        bool,
+        typer.Option(
+            "-V", "--version", is_eager=True, callback=_version, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Record, project, replay and prove an observatory's night as an event log.
+
+    Options of this page may stand before or after the command.
+    """
+    options = {} if namespace is None else {"log.namespace": namespace}
+    ctx.obj = Invocation(site_file, config, options, debug)

@@ -1,0 +1,202 @@
+"""Every option of a site: type, default, limits and kind.
+
+`master.yaml` beside this file is the same list for people; a test holds the two together.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from platformdirs import user_data_path
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from infra.settings.option import Option
+from infra.settings.quantity import to_bytes
+from infra.settings.secret import Secret
+
+ClientValue = Secret | bool | int | float | str
+Size = Annotated[int, BeforeValidator(to_bytes)]
+
+
+def default_log_directory() -> Path:
+    """Return where the embedded log lives unless the site says otherwise."""
+    return user_data_path("evctl") / "log"
+
+
+def _dotted(name: str) -> str:
+    return name if not name or name.endswith(".") else f"{name}."
+
+
+def _format(text: str) -> str:
+    if text not in {"text", "json"} and "%(message)s" not in text:
+        raise ValueError("text, json or a pattern with %(message)s in it")
+    return text
+
+
+class Section(BaseModel):
+    """One section of the site file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value(cls, value: object) -> object:
+        if isinstance(value, bool):  # YAML's yes and no; no option of the sections is one
+            raise ValueError("not a truth value")  # noqa: TRY004 pydantic collects ValueError only
+        return value
+
+
+class Site(Section):
+    """Which observatory this is and how its nights are counted."""
+
+    name: Annotated[str, Option("static", "", "text"), Field(min_length=1)] = "observatory"
+    night_boundary_hour: Annotated[
+        int, Option("locked", "hour of the day, UTC", "a whole number, 0 to 23"), Field(ge=0, le=23)
+    ] = 18
+    night_named_by: Annotated[Literal["start", "end"], Option("locked", "", "start or end")] = "end"
+
+
+class Log(Section):
+    """Where the log is and how to reach it."""
+
+    bootstrap_servers: Annotated[
+        str,
+        Option("static", "", "embedded, or host:port[,host:port…] of a Kafka cluster"),
+        Field(pattern=r"^(embedded|[^\s,]+:\d+(,[^\s,]+:\d+)*)$"),
+    ] = "embedded"
+    data_dir: Annotated[Path, Option("static", "", "a directory")] = Field(
+        default_factory=default_log_directory
+    )
+    namespace: Annotated[
+        str,
+        Option("locked", "", "nothing, or words of a-z, 0-9, - and _ with dots between (het.)"),
+        Field(max_length=100, pattern=r"^([a-z0-9][a-z0-9_-]*\.)*$"),
+        BeforeValidator(lambda name: _dotted(name) if isinstance(name, str) else name),
+    ] = ""
+    client: Annotated[
+        dict[str, ClientValue],
+        Option(
+            "static",
+            "librdkafka's",
+            "any librdkafka option; secrets as {env: NAME} or {file: PATH}",
+        ),
+    ] = {}
+    schema_registry: Annotated[
+        str | None,
+        Option("static", "", "nothing; the place is kept for a registry"),
+    ] = None
+
+    @field_validator("client")
+    @classmethod
+    def _one_address(cls, client: dict[str, ClientValue]) -> dict[str, ClientValue]:
+        if {"bootstrap.servers", "metadata.broker.list"} & set(client):
+            raise ValueError("the address of the log stands in log.bootstrap_servers only")
+        return client
+
+    @field_validator("schema_registry")
+    @classmethod
+    def _reserved(cls, registry: str | None) -> str | None:
+        if registry is not None:
+            raise ValueError("schema ids come from the log's own _schemas topic; leave it empty")
+        return registry
+
+    def client_options(self) -> dict[str, bool | int | float | str]:
+        """Return `client` with its secrets read from their places; raises `SecretMissingError`."""
+        return {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in self.client.items()
+        }
+
+
+class Broker(Section):
+    """The embedded log's server."""
+
+    port: Annotated[
+        int, Option("static", "TCP port", "0 (any free one) to 65535"), Field(ge=0, le=65535)
+    ] = 0
+    free_space_floor: Annotated[
+        Size, Option("static", "bytes, or with kB, MB, GB, MiB, GiB", "a size"), Field(ge=0)
+    ] = 256_000_000
+    linger: Annotated[
+        float, Option("static", "s", "a number of seconds, 0 or more"), Field(ge=0)
+    ] = 10.0
+
+
+class Database(Section):
+    """Where the tables are."""
+
+    url: Annotated[
+        str,
+        Option("static", "", "sqlite:///FILE or mysql+pymysql://USER@HOST[:PORT]/NAME"),
+        Field(pattern=r"^(sqlite:///.+|(mysql|mariadb)\+pymysql://.+/.+)$"),
+    ] = ""
+    password: Annotated[Secret | None, Option("static", "", "{env: NAME} or {file: PATH}")] = None
+
+
+class Projections(Section):
+    """How the tables are filled."""
+
+    batch_size: Annotated[
+        int, Option("static", "events", "a whole number, 1 to 1000000"), Field(ge=1, le=1_000_000)
+    ] = 10_000
+    max_delay: Annotated[
+        float, Option("static", "s", "a number of seconds above 0, up to 60"), Field(gt=0, le=60)
+    ] = 0.5
+
+
+class Logging(Section):
+    """What evctl says about itself; the log of the night is not concerned."""
+
+    level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+        Option("static", "", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
+        BeforeValidator(lambda level: level.upper() if isinstance(level, str) else level),
+    ] = "INFO"
+    file: Annotated[Path | None, Option("static", "", "a file")] = None
+    directory: Annotated[Path | None, Option("static", "", "a directory")] = None
+    format: Annotated[
+        str,
+        Option("static", "", "text, json or a pattern of Python's logging"),
+        AfterValidator(_format),
+    ] = "text"
+    rotate_size: Annotated[
+        Size,
+        Option("static", "bytes, or with kB, MB, GB, MiB, GiB", "a size; 0: never"),
+        Field(ge=0),
+    ] = 10_000_000
+    rotate_count: Annotated[
+        int, Option("static", "files", "a whole number, 1 or more"), Field(ge=1)
+    ] = 5
+
+
+class Settings(BaseModel):
+    """The effective settings of one process."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    site: Site = Site()
+    log: Log = Field(default_factory=Log)
+    broker: Broker = Broker()
+    database: Database = Database()
+    projections: Projections = Projections()
+    logging: Logging = Logging()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tables_beside_log(cls, data: Any) -> Any:
+        """Give each log tables of its own: by default they lie beside its directory."""
+        sections = dict(data)
+        database, log = sections.get("database", {}), sections.get("log", {})
+        if isinstance(database, Mapping) and "url" not in database:
+            given = log.data_dir if isinstance(log, Log) else log.get("data_dir")
+            beside = Path(given or default_log_directory()).parent / "evctl.sqlite"
+            sections["database"] = {**database, "url": f"sqlite:///{beside}"}
+        return sections
