@@ -3,6 +3,7 @@
 `master.yaml` beside this file is the same list for people; a test holds the two together.
 """
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -36,8 +37,14 @@ def _dotted(name: str) -> str:
 
 
 def _format(text: str) -> str:
-    if text not in {"text", "json"} and "%(message)s" not in text:
-        raise ValueError("text, json or a pattern with %(message)s in it")
+    if text not in {"text", "json"}:
+        if "%(message)s" not in text:
+            raise ValueError("a pattern needs %(message)s")
+        sample = logging.makeLogRecord({"message": "", "asctime": "", "service": ""})
+        try:
+            text % vars(sample)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"not a field of a log record: {error}") from error
     return text
 
 
