@@ -12,7 +12,7 @@ from schemas.errors import EvctlError
 
 MASK = "***"
 _SECRET_NAME = re.compile(r"password|secret|token|private|key\.pem|jaas", re.IGNORECASE)
-_PASSWORD_IN_URL = re.compile(r"(?<=:)[^:@/]*(?=@)")
+_PASSWORD_IN_URL = re.compile(r"(://[^:/@]+:).*(?=@)|((?:password|passwd)=)[^&]*")
 
 
 class SecretMissingError(EvctlError):
@@ -46,7 +46,9 @@ class Secret(BaseModel):
         try:
             lines = Path(str(self.file)).read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise SecretMissingError(f"file {self.file}", str(error)) from error
+            raise SecretMissingError(
+                f"file {self.file}", getattr(error, "strerror", None) or str(error)
+            ) from error
         if not lines or not lines[0]:
             raise SecretMissingError(f"file {self.file}", "its first line is empty")
         return lines[0]
@@ -59,5 +61,4 @@ def is_secret_name(name: str) -> bool:
 
 def without_password(url: str) -> str:
     """Return a database address whose password, if any, is masked."""
-    head, slashes, rest = url.partition("://")
-    return head + slashes + _PASSWORD_IN_URL.sub(MASK, rest, count=1)
+    return _PASSWORD_IN_URL.sub(lambda found: f"{found[1] or found[2]}{MASK}", url)

@@ -1,0 +1,122 @@
+"""`evctl config`: show, check and copy the settings."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.cli.context import loaded
+from infra.cli.options import examples
+from infra.settings import Fault, SecretMissingError, SettingsError
+from infra.settings.loading import DEFAULT, SITE_FILE
+from infra.settings.option import dotted
+from infra.settings.rendering import as_yaml, secrets
+from schemas.errors import EvctlError
+
+app = typer.Typer(no_args_is_help=True, help="Show, check and copy the settings.")
+
+
+class FileStaysError(EvctlError):
+    """A file that is already there would have been overwritten."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} exists and stays as it is; -f overwrites it, -b puts it aside first"
+        )
+
+
+class CopyFailedError(EvctlError):
+    """The commented settings can't be written where they should go."""
+
+    exit_code = 73  # EX_CANTCREAT of sysexits.h
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path} can't be written: {reason}; choose another directory with -t")
+
+
+@app.command(
+    epilog=examples(
+        "evctl config show",
+        "evctl config show --origin                which file or variable set it?",
+        "evctl config show --site-file night.yaml",
+    )
+)
+def show(
+    ctx: typer.Context,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="Say beside each value where it was given.")
+    ] = False,
+) -> None:
+    """Print the settings in force, as YAML; secrets are shown as ***."""
+    typer.echo(as_yaml(loaded(ctx), origin=origin), nl=False)
+
+
+@app.command(epilog=examples("evctl config check", "evctl config check --site-file night.yaml"))
+def check(ctx: typer.Context) -> None:
+    """Check the settings and say everything that is wrong with them.
+
+    Ends with 0 if nothing is, else with 78. Whether log and database answer, `evctl doctor` says.
+    """
+    found = loaded(ctx)
+    faults = []
+    for path, secret in secrets(found.settings):
+        try:
+            secret.reveal()
+        except SecretMissingError as error:
+            name = dotted(path)
+            faults.append(Fault(found.sources[name], name, str(error)))
+    if faults:
+        raise SettingsError(faults)
+    given = sum(source != DEFAULT for source in found.sources.values())
+    file = found.site_file or "no site file"
+    typer.echo(f"ok: {file} ({found.chosen_by}); options given: {given}")
+
+
+@app.command(
+    epilog=examples(
+        "evctl config copy                  ./evctl-site.yaml, unless it exists",
+        "evctl config copy -t /etc/evctl -b with a backup of the one there",
+    )
+)
+def copy(
+    directory: Annotated[
+        Path,
+        typer.Option("-t", "--to-dir", metavar="DIR", help="Where to; made if it is not there."),
+    ] = Path(),
+    force: Annotated[
+        bool,
+        typer.Option("-f", "--force", help="Overwrite an existing file: what it says is lost."),
+    ] = False,
+    backup: Annotated[
+        bool,
+        typer.Option(
+            "-b", "--backup", help="Put an existing file aside first; -f is then ignored."
+        ),
+    ] = False,
+) -> None:
+    """Write evctl-site.yaml, with every option explained, as a start for your own."""
+    target = directory / SITE_FILE
+    try:
+        if not directory.is_dir():
+            directory.mkdir(parents=True)
+        if backup and target.exists():
+            typer.echo(f"{target} is now {_put_aside(target)}")
+        with target.open("wb" if force and not backup else "xb") as file:
+            file.write(files("infra.settings").joinpath("master.yaml").read_bytes())
+    except OSError as error:
+        if isinstance(error, FileExistsError) and directory.is_dir():
+            raise FileStaysError(target) from error
+        raise CopyFailedError(target, error.strerror or str(error)) from error
+    typer.echo(f"{target} written")
+
+
+def _put_aside(path: Path) -> Path:
+    """Rename a file to the first free name of a backup, so that no backup is ever lost."""
+    number = 0
+    while (aside := path.with_name(f"{path.name}.bak{number or ''}")).exists():
+        number += 1
+    path.rename(aside)
+    return aside
