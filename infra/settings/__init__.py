@@ -5,7 +5,7 @@
 
 from infra.settings.faults import Fault, SettingsError, SiteFileMissingError
 from infra.settings.loading import Loaded, load
-from infra.settings.model import Settings
+from infra.settings.model import Settings, client_options
 from infra.settings.secret import Secret, SecretMissingError
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "Settings",
     "SettingsError",
     "SiteFileMissingError",
+    "client_options",
     "load",
 ]
