@@ -18,7 +18,7 @@ TEXT = "%(asctime)s %(levelname)s %(service)s %(name)s: %(message)s"
 _NAME = "evctl"
 
 
-class LogFileError(EvctlError):
+class LogFileRefused(EvctlError):
     """The file for evctl's messages can't be opened."""
 
     exit_code = 73  # EX_CANTCREAT of sysexits.h
@@ -26,7 +26,7 @@ class LogFileError(EvctlError):
     def __init__(self, path: Path, reason: str) -> None:
         self.path, self.reason = path, reason
         super().__init__(
-            f"messages can't be written to {path}: {reason}; mend it, or give another --log-file"
+            f"Messages can't be written to {path}: {reason}. Mend that, or give another --log-file."
         )
 
 
@@ -119,7 +119,7 @@ def _to_file(path: Path, settings: Logging) -> logging.Handler:
             settings.directory.mkdir(parents=True, exist_ok=True)
         return SharedFile(path.absolute(), settings.rotate_size, settings.rotate_count)
     except OSError as error:
-        raise LogFileError(path, error.strerror or str(error)) from error
+        raise LogFileRefused(path, error.strerror or str(error)) from error
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import typer
 
 from infra.cli.context import loaded
 from infra.cli.options import examples
-from infra.settings import Fault, SecretMissingError, SettingsError
+from infra.settings import Fault, SecretMissing, SettingsError
 from infra.settings.loading import DEFAULT, SITE_FILE
 from infra.settings.option import dotted
 from infra.settings.rendering import as_yaml, secrets
@@ -17,24 +17,22 @@ from schemas.errors import EvctlError
 app = typer.Typer(no_args_is_help=True, help="Show, check and copy the settings.")
 
 
-class FileStaysError(EvctlError):
+class FileStays(EvctlError):
     """A file that is already there would have been overwritten."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        super().__init__(
-            f"{path} exists and stays as it is; -f overwrites it, -b puts it aside first"
-        )
+        super().__init__(f"{path} exists and stays as it is: -b puts it aside, -f overwrites it.")
 
 
-class CopyFailedError(EvctlError):
+class CopyFailed(EvctlError):
     """The commented settings can't be written where they should go."""
 
     exit_code = 73  # EX_CANTCREAT of sysexits.h
 
     def __init__(self, path: Path, reason: str) -> None:
         self.path, self.reason = path, reason
-        super().__init__(f"{path} can't be written: {reason}; choose another directory with -t")
+        super().__init__(f"{path} can't be written: {reason}. Give another directory with -t.")
 
 
 @app.command(
@@ -65,7 +63,7 @@ def check(ctx: typer.Context) -> None:
     for path, secret in secrets(found.settings):
         try:
             secret.reveal()
-        except SecretMissingError as error:
+        except SecretMissing as error:
             name = dotted(path)
             faults.append(Fault(found.sources[name], name, str(error)))
     if faults:
@@ -108,8 +106,8 @@ def copy(
             file.write(files("infra.settings").joinpath("master.yaml").read_bytes())
     except OSError as error:
         if isinstance(error, FileExistsError) and directory.is_dir():
-            raise FileStaysError(target) from error
-        raise CopyFailedError(target, error.strerror or str(error)) from error
+            raise FileStays(target) from error
+        raise CopyFailed(target, error.strerror or str(error)) from error
     typer.echo(f"{target} written")
 
 

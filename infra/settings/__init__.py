@@ -3,19 +3,19 @@
 `load` lays the sources over one another; `docs/reference/settings.md` explains them to users.
 """
 
-from infra.settings.faults import Fault, SettingsError, SiteFileMissingError
+from infra.settings.faults import Fault, SettingsError, SiteFileMissing
 from infra.settings.loading import Loaded, load
 from infra.settings.model import Settings, client_options
-from infra.settings.secret import Secret, SecretMissingError
+from infra.settings.secret import Secret, SecretMissing
 
 __all__ = [
     "Fault",
     "Loaded",
     "Secret",
-    "SecretMissingError",
+    "SecretMissing",
     "Settings",
     "SettingsError",
-    "SiteFileMissingError",
+    "SiteFileMissing",
     "client_options",
     "load",
 ]

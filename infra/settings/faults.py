@@ -33,7 +33,7 @@ class SettingsError(EvctlError):
             super().__init__(f"{len(self.faults)} faults in the settings:{lines}")
 
 
-class SiteFileMissingError(EvctlError):
+class SiteFileMissing(EvctlError):
     """A site file was asked for by name and is not there."""
 
     exit_code = 78
@@ -41,6 +41,6 @@ class SiteFileMissingError(EvctlError):
     def __init__(self, path: Path, asked_by: str) -> None:
         self.path, self.asked_by = path, asked_by
         super().__init__(
-            f"there is no site file {path} (asked for by {asked_by}); "
-            f"`evctl config copy -t {path.parent}` writes a commented one named evctl-site.yaml"
+            f"There is no site file {path} (asked for by {asked_by}): "
+            f"`evctl config copy -t {path.parent}` writes a commented evctl-site.yaml."
         )

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from infra.settings import option
-from infra.settings.faults import Fault, SettingsError, SiteFileMissingError
+from infra.settings.faults import Fault, SettingsError, SiteFileMissing
 from infra.settings.layer import KNOWN, Given, Layer, from_environment, from_file, from_options
 from infra.settings.model import Settings
 from infra.settings.secret import MASK, is_secret_name, without_password
@@ -75,7 +75,7 @@ def find_site_file(
     if named is not None:
         path = cwd / named.expanduser()
         if not path.is_file():
-            raise SiteFileMissingError(path, "--site-file")
+            raise SiteFileMissing(path, "--site-file")
         return path, "named by --site-file"
     for variable in ("EVCTL_CONFIG_DIR", "OCS_CONFIG_DIR"):
         if environ.get(variable):
@@ -83,7 +83,7 @@ def find_site_file(
             if path.is_file():
                 return path, f"found in {variable}"
             if variable == "EVCTL_CONFIG_DIR":
-                raise SiteFileMissingError(path, variable)
+                raise SiteFileMissing(path, variable)
     if (cwd / SITE_FILE).is_file():
         return cwd / SITE_FILE, "found in the working directory"
     return None, (

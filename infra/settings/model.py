@@ -117,7 +117,7 @@ class Log(Section):
 
 
 def client_options(log: Log) -> dict[str, bool | int | float | str]:
-    """Return `log.client`, its secrets read from their places; raises `SecretMissingError`."""
+    """Return `log.client`, its secrets read from their places; raises `SecretMissing`."""
     return {
         name: value.reveal() if isinstance(value, Secret) else value
         for name, value in log.client.items()

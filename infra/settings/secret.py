@@ -15,12 +15,12 @@ _SECRET_NAME = re.compile(r"password|secret|token|private|key\.pem|jaas", re.IGN
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@]+:).*(?=@)|((?:password|passwd)=)[^&]*")
 
 
-class SecretMissingError(EvctlError):
+class SecretMissing(EvctlError):
     """The place that should hold a secret does not."""
 
     def __init__(self, place: str, reason: str) -> None:
         self.place, self.reason = place, reason
-        super().__init__(f"the secret in {place} can't be read: {reason}; set it there")
+        super().__init__(f"The secret in {place} can't be read: {reason}. Put it there.")
 
 
 class Secret(BaseModel):
@@ -38,19 +38,19 @@ class Secret(BaseModel):
         return self
 
     def reveal(self, environ: Mapping[str, str] = os.environ) -> str:
-        """Read the secret, now; raises `SecretMissingError`."""
+        """Read the secret, now; raises `SecretMissing`."""
         if self.env is not None:
             if self.env not in environ:
-                raise SecretMissingError(f"environment variable {self.env}", "it is not set")
+                raise SecretMissing(f"environment variable {self.env}", "it is not set")
             return environ[self.env]
         try:
             lines = Path(str(self.file)).read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise SecretMissingError(
+            raise SecretMissing(
                 f"file {self.file}", getattr(error, "strerror", None) or str(error)
             ) from error
         if not lines or not lines[0]:
-            raise SecretMissingError(f"file {self.file}", "its first line is empty")
+            raise SecretMissing(f"file {self.file}", "its first line is empty")
         return lines[0]
 
 
