@@ -1,0 +1,142 @@
+"""Where the log is, and how clients of it are configured."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+
+from infra.broker import control
+from infra.log import codes
+from infra.log.errors import LogUnavailable
+from infra.settings import Settings
+
+EMBEDDED = "embedded"
+ANSWER_TIMEOUT_S = 10.0
+"""How long a command waits for a log that does not answer before it says so."""
+
+_LOGGER = logging.getLogger("evctl.log")
+
+_CLIENT = {
+    "client.id": "evctl",
+    "reconnect.backoff.ms": 50,
+    "reconnect.backoff.max.ms": 500,
+    "socket.nagle.disable": True,
+}
+_PRODUCER = {
+    "enable.idempotence": True,
+    "partitioner": "murmur2_random",  # as Java's, so that every client agrees on a key's partition
+    "compression.type": "lz4",
+    "message.max.bytes": 104_857_600,  # each topic has a smaller limit of its own
+    "queue.buffering.max.kbytes": 131_072,
+    "queue.buffering.max.messages": 100_000,
+    "delivery.report.only.error": True,
+    "message.timeout.ms": 30_000,
+}
+_CONSUMER = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "error",  # a hole is a named failure, never skipped
+    "enable.partition.eof": False,
+    "fetch.queue.backoff.ms": 10,  # the default, 1 s, makes reading ten times slower
+    "queued.max.messages.kbytes": 65_536,
+    "fetch.message.max.bytes": 4_194_304,
+    "fetch.wait.max.ms": 200,
+}
+
+
+@dataclass(slots=True)
+class Cluster:
+    """A log: its bootstrap servers, our namespace in it, and clients of it.
+
+    `down_since` is the monotonic time since when no broker has answered, or none.
+    """
+
+    servers: str
+    namespace: str
+    options: Mapping[str, Any]
+    down_since: float | None = None
+    _reason: str = field(default="", repr=False)
+
+    def in_namespace(self, namespace: str) -> "Cluster":
+        """Return the same log, seen with another namespace."""
+        return Cluster(self.servers, namespace, self.options)
+
+    def producer(self, **overrides: Any) -> Producer:
+        """Return a producer: idempotent, all replicas acknowledged, memory bounded."""
+        return Producer(self._config(_PRODUCER, overrides))
+
+    def consumer(self, **overrides: Any) -> Consumer:
+        """Return a consumer; without `group.id` it is for `assign` and commits nothing."""
+        return Consumer(self._config(_CONSUMER | {"group.id": "evctl.unnamed"}, overrides))
+
+    def admin(self) -> AdminClient:
+        """Return an admin client; keep it until its futures are resolved."""
+        return AdminClient(self._config({}, {}))
+
+    def _config(self, kind: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+        named = {key.replace("_", "."): value for key, value in overrides.items()}
+        return {
+            **_CLIENT,
+            **kind,
+            "bootstrap.servers": self.servers,
+            "logger": _LOGGER,
+            "error_cb": self._note,
+            **self.options,
+            **named,
+        }
+
+    def _note(self, error: KafkaError) -> None:
+        if error.code() in {codes.ALL_BROKERS_DOWN, codes.AUTHENTICATION}:
+            self.down_since = self.down_since or monotonic()
+            self._reason = error.str()
+        _LOGGER.info("%s: %s", error.name(), error.str())
+
+    def answered(self) -> None:
+        """Note that a broker has just answered."""
+        self.down_since = None
+
+    def check(self, timeout: float = ANSWER_TIMEOUT_S) -> None:
+        """Raise `LogUnavailable` if no broker has answered for `timeout` s."""
+        if self.down_since is not None and monotonic() - self.down_since > timeout:
+            raise LogUnavailable(self.servers, self._reason)
+
+    def ask(self, question: Callable[[], Any]) -> Any:
+        """Return the answer to a client's question; `LogUnavailable` where there is none."""
+        try:
+            answer = question()
+        except KafkaException as fault:
+            error = fault.args[0]
+            if isinstance(error, KafkaError) and error.code() in codes.AWAY:
+                raise LogUnavailable(self.servers, self._reason or error.str()) from fault
+            raise
+        self.answered()
+        return answer
+
+
+def connect(settings: Settings, *, start: bool = True) -> Cluster:
+    """Return the log that the settings name.
+
+    Where that is the embedded one and none runs, one is started, which ends itself a while after
+    its last connection; with `start` false that is `LogUnavailable`.
+    """
+    log = settings.log
+    options = log.client_options()
+    if log.bootstrap_servers != EMBEDDED:
+        return Cluster(log.bootstrap_servers, log.namespace, options)
+    endpoint = control.find(log.data_dir)
+    if endpoint is None:
+        if not start:
+            raise LogUnavailable(str(log.data_dir), "no embedded broker runs on this directory")
+        linger = settings.broker.linger
+        endpoint = control.start(log.data_dir, port=settings.broker.port, linger_s=linger)
+    access = {
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "PLAIN",
+        "sasl.username": endpoint.username,
+        "sasl.password": endpoint.password,
+    }
+    return Cluster(f"{endpoint.host}:{endpoint.port}", log.namespace, {**access, **options})

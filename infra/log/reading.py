@@ -1,0 +1,141 @@
+"""Reading the log from fixed starts to fixed ends, without a group and without commits."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol, cast
+
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from infra.log import codes
+from infra.log.cluster import ANSWER_TIMEOUT_S, Cluster
+from infra.log.errors import LogTruncated, LogUnavailable
+from schemas.record import Position
+
+Place = tuple[str, int]
+"""A topic's full name, and a partition of it."""
+
+Span = tuple[int, int]
+"""First offset, and the one after the last."""
+
+
+class Message(Protocol):
+    """A message as a consumer returns it: where it stands is always known."""
+
+    def topic(self) -> str: ...
+    def partition(self) -> int: ...
+    def offset(self) -> int: ...
+    def key(self) -> bytes | None: ...
+    def value(self) -> bytes | None: ...
+    def headers(self) -> Sequence[tuple[str, bytes]] | None: ...
+    def timestamp(self) -> tuple[int, int]: ...
+    def error(self) -> KafkaError | None: ...
+
+
+def consume(consumer: Consumer, most: int, timeout: float) -> list[Message]:
+    """Return up to `most` messages: all that wait, or the first that comes within `timeout` s.
+
+    librdkafka's own batch call waits for the whole batch or the whole time, whichever is shorter.
+    """
+    first = consumer.poll(timeout)
+    if first is None:
+        return []
+    return cast("list[Message]", [first, *consumer.consume(most - 1, 0)])
+
+
+def span(consumer: Consumer, cluster: Cluster, place: Place) -> Span:
+    """Return the partition's first offset, and the one that its next record will get."""
+    partition = TopicPartition(*place)
+    low, end = cluster.ask(
+        lambda: consumer.get_watermark_offsets(partition, timeout=ANSWER_TIMEOUT_S)
+    )
+    return low, end
+
+
+def whole(cluster: Cluster, places: Sequence[Place]) -> dict[Place, Span]:
+    """Return what each partition holds now."""
+    consumer = cluster.consumer()
+    try:
+        return {place: span(consumer, cluster, place) for place in places}
+    finally:
+        consumer.close()
+
+
+def messages(
+    cluster: Cluster, spans: Mapping[Place, Sequence[Span]], *, batch: int = 5000
+) -> Iterator[list[Message]]:
+    """Yield the messages of the spans in poll batches, each partition in order, then end.
+
+    The spans of a partition are disjoint and rise. Partitions are read together, in no stated
+    order among them. Raises `LogTruncated` where a span's start is gone, and `LogUnavailable`
+    where the log stops answering.
+    """
+    reader = _SpanReader(cluster, spans)
+    try:
+        while reader.left:
+            got = reader.take(batch)
+            if got:
+                yield got
+    finally:
+        reader.close()
+
+
+class _SpanReader:
+    """One consumer over several partitions, each with spans still to be read."""
+
+    def __init__(self, cluster: Cluster, spans: Mapping[Place, Sequence[Span]]) -> None:
+        self._cluster = cluster
+        self.left = {
+            place: deque(s for s in given if s[0] < s[1]) for place, given in spans.items()
+        }
+        self.left = {place: waiting for place, waiting in self.left.items() if waiting}
+        self._consumer = cluster.consumer(enable_partition_eof=True)
+        if self.left:
+            starts = [TopicPartition(*place, waiting[0][0]) for place, waiting in self.left.items()]
+            self._consumer.assign(starts)
+
+    def take(self, most: int) -> list[Message]:
+        got = consume(self._consumer, most, 0.1)
+        self._cluster.check()
+        kept = [message for message in got if self._wanted(message)]
+        if kept:
+            self._cluster.answered()
+        return kept
+
+    def _wanted(self, message: Message) -> bool:
+        place = (message.topic(), message.partition())
+        error = message.error()
+        if error is not None:
+            self._on_error(error, place, message.offset())
+            return False
+        waiting = self.left.get(place)
+        if waiting is None:
+            return False
+        start, end = waiting[0]
+        offset = message.offset()
+        if offset >= end - 1:
+            self._next_span(place)
+        return start <= offset < end
+
+    def _next_span(self, place: Place) -> None:
+        waiting = self.left[place]
+        waiting.popleft()
+        if waiting:
+            self._consumer.seek(TopicPartition(*place, waiting[0][0]))
+        else:
+            del self.left[place]
+
+    def _on_error(self, error: KafkaError, place: Place, offset: int) -> None:
+        code = error.code()
+        if code == codes.PARTITION_EOF:
+            # the end of a span may be compacted away, or be the marker of a transaction
+            if place in self.left and offset >= self.left[place][0][1]:
+                self._next_span(place)
+        elif code in {codes.AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:
+            start = self.left[place][0][0]
+            low, _ = span(self._consumer, self._cluster, place)
+            raise LogTruncated(Position(*place, start), low)
+        elif code not in codes.AWAY and (error.fatal() or not error.retriable()):
+            raise LogUnavailable(self._cluster.servers, error.str())
+
+    def close(self) -> None:
+        self._consumer.close()

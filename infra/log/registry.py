@@ -1,0 +1,120 @@
+"""The schemas in use, by id: the compacted topic `_schemas`, which every process reads.
+
+Ids are derived from the schemas (see `schemas.avro.schema_id`), so nobody hands them out and two
+processes that register one schema at once write the same record.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import KafkaError
+
+from infra.log import reading, topics
+from infra.log.cluster import Cluster
+from infra.log.errors import NotAcknowledged, TwoSchemasOneId, UnknownSchema
+from schemas import avro, catalogue
+from schemas.avro import Schema
+from schemas.declare import AVRO_NAMESPACE
+from schemas.published_files import newest
+from schemas.record import Position
+from schemas.topics import SCHEMAS
+
+Decode = Callable[[bytes, int], Any]
+
+
+class Registry:
+    """The schemas of one log, read to the end of `_schemas` when made and when an id is unknown."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._schemas: dict[int, Schema] = {}
+        self._decoders: dict[int, tuple[type | None, Decode]] = {}
+        self._next = 0
+        topics.ensure(cluster, [SCHEMAS])
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read what was added to `_schemas` since the last time."""
+        place = (SCHEMAS.name, 0)
+        low, end = reading.whole(self._cluster, [place])[place]
+        new = {place: [(max(self._next, low), end)]}
+        for batch in reading.messages(self._cluster, new):
+            for message in batch:
+                self._take(message.key(), message.value())
+        self._next = end
+
+    def _take(self, key: bytes | None, value: bytes | None) -> None:
+        if not key or not value or json.loads(key).get("keytype") != "SCHEMA":
+            return
+        entry = json.loads(value)
+        if not entry.get("deleted"):
+            self._schemas[entry["id"]] = json.loads(entry["schema"])
+
+    def register_event(self, cls: type) -> int:
+        """Return the id of an event class's schema; it is on `_schemas` when this returns."""
+        version = newest(cls.__name__)
+        subject = f"{AVRO_NAMESPACE}.{cls.__name__}"
+        return self._register(avro.schema_of(cls), subject, version.version)
+
+    def register_foreign(self, schema: Schema) -> int:
+        """Return the id of a schema that is not ours; its subject carries its fingerprint."""
+        subject = f"{avro.full_name(schema)}.{avro.fingerprint_of(schema):016x}"
+        return self._register(schema, subject, 1)
+
+    def _register(self, schema: Schema, subject: str, version: int) -> int:
+        number = avro.schema_id(schema)
+        known = self._schemas.get(number)
+        if known is not None:
+            if avro.fingerprint_of(known) != avro.fingerprint_of(schema):
+                raise TwoSchemasOneId(number, avro.full_name(known), avro.full_name(schema))
+            return number
+        self._append(schema, subject, version, number)
+        self._schemas[number] = schema
+        return number
+
+    def _append(self, schema: Schema, subject: str, version: int, number: int) -> None:
+        key = {"subject": subject, "version": version, "magic": 1, "keytype": "SCHEMA"}
+        value = {
+            "subject": subject,
+            "version": version,
+            "id": number,
+            "schema": json.dumps(schema, separators=(",", ":")),
+            "deleted": False,
+        }
+        faults: list[KafkaError | None] = []
+        producer = self._cluster.producer(linger_ms=0)
+        producer.produce(
+            SCHEMAS.name,
+            json.dumps(value).encode(),
+            json.dumps(key).encode(),
+            partition=0,
+            on_delivery=lambda error, _: faults.append(error),
+        )
+        while producer.flush(0.2):
+            self._cluster.check()
+        for fault in faults:
+            raise NotAcknowledged(SCHEMAS.name, 1, str(fault))
+
+    def schema(self, number: int, position: Position) -> Schema:
+        """Return the schema of an id that the record at `position` names; `UnknownSchema`."""
+        if number not in self._schemas:
+            self.refresh()
+        try:
+            return self._schemas[number]
+        except KeyError:
+            raise UnknownSchema(number, position) from None
+
+    def decoder(self, number: int, position: Position) -> tuple[type | None, Decode]:
+        """Return the event class of a schema id (none for a foreign one) and its decoder."""
+        found = self._decoders.get(number)
+        if found is None:
+            schema = self.schema(number, position)
+            cls = _class_of(schema)
+            found = self._decoders[number] = (cls, avro.reader(schema, cls))
+        return found
+
+
+def _class_of(schema: Schema) -> type | None:
+    namespace, _, name = avro.full_name(schema).rpartition(".")
+    return catalogue.events().get(name) if namespace == AVRO_NAMESPACE else None
