@@ -24,7 +24,7 @@ from schemas.errors import EvctlError
 UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
-PIPE_CLOSED = 128 + signal.SIGPIPE
+PIPE_CLOSED = 128 + 13  # SIGPIPE, which Windows has no name for
 EVERYWHERE = (
     "With every command: --site-file, --config, --namespace, --debug, -V (`evctl -h` explains)."
 )
@@ -50,6 +50,8 @@ class Shell(TyperGroup):
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
         """Run one command line; the exit code says how it ended, a traceback only with --debug."""
+        if sys.platform == "win32":
+            sys.exit("evctl runs on Linux and macOS; on Windows, install and run it in WSL.")
         words = sys.argv[1:] if args is None else list(args)
         debug = "--debug" in words
         with _sigterm_as_exit():

@@ -5,7 +5,7 @@
 
 from infra.settings.faults import Fault, SettingsError, SiteFileMissing
 from infra.settings.loading import Loaded, load
-from infra.settings.model import Settings, client_options
+from infra.settings.model import Settings
 from infra.settings.secret import Secret, SecretMissing
 
 __all__ = [
@@ -16,6 +16,5 @@ __all__ = [
     "Settings",
     "SettingsError",
     "SiteFileMissing",
-    "client_options",
     "load",
 ]

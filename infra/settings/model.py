@@ -115,13 +115,12 @@ class Log(Section):
             raise ValueError("schema ids come from the log's own _schemas topic; leave it empty")
         return registry
 
-
-def client_options(log: Log) -> dict[str, bool | int | float | str]:
-    """Return `log.client`, its secrets read from their places; raises `SecretMissing`."""
-    return {
-        name: value.reveal() if isinstance(value, Secret) else value
-        for name, value in log.client.items()
-    }
+    def client_options(self) -> dict[str, bool | int | float | str]:
+        """Return `client` with its secrets read from their places; raises `SecretMissing`."""
+        return {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in self.client.items()
+        }
 
 
 class Broker(Section):
