@@ -1,0 +1,187 @@
+"""Which part of the log: a night, a span of event time, offsets, or all of it.
+
+Nights interleave in one log (old recordings are imported, spools arrive late), so a window of time
+is found by the night index: where each night's records lie. What the index's table does not cover
+yet is read from the log's tail.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from infra.log import reading, topics
+from infra.log.cluster import Cluster
+from infra.log.errors import TopicMissing
+from infra.log.reading import Place, Span
+from schemas import utc
+from schemas.errors import EvctlError
+from schemas.nights import Nights, name_of
+from schemas.topics import Topic
+
+CHUNK_BITS = 16
+"""The index keeps one range for each night and so many bits of offsets."""
+
+_JOIN_GAP = 20_000
+"""Ranges closer than so many records are read as one: a seek costs more than passing these over."""
+
+
+class EmptyWindow(EvctlError):
+    """Nothing on the log lies in the window."""
+
+    exit_code = 66
+
+    def __init__(self, window: str, nights: Sequence[str]) -> None:
+        there = _listed(nights) if nights else "no night at all"
+        super().__init__(f"Nothing on the log lies in {window}; there is {there}.")
+        self.window, self.nights = window, nights
+
+
+class BackwardsWindow(EvctlError):
+    """A window ends before it begins."""
+
+    exit_code = 2
+
+    def __init__(self, start: str, end: str) -> None:
+        super().__init__(f"The window ends ({end}) before it begins ({start}): exchange them.")
+        self.start, self.end = start, end
+
+
+def _listed(nights: Sequence[str]) -> str:
+    if len(nights) <= 3:
+        return f"the night{'s' if len(nights) > 1 else ''} {', '.join(nights)}"
+    return f"{len(nights)} nights from {nights[0]} to {nights[-1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of the log, with fixed ends.
+
+    `ranges` are the offsets to read; of what they hold, the records with `start` ≤ event time <
+    `end` (µs UTC; `None`: no bound) are the window's.
+    """
+
+    ranges: Mapping[Place, Sequence[Span]]
+    start: int | None = None
+    end: int | None = None
+    name: str = "the whole log"
+
+    def holds(self, time: int) -> bool:
+        """Whether an event time (µs UTC) lies in the window."""
+        return (self.start is None or self.start <= time) and (self.end is None or time < self.end)
+
+
+@dataclass(slots=True)
+class NightIndex:
+    """Where the records of each night lie, up to the log's end when it was read."""
+
+    nights: Nights
+    ends: Mapping[Place, Span]
+    chunks: dict[tuple[int, Place, int], list[int]] = field(default_factory=dict)
+
+    def add(self, night: int, place: Place, first: int, last: int) -> None:
+        """Take note that a night has records from `first` to `last` in one chunk of offsets."""
+        key = (night, place, first >> CHUNK_BITS)
+        known = self.chunks.get(key)
+        if known is None:
+            self.chunks[key] = [first, last]
+        else:
+            known[0] = min(known[0], first)
+            known[1] = max(known[1], last)
+
+    def names(self) -> list[str]:
+        """Return the nights that the log has records of, oldest first."""
+        return [name_of(night) for night in sorted({key[0] for key in self.chunks})]
+
+    def ranges(self, first: int, last: int) -> dict[Place, list[Span]]:
+        """Return the offsets that hold the nights of numbers `first` to `last`, joined."""
+        found: dict[Place, list[Span]] = {}
+        for (number, place, _), (low, high) in self.chunks.items():
+            if first <= number <= last:
+                found.setdefault(place, []).append((low, high + 1))
+        return {place: _joined(sorted(spans)) for place, spans in found.items()}
+
+    def night(self, name: str) -> Window:
+        """Return the window of a night; raise `EmptyWindow` or `NotANight`."""
+        start, end = self.nights.bounds(name)
+        return self.between(start, end, f"the night {name}")
+
+    def between(self, start: int, end: int, name: str | None = None) -> Window:
+        """Return the window of the event times from `start` to before `end` (µs UTC)."""
+        if end < start:
+            raise BackwardsWindow(utc.iso(start), utc.iso(end))
+        ranges = self.ranges(self.nights.number(start), self.nights.number(end - 1))
+        name = name or f"{utc.iso(start)} to {utc.iso(end)}"
+        if not ranges:
+            raise EmptyWindow(name, self.names())
+        return Window(ranges, start, end, name)
+
+    def all(self) -> Window:
+        """Return the window of everything on the log."""
+        ranges = {place: [span] for place, span in self.ends.items() if span[0] < span[1]}
+        if not ranges:
+            raise EmptyWindow("the whole log", [])
+        return Window(ranges)
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    joined: list[Span] = []
+    for first, end in spans:
+        if joined and first - joined[-1][1] <= _JOIN_GAP:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((first, end))
+    return joined
+
+
+def places_of(cluster: Cluster, wanted: Sequence[Topic]) -> list[Place]:
+    """Return the partitions of those of the topics that the log has; `TopicMissing` if none."""
+    there = set(topics.existing(cluster))
+    names = [topic.full_name(cluster.namespace) for topic in wanted]
+    found = [name for name in names if name in there]
+    if not found:
+        raise TopicMissing(names[0], cluster.servers)
+    described = topics.describe(cluster, found)
+    return [(name, n) for name in found for n in range(described[name].partitions)]
+
+
+def offsets(cluster: Cluster, topic: Topic, start: int | None, end: int | None) -> Window:
+    """Return the window of a topic's offsets from `start` to before `end`, within what there is."""
+    if start is not None and end is not None and end < start:
+        raise BackwardsWindow(f"offset {start}", f"offset {end}")
+    places = places_of(cluster, [topic])
+    ranges: dict[Place, list[Span]] = {}
+    for place, (low, high) in reading.whole(cluster, places).items():
+        first, last = max(low, start or 0), high if end is None else min(high, end)
+        if first < last:
+            ranges[place] = [(first, last)]
+    name = f"offsets {start or 0} to {'the end' if end is None else end} of {topic.name}"
+    if not ranges:
+        raise EmptyWindow(name, [])
+    return Window(ranges, name=name)
+
+
+def read_index(
+    cluster: Cluster,
+    nights: Nights,
+    wanted: Sequence[Topic],
+    *,
+    indexed: Iterable[tuple[int, Place, int, int]] = (),
+    covered: Mapping[Place, int] | None = None,
+) -> NightIndex:
+    """Return where the nights lie: the `indexed` rows (night, place, first, last), and the tail.
+
+    `covered` says up to which offset the rows of a partition go. The tail is read by its Kafka
+    timestamps, which tell the night, for its boundary is at a full hour.
+    """
+    ends = reading.whole(cluster, places_of(cluster, wanted))
+    index = NightIndex(nights, ends)
+    for row in indexed:
+        index.add(*row)
+    tail = {}
+    for place, (low, end) in ends.items():
+        tail[place] = [(max(low, (covered or {}).get(place, 0)), end)]
+    for batch in reading.messages(cluster, tail):
+        for message in batch:
+            night = nights.number(message.timestamp()[1] * 1000)
+            offset = message.offset()
+            index.add(night, (message.topic(), message.partition()), offset, offset)
+    return index
