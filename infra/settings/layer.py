@@ -113,8 +113,8 @@ class _Reader:
                 pass
         try:
             value = self._loader.construct_object(node, deep=True)
-        except yaml.MarkedYAMLError as error:
-            self._fault(node, path, f"not a value: {error.problem}")
+        except (yaml.YAMLError, ValueError) as error:  # ValueError: a date of a 13th month
+            self._fault(node, path, f"not a value: {getattr(error, 'problem', error)}")
         else:
             self._layer.add(path, value, self._where(node), self._directory)
 

@@ -23,8 +23,8 @@ def to_bytes(value: object) -> object:
 
 
 def to_text(size: int) -> str:
-    """Return a size in bytes for people, with three figures."""
+    """Return a size in bytes for people."""
     for unit in ("TB", "GB", "MB", "kB"):
         if size >= _UNITS[unit]:
-            return f"{size / _UNITS[unit]:.3g} {unit}"
+            return f"{size / _UNITS[unit]:.1f} {unit}"
     return f"{size} B"
