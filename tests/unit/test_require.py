@@ -1,5 +1,6 @@
 """The rule for skipped tests, run on small suites of its own."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,27 +36,24 @@ pytest.skip("needs dome: none here", allow_module_level=True)
 """
 
 
-@pytest.fixture(params=[(), ("-n", "2")], ids=["one process", "two workers"])
-def suite(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> "Suite":
+Run = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester) -> Run:
+    """Return the function that runs two test modules with options of its own."""
     pytester.makepyfile(test_suite=SUITE, test_module=MODULE)
-    return Suite(pytester, request.param)
 
-
-class Suite:
-    """Two test modules, and how they are run."""
-
-    def __init__(self, pytester: pytest.Pytester, workers: tuple[str, ...]) -> None:
-        self._pytester = pytester
-        self._workers = workers
-
-    def run(self, *options: str) -> pytest.RunResult:
+    def run_with(*options: str) -> pytest.RunResult:
         plugin = ("-p", "tests.require", "-p", "no:cacheprovider")
         told = ("-ra", "--continue-on-collection-errors")
-        return self._pytester.runpytest_subprocess(*plugin, *told, *self._workers, *options)
+        return pytester.runpytest_subprocess(*plugin, *told, *options)
+
+    return run_with
 
 
-def test_a_skip_is_listed_with_its_reason_and_is_no_failure(suite: Suite) -> None:
-    result = suite.run("--require=")
+def test_a_skip_is_listed_with_its_reason_and_is_no_failure(run: Run) -> None:
+    result = run("--require=")
 
     result.assert_outcomes(passed=1, skipped=4, xfailed=1)
     assert result.ret == pytest.ExitCode.OK
@@ -63,8 +61,11 @@ def test_a_skip_is_listed_with_its_reason_and_is_no_failure(suite: Suite) -> Non
         result.stdout.fnmatch_lines(f"SKIPPED *: {reason}")
 
 
-def test_with_all_required_a_skip_is_a_failure_unless_its_need_is_excused(suite: Suite) -> None:
-    result = suite.run("--require=all")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_with_all_required_a_skip_is_a_failure_unless_its_need_is_excused(
+    run: Run, workers: int
+) -> None:
+    result = run("--require=all", f"--numprocesses={workers}")
 
     assert result.ret != pytest.ExitCode.OK
     result.assert_outcomes(passed=1, failed=1, errors=2, skipped=1, xfailed=1)
@@ -74,11 +75,11 @@ def test_with_all_required_a_skip_is_a_failure_unless_its_need_is_excused(suite:
 
 
 def test_make_hands_the_rule_on_in_the_environment(
-    suite: Suite, monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUIRE", "all")
 
-    assert suite.run().ret != pytest.ExitCode.OK
+    assert run().ret != pytest.ExitCode.OK
 
 
 def test_every_excused_need_is_one_that_a_test_names(project_root: Path) -> None:
