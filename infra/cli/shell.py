@@ -83,14 +83,14 @@ def _end(sentence: str, code: int, *, debug: bool) -> Never:
 
 
 def _imported(name: str, module_name: str, text: str) -> Any:
-    """Return the command of a module: its `app` if it is a noun, its `command` if it is a verb."""
+    """Return the command of a module: of a verb its `command`, of a noun its `app`."""
     module = import_module(module_name)
-    if hasattr(module, "app"):
-        command: Any = get_group(module.app)
-    else:
+    if hasattr(module, "command"):
         verb = typer.Typer(add_completion=False)
         verb.command(name, epilog=getattr(module, "EPILOG", None))(module.command)
-        command = get_command(verb)
+        command: Any = get_command(verb)
+    else:
+        command = get_group(module.app)
     command.name, command.help = name, command.help or text
     _plain(command)
     return command
