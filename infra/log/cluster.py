@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
 from infra.broker import control
 from infra.log import codes
 from infra.log.errors import LogUnavailable
 from infra.settings import Settings
+
+OnDelivery = Callable[[KafkaError | None, Message], None]
 
 EMBEDDED = "embedded"
 ANSWER_TIMEOUT_S = 10.0
@@ -65,9 +67,14 @@ class Cluster:
         """Return the same log, seen with another namespace."""
         return Cluster(self.servers, namespace, self.options)
 
-    def producer(self, **overrides: Any) -> Producer:
-        """Return a producer: idempotent, all replicas acknowledged, memory bounded."""
-        return Producer(self._config(_PRODUCER, overrides))
+    def producer(self, on_failure: OnDelivery | None = None, **overrides: Any) -> Producer:
+        """Return a producer: idempotent, all replicas acknowledged, memory bounded.
+
+        `on_failure` is called for each record that was not acknowledged. Options of librdkafka
+        are written with underscores: `linger_ms=0`.
+        """
+        config = self._config(_PRODUCER, overrides)
+        return Producer(config if on_failure is None else config | {"on_delivery": on_failure})
 
     def consumer(self, **overrides: Any) -> Consumer:
         """Return a consumer; without `group.id` it is for `assign` and commits nothing."""
@@ -132,11 +139,11 @@ def connect(settings: Settings, *, start: bool = True) -> Cluster:
         if not start:
             raise LogUnavailable(str(log.data_dir), "no embedded broker runs on this directory")
         linger = settings.broker.linger
-        endpoint = control.start(log.data_dir, port=settings.broker.port, linger_s=linger)
-    access = {
-        "security.protocol": "SASL_PLAINTEXT",
-        "sasl.mechanism": "PLAIN",
-        "sasl.username": endpoint.username,
-        "sasl.password": endpoint.password,
-    }
-    return Cluster(f"{endpoint.host}:{endpoint.port}", log.namespace, {**access, **options})
+        endpoint = control.start(
+            log.data_dir,
+            port=settings.broker.port,
+            linger_s=linger,
+            free_space_floor=settings.broker.free_space_floor,
+        )
+    access = endpoint.client_config()
+    return Cluster(access.pop("bootstrap.servers"), log.namespace, {**access, **options})

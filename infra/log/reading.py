@@ -69,7 +69,7 @@ def messages(
     order among them. Raises `LogTruncated` where a span's start is gone, and `LogUnavailable`
     where the log stops answering.
     """
-    reader = _SpanReader(cluster, spans)
+    reader = SpanReader(cluster, spans)
     try:
         while reader.left:
             got = reader.take(batch)
@@ -79,8 +79,12 @@ def messages(
         reader.close()
 
 
-class _SpanReader:
-    """One consumer over several partitions, each with spans still to be read."""
+class SpanReader:
+    """One consumer over several partitions, each with spans still to be read.
+
+    `left` has the partitions that are not read to their end. A partition that is paused gives no
+    more messages until it is resumed; so a reader that needs them in turn bounds its memory.
+    """
 
     def __init__(self, cluster: Cluster, spans: Mapping[Place, Sequence[Span]]) -> None:
         self._cluster = cluster
@@ -93,8 +97,9 @@ class _SpanReader:
             starts = [TopicPartition(*place, waiting[0][0]) for place, waiting in self.left.items()]
             self._consumer.assign(starts)
 
-    def take(self, most: int) -> list[Message]:
-        got = consume(self._consumer, most, 0.1)
+    def take(self, most: int, timeout: float = 0.1) -> list[Message]:
+        """Return up to `most` messages of the spans; none if none comes within `timeout` s."""
+        got = consume(self._consumer, most, timeout)
         self._cluster.check()
         kept = [message for message in got if self._wanted(message)]
         if kept:
@@ -137,5 +142,14 @@ class _SpanReader:
         elif code not in codes.AWAY and (error.fatal() or not error.retriable()):
             raise LogUnavailable(self._cluster.servers, error.str())
 
+    def pause(self, place: Place) -> None:
+        """Read no more of a partition for now; what was fetched of it is fetched again later."""
+        self._consumer.pause([TopicPartition(*place)])
+
+    def resume(self, place: Place) -> None:
+        """Read a paused partition on from where it was."""
+        self._consumer.resume([TopicPartition(*place)])
+
     def close(self) -> None:
+        """Leave the log."""
         self._consumer.close()

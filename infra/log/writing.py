@@ -23,7 +23,7 @@ class Producer:
 
     def __init__(self, cluster: Cluster, *, linger_ms: float = 5.0) -> None:
         self._cluster = cluster
-        self._producer = cluster.producer(linger_ms=linger_ms, on_delivery=self._failed)
+        self._producer = cluster.producer(self._failed, linger_ms=linger_ms)
         self._produce: Callable[..., None] = self._producer.produce
         self._faults: list[tuple[str, KafkaError]] = []
 
@@ -31,7 +31,7 @@ class Producer:
         if error is not None:
             self._faults.append((message.topic() or "", error))
 
-    def send(  # noqa: PLR0917 (once for each record: keywords cost a tenth of it)
+    def send(
         self,
         topic: str,
         value: bytes | None,
@@ -72,12 +72,15 @@ class Producer:
         self._raise()
         self._cluster.answered()
 
+    def give_up(self) -> int:
+        """Return how many records were not acknowledged, after at most a second's wait for them."""
+        self._producer.flush(1.0)
+        return self.waiting() + len(self._faults)
+
     def _raise(self) -> None:
         if self._faults:
             topic, error = self._faults[0]
-            count = len(self._faults) + self.waiting()
-            self._producer.purge()
-            raise NotAcknowledged(topic, count, error.str())
+            raise NotAcknowledged(topic, len(self._faults) + self.waiting(), error.str())
 
 
 class Publisher:
@@ -95,7 +98,7 @@ class Publisher:
     ) -> None:
         topics.ensure(cluster, [topic])
         self.producer = producer or Producer(cluster, linger_ms=linger_ms)
-        self._registry, self._topic, self._source = registry, topic, source
+        self._registry, self._topic, self.source = registry, topic, source
         self._name = topic.full_name(cluster.namespace)
         self._partition = 0 if topic.partitions == 1 else -1
         self._kinds: dict[type, tuple[bytes, Any, str]] = {}
@@ -133,7 +136,7 @@ class Publisher:
         if len(value) > self._topic.max_bytes - _ENVELOPE:
             raise RecordTooLarge(self._name, len(value), self._topic.max_bytes - _ENVELOPE)
         number = self._next if seq is None else seq
-        headers = to_headers(Provenance(self._source, number, given))
+        headers = to_headers(Provenance(self.source, number, given))
         # to librdkafka 0 is "now" and less is refused: instants before 1970 share the first ms
         self.producer.send(self._name, value, key, self._partition, max(timestamp, 1), headers)
         self._next = number + 1

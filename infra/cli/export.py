@@ -1,0 +1,71 @@
+"""`evctl export`: a night comes out of the log as a recording."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.cli.context import settings
+from infra.cli.options import LogFile, examples
+from infra.cli.progress import progress
+from infra.exporting import Exported, Stopped, export
+from infra.indexing import night_index
+from infra.log.cluster import connect
+from infra.log.registry import Registry
+from infra.logs import configure
+from infra.signals import stopping
+from infra.windows import Window
+from producers.formats import writer_for, writers
+
+EPILOG = examples(
+    "evctl export 2026-11-20 --to night.db",
+    "evctl export 2026-11-20 --to night.jsonl --format jsonl",
+    "evctl export all --to everything.db",
+)
+_BY_SUFFIX = {".jsonl": "jsonl", ".ndjson": "jsonl"}
+
+
+def command(
+    ctx: typer.Context,
+    night: Annotated[str, typer.Argument(metavar="NIGHT", help="A date, or `all`.")],
+    to: Annotated[Path, typer.Option("--to", metavar="PATH", help="The file to write.")],
+    format: Annotated[  # noqa: A002 (the option's name)
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="|".join(sorted(writers())),
+            help="How to write it; without, jsonl for PATH.jsonl and else sqlite.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("-f", "--force", help="Replace PATH.")] = False,
+    log_file: LogFile = None,
+) -> None:
+    """Write a night's events to a recording, each with its id.
+
+    Importing it anywhere gives the same events with the same ids. The file is whole, or not there.
+    """
+    site = settings(ctx)
+    configure(site.logging, "export", log_file)
+    write = writer_for(format or _BY_SUFFIX.get(to.suffix, "sqlite"))(to, overwrite=force)
+    cluster = connect(site)
+    index = night_index(cluster, site)
+    window = index.all() if night == "all" else index.night(night)
+    with stopping() as stop, progress(f"exporting {night}", _records(window)) as advance:
+        try:
+            done = export(cluster, Registry(cluster), window, write, stop, advance)
+        except Stopped:
+            typer.echo(f"stopped; {to} was not written", err=True)
+            raise typer.Exit(stop.exit_code) from None
+    typer.echo(f"{to}: {_said(done)}")
+
+
+def _records(window: Window) -> int:
+    return sum(end - start for spans in window.ranges.values() for start, end in spans)
+
+
+def _said(done: Exported) -> str:
+    said = f"{done.events:,} events written"
+    if done.left_out:
+        said += f"; {done.left_out:,} records of other kinds have no place in a recording"
+    return said
