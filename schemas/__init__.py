@@ -3,7 +3,7 @@
 - `declare`: how an event is declared; `events/`: every event, found by its folder
 - `record`: the envelope of an event on the log, and its identity
 - `topics`: every topic, declared once
-- `avro`, `framing`, `compatibility`: how an event becomes bytes, and stays readable
+- `avro`, `framing`, `fitting`: how an event becomes bytes, and why data may not fit it
 - `utc`, `nights`: time scales, text, and which night an instant belongs to
 - `published/`: every schema version ever used, as Avro files
 """

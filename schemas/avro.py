@@ -125,8 +125,8 @@ def full_name(schema: Schema) -> str:
 def writer(cls: type) -> Callable[[Any], bytes]:
     """Return the function that turns an event of `cls` into Avro bytes (without framing).
 
-    It raises `TypeError` or `ValueError` for a field that does not fit; `schemas.fitting` says
-    which one and why.
+    It raises `TypeError`, `ValueError` or `OverflowError` for a field that does not fit;
+    `schemas.fitting` says which one and why.
     """
     parsed = fastavro.parse_schema(physical(schema_of(cls)))
     names = tuple(field.name for field in fields(cls))

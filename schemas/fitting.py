@@ -1,6 +1,7 @@
 """Whether data fits an Avro schema, and if not, which field, which value, and what was expected."""
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -10,6 +11,7 @@ from schemas.avro import Schema, full_name, schema_of
 from schemas.errors import EvctlError
 
 _MISSING = object()
+_SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, as JSON can escape it
 
 
 class DoesNotFit(EvctlError):
@@ -108,7 +110,9 @@ def _array(schema: Schema, value: Any, path: str, names: dict[str, Schema]) -> l
 def _map(schema: Schema, value: Any, path: str, names: dict[str, Schema]) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise DoesNotFit(path, value, "an object (map of names to values)")
-    return {k: fit(schema["values"], v, _join(path, k), names) for k, v in value.items()}
+    keys = [_primitive("string", key, path) for key in value]
+    fitted = [fit(schema["values"], v, _join(path, k), names) for k, v in value.items()]
+    return dict(zip(keys, fitted, strict=True))
 
 
 def _enum(schema: Schema, value: Any, path: str, _: dict[str, Schema]) -> str:
@@ -144,14 +148,22 @@ def _single(value: float) -> bool:
     return not math.isfinite(value) or abs(value) <= 3.4028234663852886e38
 
 
+def _exact(value: Any) -> bool:
+    return isinstance(value, float) or abs(value) <= 1 << 53
+
+
+def _unicode(value: str) -> bool:
+    return value.isascii() or not _SURROGATE.search(value)
+
+
 _PRIMITIVES: Mapping[str, tuple[tuple[type, ...], str, Callable[[Any], bool]]] = {
     "null": ((type(None),), "null", _always),
     "boolean": ((bool,), "true or false", _always),
     "int": ((int,), "a whole number of 32 bits", _integer(32)),
     "long": ((int,), "a whole number of 64 bits", _integer(64)),
     "float": ((float, int), "a number in the range of 32-bit floats", _single),
-    "double": ((float, int), "a number", _always),
-    "string": ((str,), "text", _always),
+    "double": ((float, int), "a number (a whole one up to 2^53)", _exact),
+    "string": ((str,), "text that is Unicode", _unicode),
     "bytes": ((bytes,), "bytes", _always),
 }
 

@@ -6,6 +6,7 @@ without.
 """
 
 import re
+import warnings
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ MICROS = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _JD_OF_EPOCH = 2440587.5
+_JD = re.compile(r"(?:jd)?\s*(\d{7})(\.\d+)?", re.IGNORECASE)
 _DAY = 86_400 * MICROS
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s?(Z|[+-]\d\d:?(\d\d)?)?)?")
 
@@ -35,10 +37,13 @@ class NotATime(EvctlError):
 def parse(text: str) -> int:
     """Return the instant that the text names, in µs; digits beyond are cut off.
 
-    ISO 8601 is read directly; any other form that astropy's `Time` parses is UTC (`jd 2458076.25`
-    or `2458076.25` is a Julian date). Raises `NotATime`.
+    ISO 8601 and Julian dates (`2458076.25`, `jd 2458076.25`) are read directly; any other form
+    that astropy's `Time` parses is UTC. Raises `NotATime`.
     """
     text = text.strip()
+    julian = _JD.fullmatch(text)
+    if julian:
+        return _of_julian_date(int(julian[1]), float(f"0{julian[2] or ''}"))
     if _ISO.fullmatch(text) and ":60" not in text:
         try:
             instant = datetime.fromisoformat(text.replace(",", ".").replace(" Z", "Z"))
@@ -49,31 +54,42 @@ def parse(text: str) -> int:
 
 
 def _by_astropy(text: str) -> int:
-    number = text.lower().removeprefix("jd").strip()
     time = _astropy_time()
     try:
-        if re.fullmatch(r"\d{7}(\.\d+)?", number):
-            whole, _, fraction = number.partition(".")
-            found = time(float(whole), float(f"0.{fraction or 0}"), format="jd", scale="utc")
-        else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of far years, whose leap seconds nobody knows
             found = time(text.removesuffix("Z"), scale="utc")
-        return _micros(found.to_datetime(timezone=UTC, leap_second_strict="silent"))
+            if ":60" in text and ":60" not in found.isot:  # it would be taken for the next day
+                raise NotATime(text)
+            return _unix(found)
     except (ValueError, TypeError):
         raise NotATime(text) from None
+
+
+def _unix(time: Any) -> int:
+    # Not Time.unix, which spreads a leap second over its whole day.
+    return _micros(time.to_datetime(timezone=UTC, leap_second_strict="silent"))
 
 
 def _micros(instant: datetime) -> int:
     return (instant - _EPOCH) // _MICROSECOND
 
 
+def _of_julian_date(day: int, fraction: float) -> int:
+    return round((day - _JD_OF_EPOCH) * _DAY) + round(fraction * _DAY)
+
+
 def iso(micros: int) -> str:
-    """Return the instant as ISO 8601 with six decimals and `Z`."""
-    instant = _EPOCH + timedelta(microseconds=micros)
+    """Return the instant as ISO 8601 with six decimals and `Z`; as µs outside years 1 to 9999."""
+    try:
+        instant = _EPOCH + timedelta(microseconds=micros)
+    except OverflowError:
+        return f"{micros} µs"
     return instant.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def julian_date(micros: int) -> float:
-    """Return the Julian date (UTC, days; quasi-JD over leap seconds), to about 40 µs."""
+    """Return the Julian date (UTC, days of 86,400 s: no leap seconds), to about 40 µs."""
     return _JD_OF_EPOCH + micros / _DAY
 
 
@@ -82,8 +98,7 @@ def from_tai_seconds(seconds: float) -> int:
 
     The offset (37 s since 2017) is astropy's table of leap seconds.
     """
-    found = _astropy_time()(seconds, format="unix_tai")
-    return round(float(found.utc.unix) * MICROS)
+    return _unix(_astropy_time()(seconds, format="unix_tai").utc)
 
 
 def _astropy_time() -> Any:
