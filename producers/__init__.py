@@ -1,1 +1,131 @@
+"""What is reported: night recordings, the simulated night.
 
+A *recording* is a file of TCS events; its format is one file in `producers/recordings`, found by
+its folder: a class derived from `Recording` and, where the format can be written too, one derived
+from `RecordingWriter`. Files are opened by way of `producers.formats`.
+"""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, NamedTuple, Self
+from uuid import UUID
+
+from producers.conversion import CONVERT_ALL, Conversion
+from producers.errors import RecordingExists, RecordingNotWritten
+from schemas.events.tcs import TcsEvent
+
+
+class Entry(NamedTuple):
+    """One event of a recording; `given_id` where the recording says which record it is.
+
+    `where` is its line number or its number in the database: `Recording.place` says it in full.
+    """
+
+    event: TcsEvent
+    given_id: UUID | None
+    where: int
+
+
+class Recording(ABC):
+    """A file of TCS events, read in its own order as a stream, any number of times."""
+
+    format: ClassVar[str]
+    about: ClassVar[str]
+
+    def __init__(self, path: Path, conversion: Conversion = CONVERT_ALL) -> None:
+        self.path, self.conversion = path, conversion
+
+    @classmethod
+    @abstractmethod
+    def recognises(cls, path: Path) -> bool:
+        """Return whether the file's beginning looks like this format."""
+
+    @abstractmethod
+    def count(self) -> int | None:
+        """Return how many events there are, or None where counting costs as much as reading."""
+
+    @abstractmethod
+    def entries(self, start: int = 0) -> Iterator[Entry]:
+        """Yield the entries in the file's order, without the first `start`.
+
+        Raises `BadEntry` at an event that can't be read, `DamagedRecording` where the file breaks.
+        """
+
+    @abstractmethod
+    def place(self, where: int) -> str:
+        """Return the place of an entry as messages name it, such as `night.jsonl:17`."""
+
+
+class RecordingWriter(ABC):
+    """Writes a recording; the file is there when the `with` block has ended well, or not at all.
+
+    Until then it is `PATH.partial`. Raises `RecordingExists`, unless it may overwrite, and
+    `RecordingNotWritten`, for instance if the disk is full.
+    """
+
+    format: ClassVar[str]
+    faults: ClassVar[tuple[type[Exception], ...]] = (OSError,)
+
+    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+        if path.exists() and not overwrite:
+            raise RecordingExists(path)
+        self.path = path
+        self.partial = path.with_name(path.name + ".partial")
+
+    @abstractmethod
+    def start(self) -> None:
+        """Create the partial file."""
+
+    @abstractmethod
+    def write(self, entry: Entry) -> None:
+        """Write an entry."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Write what is still held back, and close the partial file."""
+
+    @abstractmethod
+    def abandon(self) -> None:
+        """Close the partial file as it is."""
+
+    def add(self, entry: Entry) -> None:
+        """Append an entry; raise `ReservedName` or `RecordingNotWritten`."""
+        try:
+            self.write(entry)
+        except self.faults as fault:
+            raise RecordingNotWritten(self.path, fault) from fault
+
+    def __enter__(self) -> Self:
+        try:
+            self.partial.unlink(missing_ok=True)
+            self.start()
+        except self.faults as fault:
+            raise RecordingNotWritten(self.path, fault) from fault
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.finish()
+                _sync(self.partial)
+                self.partial.replace(self.path)
+                _sync(self.path.parent)
+        except self.faults as fault:
+            raise RecordingNotWritten(self.path, fault) from fault
+        finally:
+            self.abandon()
+            self.partial.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Have a file's bytes, or a directory's names, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
