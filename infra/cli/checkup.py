@@ -15,6 +15,8 @@ from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 
+import confluent_kafka
+
 from infra import clock
 from infra.settings import Loaded, Secret, SecretMissing, Settings
 from infra.settings.option import dotted
@@ -89,6 +91,7 @@ def _packages() -> Iterator[Finding]:
             except metadata.PackageNotFoundError:
                 mend = "Install evctl again with pip, in the environment it runs in."
                 yield Finding(Verdict.FAIL, "packages", f"{name} is missing", mend)
+    found.append(f"librdkafka {confluent_kafka.libversion()[0]}")
     yield ok("packages", f"evctl {metadata.version('evctl')}; {', '.join(found)}")
 
 

@@ -16,7 +16,7 @@ from infra.log.errors import LogUnavailable
 from infra.settings import SecretMissing, Settings
 from schemas.errors import EvctlError
 
-ANSWER_WITHIN_S = 5
+ANSWER_WITHIN_S = 3
 _CLIENT_MEND = "Check the options of log.client."
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.settings import Fault, Loaded, SettingsError, SiteFileMissing, load
@@ -237,7 +237,6 @@ def test_a_namespace_gets_its_last_dot(name: str) -> None:
     assert settings.log.namespace == (f"{name.removesuffix('.')}." if name else "")
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=80))
 def test_no_text_of_a_site_file_makes_anything_but_settings_or_faults(
     tmp_path_factory: pytest.TempPathFactory, text: str

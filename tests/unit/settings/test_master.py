@@ -76,8 +76,10 @@ def test_a_copy_of_the_master_file_changes_nothing(tmp_path: Path) -> None:
     assert load(copy, environ={}, cwd=tmp_path).settings == load(environ={}, cwd=tmp_path).settings
 
 
-def test_the_reference_page_lists_every_option_with_its_kind() -> None:
-    page = Path(__file__).parents[3] / "docs" / "reference" / "settings.md"
+def test_the_reference_page_lists_every_option_with_its_kind(
+    project_root: Path,
+) -> None:
+    page = project_root / "docs" / "reference" / "settings.md"
     rows = dict(
         re.findall(r"^\| `([\w.]+)` \|.*\| (\w+) \|$", page.read_text("utf-8"), re.MULTILINE)
     )
