@@ -7,6 +7,7 @@ without.
 
 import re
 import warnings
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -56,14 +57,18 @@ def parse(text: str) -> int:
 def _by_astropy(text: str) -> int:
     time = _astropy_time()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of far years, whose leap seconds nobody knows
+        with _no_warnings():
             found = time(text.removesuffix("Z"), scale="utc")
-            if ":60" in text and ":60" not in found.isot:  # it would be taken for the next day
+            if ":60" in text and ":60" not in found.isot:  # it was taken for the next second
                 raise NotATime(text)
             return _unix(found)
     except (ValueError, TypeError):
         raise NotATime(text) from None
+
+
+def _no_warnings() -> AbstractContextManager[Any]:
+    """Keep astropy from warning of years whose leap seconds nobody knows yet."""
+    return warnings.catch_warnings(action="ignore")
 
 
 def _unix(time: Any) -> int:
@@ -98,7 +103,9 @@ def from_tai_seconds(seconds: float) -> int:
 
     The offset (37 s since 2017) is astropy's table of leap seconds.
     """
-    return _unix(_astropy_time()(seconds, format="unix_tai").utc)
+    time = _astropy_time()
+    with _no_warnings():
+        return _unix(time(seconds, format="unix_tai").utc)
 
 
 def _astropy_time() -> Any:

@@ -1,0 +1,115 @@
+"""Time scales and their text."""
+
+import pytest
+from astropy.time import Time
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import utc
+from schemas.utc import MICROS, NotATime
+from tests.unit.schemas.arbitrary import INSTANTS, INT64
+
+DAY = 86_400 * MICROS
+TAI_MINUS_UTC = [
+    ("1999-01-01", 32),
+    ("2006-01-01", 33),
+    ("2009-01-01", 34),
+    ("2012-07-01", 35),
+    ("2015-07-01", 36),
+    ("2017-01-01", 37),
+]
+"""Seconds, from the day on; one less before it (IERS Bulletin C)."""
+
+
+@given(INSTANTS)
+def test_text_names_the_instant_it_was_made_from(micros: int) -> None:
+    assert utc.parse(utc.iso(micros)) == micros
+
+
+@given(INT64)
+def test_every_instant_has_a_text(micros: int) -> None:
+    text = utc.iso(micros)
+
+    assert text.endswith("Z") or text == f"{micros} µs"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2017-11-18T18:00:00",
+        "2017-11-18T18:00:00Z",
+        "2017-11-18 18:00",
+        "2017-11-18T18:00:00,000000 Z",
+        "2017-11-18T12:00:00-06:00",
+        "2017-11-18T19:30:00+0130",
+        " 2017-11-18T18:00:00.0000009Z ",
+        "2458076.25",
+        "jd 2458076.25",
+        "JD2458076.25",
+        "2017:322:18:00:00",
+    ],
+)
+def test_forms_of_one_instant(text: str) -> None:
+    assert utc.parse(text) == 1_511_028_000 * MICROS
+    assert utc.iso(utc.parse(text)) == "2017-11-18T18:00:00.000000Z"
+
+
+def test_a_date_is_its_midnight() -> None:
+    assert utc.parse("1970-01-02") == DAY
+
+
+def test_the_julian_date_of_a_known_hour() -> None:
+    six, seven = utc.parse("2017-11-18T18:00:00"), utc.parse("2017-11-18T19:00:00")
+
+    assert utc.julian_date(six) == 2458076.25
+    assert utc.julian_date(seven) == pytest.approx(2458076.291667, abs=5e-7)
+    assert utc.parse("2458076.291667") == pytest.approx(seven, abs=0.05 * MICROS)
+
+
+@given(INSTANTS)
+def test_a_julian_date_is_read_back_to_40_us(micros: int) -> None:
+    date = utc.julian_date(micros)
+
+    if date >= 1e6:  # seven digits
+        assert abs(utc.parse(f"{date:.12f}") - micros) <= 40
+
+
+@given(st.integers(utc.parse("1972-01-01"), utc.parse("2016-12-31") - 1))
+def test_julian_dates_are_astropys_but_for_days_with_a_leap_second(micros: int) -> None:
+    theirs = Time(utc.iso(micros)[:-1], scale="utc").jd
+
+    assert abs(utc.julian_date(micros) - theirs) * DAY <= MICROS
+
+
+@pytest.mark.parametrize(("day", "offset"), TAI_MINUS_UTC)
+def test_tai_around_every_leap_second(day: str, offset: int) -> None:
+    midnight = utc.parse(day)
+    seconds = midnight // MICROS
+
+    assert utc.from_tai_seconds(seconds + offset) == midnight
+    assert utc.from_tai_seconds(seconds + offset - 2) == midnight - MICROS
+    assert utc.from_tai_seconds(seconds + offset - 43_201) == midnight - 43_200 * MICROS
+    assert utc.from_tai_seconds(seconds + offset - 0.5) == midnight + MICROS // 2  # 23:59:60.5
+
+
+@given(st.integers(utc.parse("2017-01-01"), utc.parse("2040-01-01")))
+def test_tai_is_37_s_ahead_since_2017(micros: int) -> None:
+    assert abs(utc.from_tai_seconds(micros / MICROS + 37) - micros) <= 1
+
+
+@pytest.mark.parametrize(("day", "_offset"), TAI_MINUS_UTC)
+def test_a_leap_second_is_the_second_after_it(day: str, _offset: int) -> None:
+    midnight = utc.parse(day)
+    before = utc.iso(midnight - DAY)[:10]
+
+    assert utc.parse(f"{before}T23:59:60Z") == midnight
+    assert utc.parse(f"{before}T23:59:60.25") == midnight + MICROS // 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "soon", "20171118", "12345", "2017-13-01", "2017-11-18T25:00", "2017-11-18T23:59:60Z"],
+)
+def test_what_is_no_instant_is_refused(text: str) -> None:
+    with pytest.raises(NotATime, match="is not an instant such as 2026-"):
+        utc.parse(text)
