@@ -67,12 +67,13 @@ class Shell(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()  # here, where its failure can still be told
         except BrokenPipeError:  # the reader, e.g. `head`, has had enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(PIPE_CLOSED) from None
-        return result
 
 
 def _end(sentence: str, code: int, *, debug: bool) -> Never:
