@@ -1,0 +1,150 @@
+"""The APIs that this broker speaks, with their versions and who answers them.
+
+Clients take what is not in this table for "not supported" and do without.
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from infra.broker import auth, codec_lookup, handlers_admin, handlers_data, handlers_groups
+from infra.broker.errors import Code, MalformedFrame
+from infra.broker.handlers_data import Parts, Reply
+from infra.broker.wire import Reader
+
+if TYPE_CHECKING:
+    from infra.broker.frames import Connection
+    from infra.broker.server import Broker
+
+NEVER = 1000
+
+Handler = Callable[["Broker", "Connection", int, memoryview], Reply]
+Values = dict[str, object]
+ColdHandler = Callable[["Broker", Any], Values | Coroutine[None, None, Values]]
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """One API: its key, the versions spoken, and from which one on the encoding is flexible."""
+
+    key: int
+    name: str
+    lowest: int
+    highest: int
+    flexible_from: int
+    handle: Handler
+    before_login: bool = False
+    tagged_answer: bool = True  # ApiVersions keeps the old header, so that any client can read it
+
+
+def _cold(
+    key: int, name: str, lowest: int, highest: int, flexible: int, answer: ColdHandler
+) -> Api:
+    """Return an API that kio decodes and encodes."""
+
+    def handle(broker: "Broker", _: "Connection", version: int, body: memoryview) -> Reply:
+        from infra.broker import codec_cold  # noqa: PLC0415  kio takes 0.1 s to import
+
+        values = answer(broker, codec_cold.decode(key, version, body))
+        if isinstance(values, dict):
+            return codec_cold.encode(key, version, values)
+        return _encode_later(key, version, values)
+
+    return Api(key, name, lowest, highest, flexible, handle)
+
+
+async def _encode_later(key: int, version: int, values: Coroutine[None, None, Values]) -> Parts:
+    from infra.broker import codec_cold  # noqa: PLC0415
+
+    return codec_cold.encode(key, version, await values)
+
+
+def _api_versions(_: "Broker", __: "Connection", version: int, ___: memoryview) -> Reply:
+    ranges = [(api.key, api.lowest, api.highest) for api in APIS.values()]
+    return codec_lookup.pack_api_versions(version, Code.NONE, ranges)
+
+
+def unsupported_version(api: Api, version: int) -> Parts:
+    """Answer a newer ApiVersions with version 0 and an error, and refuse any other request."""
+    if api.name != "ApiVersions":
+        raise MalformedFrame(
+            f"{api.name} in version {version}, supported are {api.lowest} … {api.highest}"
+        )
+    ranges = [(other.key, other.lowest, other.highest) for other in APIS.values()]
+    return codec_lookup.pack_api_versions(0, Code.UNSUPPORTED_VERSION, ranges)
+
+
+def _sasl_handshake(_: "Broker", connection: "Connection", __: int, body: memoryview) -> Reply:
+    agreed = Reader(body).string() == auth.MECHANISM
+    connection.mechanism_agreed = agreed
+    error = Code.NONE if agreed else Code.UNSUPPORTED_SASL_MECHANISM
+    return codec_lookup.pack_sasl_handshake(error, [auth.MECHANISM])
+
+
+def _sasl_authenticate(
+    broker: "Broker", connection: "Connection", version: int, body: memoryview
+) -> Reply:
+    if not connection.mechanism_agreed:
+        raise MalformedFrame("SaslAuthenticate before SaslHandshake")
+    if auth.accepts(codec_lookup.read_sasl_authenticate(version, body), broker.token):
+        connection.authenticated = True
+        return codec_lookup.pack_sasl_authenticate(version, Code.NONE, None)
+    connection.closing = True
+    refusal = "wrong user or token: see `evctl broker client-config`"
+    return codec_lookup.pack_sasl_authenticate(version, Code.SASL_AUTHENTICATION_FAILED, refusal)
+
+
+_ALL = (
+    Api(0, "Produce", 3, 9, 9, lambda b, _, v, body: handlers_data.produce(b.topics, v, body)),
+    Api(1, "Fetch", 4, 12, 12, lambda b, _, v, body: handlers_data.fetch(b.topics, v, body)),
+    Api(
+        2,
+        "ListOffsets",
+        1,
+        7,
+        6,
+        lambda b, _, v, body: handlers_data.list_offsets(b.topics, v, body),
+    ),
+    Api(
+        3,
+        "Metadata",
+        0,
+        12,
+        9,
+        lambda b, _, v, body: handlers_data.metadata(b.topics, b.cluster, v, body),
+    ),
+    Api(18, "ApiVersions", 0, 4, 3, _api_versions, before_login=True, tagged_answer=False),
+    Api(17, "SaslHandshake", 1, 1, NEVER, _sasl_handshake, before_login=True),
+    Api(36, "SaslAuthenticate", 0, 2, 2, _sasl_authenticate, before_login=True),
+    _cold(19, "CreateTopics", 2, 7, 5, lambda b, r: handlers_admin.create_topics(b.topics, r)),
+    _cold(
+        20,
+        "DeleteTopics",
+        1,
+        6,
+        4,
+        lambda b, r: handlers_admin.delete_topics(b.topics, b.offsets, r),
+    ),
+    _cold(
+        32, "DescribeConfigs", 1, 4, 4, lambda b, r: handlers_admin.describe_configs(b.topics, r)
+    ),
+    _cold(60, "DescribeCluster", 0, 1, 0, lambda b, _: handlers_admin.describe_cluster(b.cluster)),
+    _cold(
+        22,
+        "InitProducerId",
+        0,
+        4,
+        2,
+        lambda b, r: handlers_admin.init_producer_id(b.producer_ids, r),
+    ),
+    _cold(
+        10, "FindCoordinator", 0, 3, 3, lambda b, r: handlers_admin.find_coordinator(b.cluster, r)
+    ),
+    _cold(8, "OffsetCommit", 2, 8, 8, lambda b, r: handlers_groups.offset_commit(b, r)),
+    _cold(9, "OffsetFetch", 1, 7, 6, lambda b, r: handlers_groups.offset_fetch(b, r)),
+    _cold(11, "JoinGroup", 0, 7, 6, lambda b, r: handlers_groups.join(b.groups, r)),
+    _cold(12, "Heartbeat", 0, 4, 4, lambda b, r: handlers_groups.heartbeat(b.groups, r)),
+    _cold(13, "LeaveGroup", 0, 4, 4, lambda b, r: handlers_groups.leave(b.groups, r)),
+    _cold(14, "SyncGroup", 0, 5, 4, lambda b, r: handlers_groups.sync(b.groups, r)),
+)
+APIS = {api.key: api for api in _ALL}

@@ -1,0 +1,234 @@
+"""One connection: bytes to frames, frames to requests, and the answers back in the order asked."""
+
+import asyncio
+import logging
+from collections import deque
+from struct import Struct
+from struct import error as StructError
+from typing import TYPE_CHECKING, cast
+
+from infra.broker.apis import APIS, Api, unsupported_version
+from infra.broker.errors import MalformedFrame
+from infra.broker.handlers_data import Parts, Reply
+from infra.broker.wire import Reader
+
+if TYPE_CHECKING:
+    from infra.broker.server import Broker
+
+_LOG = logging.getLogger(__name__)
+_LENGTH = Struct(">i")
+_HEADER = Struct(">hhih")  # API key, version, correlation id, length of the client's name
+_ANSWER = Struct(">ii")  # length, correlation id
+MAX_FRAME = 100 << 20
+MAX_FRAME_STRANGER = 64 << 10  # before the client has shown the token
+_BUFFER = 64 << 10
+_KEEP_BUFFER = 2 << 20  # a larger one is given back once it is empty
+_MAX_WAITING = 256  # requests of one connection that may wait for their answer
+_MAX_UNSENT = 1 << 20  # bytes the client has not taken, above which no further request is read
+_JOIN_BELOW = 64 << 10
+
+
+class _Slot:
+    """The place of an answer in the order of the requests; `task` is held so that it lives."""
+
+    __slots__ = ("answer", "closes", "task")
+
+    def __init__(self) -> None:
+        self.answer: Parts | None = None
+        self.task: asyncio.Task[Parts | None] | None = None
+        self.closes = False
+
+
+class Connection(asyncio.BufferedProtocol):
+    """A client; frames are handled where they lie, so a handler must not keep views of them."""
+
+    def __init__(self, broker: "Broker") -> None:
+        self.authenticated = False
+        self.mechanism_agreed = False
+        self.closing = False  # close once what is answered was sent
+        self.peer = "?"
+        self._broker = broker
+        self._buffer = memoryview(bytearray(_BUFFER))
+        self._start = self._end = 0
+        self._slots: deque[_Slot] = deque()
+        self._blocked = False
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=_MAX_UNSENT)
+        self.peer = "%s:%s" % transport.get_extra_info("peername")[:2]
+        self._broker.connected(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Drop what still waits."""
+        self._transport = None
+        for slot in self._slots:
+            if slot.task is not None:
+                slot.task.cancel()
+        self._slots.clear()
+        self._broker.disconnected(self)
+
+    def close(self) -> None:
+        """Close once what is written was sent."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where the next bytes go; there is always room."""
+        return self._buffer[self._end :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Handle the frames that are complete."""
+        self._end += nbytes
+        self._handle_frames()
+
+    def pause_writing(self) -> None:
+        """Read no further requests: the client does not take its answers."""
+        self._set_blocked()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._unblock()
+
+    def _set_blocked(self) -> None:
+        if not self._blocked and self._transport is not None:
+            self._blocked = True
+            self._transport.pause_reading()
+
+    def _unblock(self) -> None:
+        if self._blocked and self._transport is not None:
+            self._blocked = False
+            self._transport.resume_reading()
+            self._handle_frames()
+
+    def _handle_frames(self) -> None:
+        try:
+            while not self._blocked and not self.closing:
+                frame = self._next_frame()
+                if frame is None:
+                    break
+                self._handle(frame)
+        except (MalformedFrame, StructError, IndexError, UnicodeDecodeError) as error:
+            _LOG.warning("closed the connection of %s: %s", self.peer, error)
+            self.close()
+            self.closing = True
+
+    def _next_frame(self) -> memoryview | None:
+        """Return the next complete frame, or make room for it."""
+        waiting = self._end - self._start
+        if waiting < 4:
+            self._make_room(4)
+            return None
+        (length,) = _LENGTH.unpack_from(self._buffer, self._start)
+        limit = MAX_FRAME if self.authenticated else MAX_FRAME_STRANGER
+        if not 0 <= length <= limit:
+            raise MalformedFrame(f"a frame of {length} bytes, the limit is {limit}")
+        if waiting < 4 + length:
+            self._make_room(4 + length)
+            return None
+        first = self._start + 4
+        self._start = first + length
+        return self._buffer[first : self._start]
+
+    def _make_room(self, size: int) -> None:
+        """Move what is left to the front of a buffer that can hold `size` bytes and is not full."""
+        left = self._buffer[self._start : self._end]
+        if size > len(self._buffer):
+            self._buffer = memoryview(bytearray(size))
+        elif not left and len(self._buffer) > _KEEP_BUFFER:
+            self._buffer = memoryview(bytearray(_BUFFER))
+        elif self._start == 0:
+            return
+        self._buffer[: len(left)] = left
+        self._start, self._end = 0, len(left)
+
+    def _handle(self, frame: memoryview) -> None:
+        key, version, correlation, client_length = _HEADER.unpack_from(frame)
+        api = APIS.get(key)
+        if api is None:
+            raise MalformedFrame(f"a request with the unknown API key {key}")
+        if not api.lowest <= version <= api.highest:
+            self._answer(_Slot(), correlation, unsupported_version(api, version), tagged=False)
+            return
+        position = _HEADER.size + max(client_length, 0)
+        if version >= api.flexible_from:
+            reader = Reader(frame, position, flexible=True)
+            reader.skip_tags()
+            position = reader.pos
+        if not self.authenticated and not api.before_login:
+            raise MalformedFrame(f"{api.name} before logging in with SASL/PLAIN")
+        reply = api.handle(self._broker, self, version, frame[position:])
+        self._take(api, version, correlation, reply)
+
+    def _take(self, api: Api, version: int, correlation: int, reply: Reply) -> None:
+        """Give the answer its place: at once, later, or never for a producer that wants none."""
+        if reply is None:
+            return
+        slot = _Slot()
+        tagged = api.tagged_answer and version >= api.flexible_from
+        if isinstance(reply, list):
+            self._answer(slot, correlation, reply, tagged=tagged)
+            return
+        self._slots.append(slot)
+        slot.task = asyncio.get_running_loop().create_task(reply)
+        slot.task.add_done_callback(lambda task: self._finished(task, slot, correlation, tagged))
+        if len(self._slots) >= _MAX_WAITING:
+            self._set_blocked()
+
+    def _finished(
+        self, task: asyncio.Task[Parts | None], slot: _Slot, correlation: int, tagged: bool
+    ) -> None:
+        if task.cancelled() or self._transport is None:
+            return
+        error = task.exception()
+        if error is not None:
+            _LOG.error("closed the connection of %s", self.peer, exc_info=error)
+            self._transport.abort()
+            return
+        parts = task.result()
+        slot.answer = [] if parts is None else framed(correlation, parts, tagged=tagged)
+        self._send_finished()
+
+    def _answer(self, slot: _Slot, correlation: int, parts: Parts, *, tagged: bool) -> None:
+        answer = framed(correlation, parts, tagged=tagged)
+        if self._slots:
+            slot.answer = answer
+            self._slots.append(slot)
+            self._send_finished()
+        else:
+            self._send(answer)
+            if self.closing:
+                self.close()
+
+    def _send_finished(self) -> None:
+        while self._slots and self._slots[0].answer is not None:
+            self._send(self._slots.popleft().answer or [])
+        if self.closing and not self._slots:
+            self.close()
+        elif len(self._slots) < _MAX_WAITING:
+            self._unblock()
+
+    def _send(self, parts: Parts) -> None:
+        if self._transport is None or not parts:
+            return
+        if sum(map(len, parts)) <= _JOIN_BELOW:
+            self._transport.write(b"".join(parts))
+            return
+        small: Parts = []
+        for part in parts:
+            # large parts go to the socket uncopied
+            if len(part) < _JOIN_BELOW:
+                small.append(part)
+                continue
+            self._transport.write(b"".join(small))
+            self._transport.write(part)
+            small = []
+        self._transport.write(b"".join(small))
+
+
+def framed(correlation: int, parts: Parts, *, tagged: bool) -> Parts:
+    """Put length and header before an answer; a flexible header has one byte of (no) tagged fields."""
+    length = 4 + tagged + sum(map(len, parts))
+    return [_ANSWER.pack(length, correlation) + (b"\0" if tagged else b""), *parts]

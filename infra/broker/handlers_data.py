@@ -1,0 +1,179 @@
+"""Answers to Produce, Fetch, ListOffsets and Metadata."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from uuid import UUID
+
+from infra.broker import codec_data, codec_lookup
+from infra.broker.codec_data import Fetched, FetchRequest, Produced
+from infra.broker.codec_lookup import Cluster, OffsetFound, OffsetQuery, TopicFound, TopicQuery
+from infra.broker.errors import Code, ProtocolError
+from infra.broker.partition import Partition
+from infra.broker.topics import Topics
+
+_LOG = logging.getLogger(__name__)
+Parts = list[bytes]
+Reply = Parts | Coroutine[None, None, Parts | None] | None
+_NO_ID = UUID(int=0)
+_FETCH_CEILING = 64 << 20  # bytes of one answer, whatever the client allows
+_END, _START, _LARGEST = -1, -2, -3
+
+Results = list[tuple[str, list[Produced]]]
+Acks = list[asyncio.Future[None]]
+
+
+def produce(topics: Topics, version: int, body: memoryview) -> Reply:
+    """Append batches; the answer waits for the disk where a topic asks for it."""
+    request = codec_data.read_produce(version, body)
+    results: Results = []
+    acks: Acks = []
+    for topic, partitions in request.topics:
+        produced = []
+        for index, records in partitions:
+            result, ack = _append(topics, topic, index, records, request)
+            produced.append(result)
+            if ack is not None:
+                acks.append(ack)
+        results.append((topic, produced))
+    if acks:
+        return _when_synced(version, request.acks, results, acks)
+    return codec_data.pack_produced(version, results) if request.acks else None
+
+
+def _append(
+    topics: Topics,
+    topic: str,
+    index: int,
+    records: memoryview | None,
+    request: codec_data.ProduceRequest,
+) -> tuple[Produced, asyncio.Future[None] | None]:
+    try:
+        if request.acks not in {-1, 0, 1}:
+            raise ProtocolError(Code.INVALID_REQUIRED_ACKS, f"acks={request.acks}")
+        if not records:
+            raise ProtocolError(Code.INVALID_RECORD, "no batch of records in the request")
+        return topics.partition(topic, index).append(records)
+    except ProtocolError as refused:
+        return Produced(index, refused.code, message=refused.message), None
+
+
+async def _when_synced(version: int, acks: int, results: Results, waiting: Acks) -> Parts | None:
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    refused = next((o for o in outcomes if isinstance(o, ProtocolError)), None)
+    if refused is not None:
+        results = [
+            (
+                topic,
+                [Produced(p.partition, refused.code, message=refused.message) for p in produced],
+            )
+            for topic, produced in results
+        ]
+    return codec_data.pack_produced(version, results) if acks else None
+
+
+def fetch(topics: Topics, version: int, body: memoryview) -> Reply:
+    """Read batches; where there are too few, wait for an append or the client's limit."""
+    request = codec_data.read_fetch(version, body)
+    found, enough = _collect(topics, request)
+    if enough or request.max_wait_ms <= 0:
+        return codec_data.pack_fetched(version, request.isolation, found)
+    waited_for = [
+        topics.partition(name, row.index) for name, rows in request.topics for row in rows
+    ]
+    return _fetch_later(topics, version, request, waited_for)
+
+
+async def _fetch_later(
+    topics: Topics, version: int, request: FetchRequest, partitions: list[Partition]
+) -> Parts:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + request.max_wait_ms / 1000
+    found, enough = _collect(topics, request)
+    while not enough and loop.time() < deadline:
+        woken: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_at(deadline, _end_wait, woken)
+        for partition in partitions:
+            partition.waiters.add(woken)
+        try:
+            await woken
+        finally:
+            timer.cancel()
+            for partition in partitions:
+                partition.waiters.discard(woken)
+        found, enough = _collect(topics, request)
+    return codec_data.pack_fetched(version, request.isolation, found)
+
+
+def _end_wait(woken: asyncio.Future[None]) -> None:
+    if not woken.done():
+        woken.set_result(None)
+
+
+def _collect(topics: Topics, request: FetchRequest) -> tuple[list[tuple[str, list[Fetched]]], bool]:
+    """Read what is there now; the flag says that the client should have it at once."""
+    room = min(request.max_bytes, _FETCH_CEILING)
+    size, refused = 0, False
+    found = []
+    for name, rows in request.topics:
+        answers = []
+        for row in rows:
+            limit = min(row.max_bytes, room - size)
+            try:
+                log = topics.partition(name, row.index).log
+                records = b""
+                if limit > 0 or not size:
+                    records = log.read(row.offset, limit, at_least_one=not size)
+                size += len(records)
+                answer = Fetched(row.index, 0, log.high_watermark, log.start_offset, records)
+            except ProtocolError as error:
+                refused = True
+                answer = Fetched(row.index, error.code)
+            except OSError as error:
+                refused = True
+                _LOG.error("%s[%d]@%d can't be read: %s", name, row.index, row.offset, error)
+                answer = Fetched(row.index, Code.KAFKA_STORAGE_ERROR)
+            answers.append(answer)
+        found.append((name, answers))
+    return found, refused or size >= request.min_bytes
+
+
+def list_offsets(topics: Topics, version: int, body: memoryview) -> Parts:
+    """Look up start, end, or the first record at or after a time."""
+    answers = [
+        (name, [_find(topics, name, query) for query in queries])
+        for name, queries in codec_lookup.read_list_offsets(version, body)
+    ]
+    return codec_lookup.pack_list_offsets(version, answers)
+
+
+def _find(topics: Topics, topic: str, query: OffsetQuery) -> OffsetFound:
+    try:
+        log = topics.partition(topic, query.partition).log
+        if query.timestamp == _END:
+            return OffsetFound(query.partition, Code.NONE, -1, log.high_watermark)
+        if query.timestamp == _START:
+            return OffsetFound(query.partition, Code.NONE, -1, log.start_offset)
+        largest = query.timestamp == _LARGEST
+        found = log.latest_timestamp() if largest else log.first_at(query.timestamp)
+    except ProtocolError as refused:
+        return OffsetFound(query.partition, refused.code)
+    return OffsetFound(query.partition, Code.NONE, *(found or (-1, -1)))
+
+
+def metadata(topics: Topics, cluster: Cluster, version: int, body: memoryview) -> Parts:
+    """Tell of the one node and of topics; a topic that does not exist is not created."""
+    queries = codec_lookup.read_metadata(version, body)
+    if queries is None:
+        queries = [TopicQuery(name, None) for name in topics.by_name]
+    by_id = {topic.id: topic for topic in topics.by_name.values()}
+    answers = []
+    for name, topic_id in queries:
+        topic = topics.by_name.get(name) if name is not None else by_id.get(topic_id or _NO_ID)
+        if topic is not None:
+            answers.append(TopicFound(Code.NONE, topic.entry.name, topic.id, len(topic.partitions)))
+        elif name is not None:
+            answers.append(TopicFound(Code.UNKNOWN_TOPIC_OR_PARTITION, name, _NO_ID, 0))
+        else:
+            answers.append(TopicFound(Code.UNKNOWN_TOPIC_ID, None, topic_id or _NO_ID, 0))
+    return codec_lookup.pack_metadata(version, cluster, answers)

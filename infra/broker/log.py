@@ -1,0 +1,202 @@
+"""The log of one partition: segments, offsets, idempotence; no event loop, no clock."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from infra.broker import batch as batches
+from infra.broker.batch import BatchHeader
+from infra.broker.checkpoint import CheckpointJob
+from infra.broker.errors import Code, ProtocolError
+from infra.broker.producers import Producers
+from infra.broker.segment import Segment
+
+
+@dataclass(slots=True)
+class LogSettings:
+    """The settings of a topic that its logs obey; sizes in bytes, times in ms."""
+
+    max_message_bytes: int = 1_048_588
+    segment_bytes: int = 1 << 30
+    index_interval_bytes: int = 4096
+    flush_messages: int = 2**63 - 1
+    flush_ms: int = 1000
+
+
+class Appended(NamedTuple):
+    """Where a batch is, whether it was there before, and the offset behind it."""
+
+    base_offset: int
+    next_offset: int
+    duplicate: bool
+
+
+class Tail(NamedTuple):
+    """An end of the log: everything before `offset`, which lies at `position` of `segment`."""
+
+    offset: int
+    segment: Segment
+    position: int
+
+
+class PartitionLog:
+    """Segments in order, the last one growing; readers see what lies before the high watermark."""
+
+    def __init__(
+        self,
+        directory: Path,
+        settings: LogSettings,
+        segments: list[Segment],
+        producers: Producers | None = None,
+        unsynced: list[Segment] | None = None,
+    ) -> None:
+        self.directory = directory
+        self.settings = settings
+        self.segments = segments
+        self.producers = producers or Producers()
+        self._unsynced = unsynced or [segments[-1]]
+        self._visible = self.tail()
+
+    @classmethod
+    def create(cls, directory: Path, settings: LogSettings) -> "PartitionLog":
+        """Create an empty log in a new directory."""
+        directory.mkdir(mode=0o700, exist_ok=True)
+        return cls(directory, settings, [Segment.create(directory, 0)])
+
+    @property
+    def start_offset(self) -> int:
+        """Offset of the oldest record kept."""
+        return self.segments[0].base_offset
+
+    @property
+    def end_offset(self) -> int:
+        """Offset that the next record gets."""
+        return self.segments[-1].next_offset
+
+    @property
+    def high_watermark(self) -> int:
+        """Offset up to which readers see the log."""
+        return self._visible.offset
+
+    @property
+    def size(self) -> int:
+        """Bytes of all records."""
+        return sum(segment.size for segment in self.segments)
+
+    def append(self, batch: memoryview, now_ms: int) -> Appended:
+        """Write one batch at the end; a repeated one of an idempotent producer is not written again.
+
+        `batch` is changed: it gets the log's offsets. Raises `ProtocolError` if it is refused and
+        `OSError` if the disk refuses; the log is then as before.
+        """
+        header = self._admit(batch)
+        if header.producer_id >= 0:
+            known = self.producers.duplicate_of(header)
+            if known is not None:
+                return Appended(known, known + header.count, duplicate=True)
+        if self.segments[-1].size + len(batch) > self.settings.segment_bytes:
+            self._roll()
+        base_offset = self.end_offset
+        batches.place(batch, base_offset)
+        header = header._replace(base_offset=base_offset)
+        self.segments[-1].append(batch, header, self.settings.index_interval_bytes)
+        if header.producer_id >= 0:
+            self.producers.note(header, now_ms)
+        return Appended(base_offset, self.end_offset, duplicate=False)
+
+    def _admit(self, batch: memoryview) -> BatchHeader:
+        limit = self.settings.max_message_bytes
+        if len(batch) > limit:
+            raise ProtocolError(
+                Code.MESSAGE_TOO_LARGE,
+                f"a batch of {len(batch)} bytes is above max.message.bytes={limit} of this topic",
+            )
+        header = batches.validate(batch)
+        if header.is_transactional or header.is_control:
+            raise ProtocolError(Code.INVALID_RECORD, "this broker keeps no transactions")
+        return header
+
+    def _roll(self) -> None:
+        last = self.segments[-1]
+        if last.size == 0:
+            return
+        following = Segment.create(self.directory, last.next_offset)
+        last.seal()
+        self.segments.append(following)
+        self._unsynced.append(following)
+
+    def tail(self) -> Tail:
+        """Return the present end."""
+        last = self.segments[-1]
+        return Tail(last.next_offset, last, last.size)
+
+    def reveal(self, tail: Tail) -> None:
+        """Let readers see the log up to `tail`."""
+        self._visible = tail
+
+    def unsynced(self) -> list[int]:
+        """Return copies of the descriptors of all files to sync; the caller closes them.
+
+        Sealed segments stay listed until a checkpoint, which syncs their indexes too.
+        """
+        return [os.dup(segment.fd) for segment in self._unsynced]
+
+    def checkpoint(self, now_ms: int) -> CheckpointJob:
+        """Return the job that makes everything up to the present end known to be good."""
+        self.producers.expire(now_ms)
+        last = self.segments[-1]
+        job = CheckpointJob(last, self._unsynced, self.producers.snapshot())
+        self._unsynced = [last]
+        return job
+
+    def read(self, offset: int, max_bytes: int, *, at_least_one: bool = True) -> bytes:
+        """Return whole batches from the one that holds `offset`, up to the high watermark.
+
+        Raises `ProtocolError` for an offset outside of the log.
+        """
+        visible = self._visible
+        if offset == visible.offset:
+            return b""
+        if not self.start_offset <= offset < visible.offset:
+            raise ProtocolError(
+                Code.OFFSET_OUT_OF_RANGE,
+                f"offset {offset} is not in {self.start_offset} … {visible.offset}",
+            )
+        index = self._segment_index(offset)
+        for segment in self.segments[index:]:
+            end = visible.position if segment is visible.segment else segment.size
+            position = segment.locate(offset)
+            if position < end:
+                return segment.read(position, end, max_bytes, at_least_one=at_least_one)
+            if segment is visible.segment:
+                break
+        return b""
+
+    def _segment_index(self, offset: int) -> int:
+        low, high = 0, len(self.segments)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self.segments[middle].base_offset <= offset:
+                low = middle
+            else:
+                high = middle
+        return low
+
+    def first_at(self, timestamp: int) -> tuple[int, int] | None:
+        """Return (timestamp, offset) of the first visible record not older than `timestamp` (ms)."""
+        for segment in self.segments:
+            found = segment.first_at(timestamp)
+            if found is not None:
+                return found if found[1] < self.high_watermark else None
+        return None
+
+    def latest_timestamp(self) -> tuple[int, int] | None:
+        """Return (timestamp, offset) of a record with the largest timestamp, null if empty."""
+        largest = max(segment.largest_timestamp for segment in self.segments)
+        return self.first_at(largest) if largest >= 0 else None
+
+    def close(self) -> None:
+        """Close all files."""
+        for segment in self.segments:
+            segment.close()

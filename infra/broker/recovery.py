@@ -1,0 +1,166 @@
+"""Opening a partition's log: what lies behind its checkpoint is read, checked and indexed again."""
+
+import logging
+import mmap
+import os
+import re
+from pathlib import Path
+
+from infra.broker import batch as batches
+from infra.broker.batch import HEADER_SIZE, BatchHeader, InvalidBatch
+from infra.broker.checkpoint import Checkpoint
+from infra.broker.errors import LogDamaged
+from infra.broker.log import LogSettings, PartitionLog
+from infra.broker.producers import Producers
+from infra.broker.segment import INDEX_SUFFIXES, Segment
+
+_LOG = logging.getLogger(__name__)
+_NAME = re.compile(r"\d{20}\.log")
+# leader epoch and magic, which every batch of ours has at byte 12
+_MARK = batches.LEADER_EPOCH.to_bytes(4, "big") + b"\x02"
+_MARK_AT = 12
+
+
+def segment_bases(directory: Path) -> list[int]:
+    """Return the base offsets of the segments in a partition's directory, in order."""
+    return sorted(int(p.stem) for p in directory.iterdir() if _NAME.fullmatch(p.name))
+
+
+def open_log(directory: Path, settings: LogSettings, now_ms: int) -> PartitionLog:
+    """Open a log as its last process left it; a torn batch at its end is cut away.
+
+    Raises `LogDamaged` if valid batches follow bytes that are none.
+    """
+    bases = segment_bases(directory)
+    if not bases:
+        return PartitionLog.create(directory, settings)
+    checkpoint = Checkpoint.read(directory)
+    if checkpoint is None or checkpoint.segment not in bases:
+        checkpoint = None
+    elif log_size(directory, checkpoint.segment) < checkpoint.position:
+        _LOG.error(
+            "%s is shorter than its checkpoint (%d bytes): records were lost outside of the broker",
+            directory.name,
+            checkpoint.position,
+        )
+        checkpoint = None
+    first = bases.index(checkpoint.segment) if checkpoint else 0
+    sealed = [
+        Segment.sealed(directory, base, following)
+        for base, following in zip(bases[:first], bases[1:], strict=False)
+    ]
+    scan = _Scan(directory, settings, checkpoint, now_ms)
+    scanned = scan.run(bases[first:])
+    return PartitionLog(directory, settings, sealed + scanned, scan.producers, scanned)
+
+
+def log_size(directory: Path, base_offset: int) -> int:
+    """Return the size of a segment's log file."""
+    return (directory / f"{base_offset:020d}.log").stat().st_size
+
+
+class _Scan:
+    """Reads segments from a checkpoint to the end of the log."""
+
+    def __init__(
+        self, directory: Path, settings: LogSettings, checkpoint: Checkpoint | None, now_ms: int
+    ) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._checkpoint = checkpoint
+        self._now_ms = now_ms
+        self.producers = Producers.restore(checkpoint.producers) if checkpoint else Producers()
+
+    def run(self, bases: list[int]) -> list[Segment]:
+        segments: list[Segment] = []
+        for place, base in enumerate(bases):
+            segment = self._open(base)
+            segments.append(segment)
+            why = self._read(segment)
+            if why is not None:
+                self._cut(segment, why, bases[place + 1 :])
+                break
+            if place + 1 < len(bases):
+                segment.seal()
+        return segments
+
+    def _open(self, base: int) -> Segment:
+        segment = Segment(self._directory, base)
+        known = self._checkpoint
+        if known is None or known.segment != base:
+            segment.begin_index()
+            return segment
+        rows = [
+            segment.path.with_suffix(suffix).read_bytes()[:length]
+            for suffix, length in zip(
+                INDEX_SUFFIXES, (known.offset_bytes, known.time_bytes), strict=True
+            )
+        ]
+        segment.begin_index(*rows)
+        segment.size, segment.next_offset = known.position, known.next_offset
+        segment.max_timestamp = known.max_timestamp
+        segment.max_timestamp_offset = known.max_timestamp_offset
+        return segment
+
+    def _read(self, segment: Segment) -> str | None:
+        """Take in all batches behind `segment.size`; returns what is wrong with the first bad one."""
+        size = os.fstat(segment.fd).st_size
+        if size == segment.size:
+            return None
+        with mmap.mmap(segment.fd, size, access=mmap.ACCESS_READ) as content:
+            with memoryview(content) as view:
+                while segment.size < size:
+                    try:
+                        header = valid_batch(view, segment.size, segment.next_offset)
+                    except InvalidBatch as bad:
+                        return bad.message
+                    segment.note(header, self._settings.index_interval_bytes)
+                    if header.producer_id >= 0:
+                        self.producers.note(header, self._now_ms)
+        return None
+
+    def _cut(self, segment: Segment, why: str, following: list[int]) -> None:
+        """Cut away a torn tail, after making sure that nothing valid follows it."""
+        size = os.fstat(segment.fd).st_size
+        content = os.pread(segment.fd, size - segment.size, segment.size)
+        valid_follows = find_valid_batch(content, segment.next_offset)
+        if valid_follows or any(log_size(self._directory, base) for base in following):
+            raise LogDamaged(segment.path, segment.size, segment.next_offset, why)
+        _LOG.warning(
+            "%s: cut %d bytes of a torn batch at byte %d (%s)",
+            segment.path,
+            size - segment.size,
+            segment.size,
+            why,
+        )
+        os.ftruncate(segment.fd, segment.size)
+        for base in following:
+            (self._directory / f"{base:020d}.log").unlink()
+
+
+def valid_batch(view: memoryview, position: int, expected_offset: int) -> BatchHeader:
+    """Return the header of the intact batch at `position`, which begins at `expected_offset` or later."""
+    header = batches.header_at(view, position)
+    if header.length < HEADER_SIZE - batches.LOG_OVERHEAD:
+        raise InvalidBatch(f"a batch with a length of {header.length} bytes")
+    if position + header.size > len(view):
+        missing = position + header.size - len(view)
+        raise InvalidBatch(f"the last {missing} bytes of a batch of {header.size} are missing")
+    batches.validate(view[position : position + header.size])
+    if header.base_offset < expected_offset:
+        raise InvalidBatch(f"offset {header.base_offset} where {expected_offset} was expected")
+    return header
+
+
+def find_valid_batch(content: bytes, least_offset: int) -> bool:
+    """Whether an intact batch with an offset of at least `least_offset` begins anywhere behind the first byte."""
+    view = memoryview(content)
+    mark = content.find(_MARK, _MARK_AT + 1)
+    while mark >= 0:
+        try:
+            valid_batch(view, mark - _MARK_AT, least_offset)
+        except InvalidBatch:
+            mark = content.find(_MARK, mark + 1)
+        else:
+            return True
+    return False
