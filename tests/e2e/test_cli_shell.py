@@ -184,7 +184,7 @@ def test_every_command_has_a_module_and_help(name: str) -> None:
     result = run(name, "-h")
     assert result.exit_code == 0
     assert result.stdout.startswith(f"Usage: evctl {name} ")
-    assert "With every command: --site-file" in result.stdout
+    assert "Everywhere: --site-file" in result.stdout
 
 
 @pytest.mark.parametrize("flag", ["-h", "-V"])
