@@ -83,7 +83,8 @@ class Registry:
             "deleted": False,
         }
         faults: list[KafkaError | None] = []
-        producer = self._cluster.producer(linger_ms=0)
+        # not idempotent, which would cost half a second to begin: twice the same record is no harm
+        producer = self._cluster.producer(linger_ms=0, enable_idempotence=False)
         producer.produce(
             SCHEMAS.name,
             json.dumps(value).encode(),
