@@ -25,7 +25,7 @@ UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 PIPE_CLOSED = 128 + 13  # SIGPIPE, which Windows has no name for
-EVERYWHERE = "Everywhere: --site-file, --config, --namespace, --debug, -V (see `evctl -h`)."
+EVERYWHERE = "Everywhere: --site-file, --config, --namespace, --debug, -V (see evctl -h)."
 
 
 class Shell(TyperGroup):
