@@ -5,6 +5,7 @@ processes that register one schema at once write the same record.
 """
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from confluent_kafka import KafkaError
 from infra.log import reading, topics
 from infra.log.cluster import Cluster
 from infra.log.errors import NotAcknowledged, TwoSchemasOneId, UnknownSchema
+from infra.log.reading import Message
 from schemas import avro, catalogue
 from schemas.avro import Schema
 from schemas.declare import AVRO_NAMESPACE
@@ -21,6 +23,8 @@ from schemas.record import Position
 from schemas.topics import SCHEMAS
 
 Decode = Callable[[bytes, int], Any]
+
+_LOGGER = logging.getLogger("evctl.log.registry")
 
 
 class Registry:
@@ -41,15 +45,18 @@ class Registry:
         new = {place: [(max(self._next, low), end)]}
         for batch in reading.messages(self._cluster, new):
             for message in batch:
-                self._take(message.key(), message.value())
+                self._take(message)
         self._next = end
 
-    def _take(self, key: bytes | None, value: bytes | None) -> None:
-        if not key or not value or json.loads(key).get("keytype") != "SCHEMA":
-            return
-        entry = json.loads(value)
-        if not entry.get("deleted"):
-            self._schemas[entry["id"]] = json.loads(entry["schema"])
+    def _take(self, message: Message) -> None:
+        try:
+            keytype = json.loads(message.key() or b"{}").get("keytype")
+            entry = json.loads(message.value() or b"{}")
+            if keytype == "SCHEMA" and entry and not entry.get("deleted"):
+                self._schemas[entry["id"]] = json.loads(entry["schema"])
+        except (ValueError, KeyError, AttributeError) as fault:
+            place = f"{message.topic()}[{message.partition()}]@{message.offset()}"
+            _LOGGER.warning("%s is not a schema's record (%r); passed over", place, fault)
 
     def register_event(self, cls: type) -> int:
         """Return the id of an event class's schema; it is on `_schemas` when this returns."""
