@@ -13,8 +13,8 @@ from typing import NamedTuple
 from schemas.events.tcs import Value
 
 BOOLEANS = {"true": True, "false": False}
-_BEGINS = frozenset("0123456789+-.tTfFnNiI")
-"""What the text of a number or a boolean can begin with."""
+_BEGINS_NUMBER = frozenset("0123456789+-.nNiI")
+_BEGINS_BOOLEAN = frozenset("tTfF")
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _DOUBLE = re.compile(
@@ -32,13 +32,10 @@ class Conversion(NamedTuple):
 
     def __call__(self, text: str) -> tuple[Value, bool]:
         """Return the value of a text, and whether rendering it gives the text back."""
-        if text[:1] not in _BEGINS:
-            return text, True
-        if self.numbers:
-            found = _number(text)
-            if found is not None:
-                return found
-        if self.booleans:
+        first = text[:1]
+        if first in _BEGINS_NUMBER:
+            return (_number(text) if self.numbers else None) or (text, True)
+        if first in _BEGINS_BOOLEAN and self.booleans:
             boolean = BOOLEANS.get(text.lower())
             if boolean is not None:
                 return boolean, text in BOOLEANS

@@ -33,7 +33,9 @@ def take_reserved(members: dict[str, Any], values: Any, original: dict[str, str]
         raise Unfit(name, MISSING, RESERVED_TEXT) from None
     if not (type(system) is type(source) is type(key) is str):
         raise Unfit("__system, __source, __key", (system, source, key), _TEXT)
-    if type(more_data) is not bool:
+    if more_data == "false":  # as nearly every recorded one
+        more_data = False
+    elif type(more_data) is not bool:
         more_data = _boolean(more_data, original)
     if data_text is not None:
         original[DATA_TIME] = data_text
