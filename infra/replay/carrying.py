@@ -1,0 +1,51 @@
+"""Messages into the replay's topics: bytes as they are, headers with the replay's id."""
+
+from collections.abc import Iterable, Mapping
+
+from infra.log.reading import Message
+from infra.log.writing import Producer
+from schemas.record import Position, from_headers
+
+REPLAY, SOURCE = "replay", "src"
+
+
+class Carrier:
+    """Sends messages on to the topics of one replay, in the order given.
+
+    Value, key, timestamp and partition stay the same. So does the id: a record that a foreign
+    client wrote gets its original position as its source, since its id derives from that.
+    """
+
+    def __init__(self, producer: Producer, names: Mapping[str, str], replay: str) -> None:
+        self._producer, self._names = producer, names
+        self._mark = (REPLAY, replay.encode())
+        self.sent = 0
+
+    def carry(self, messages: Iterable[Message]) -> None:
+        """Queue messages; raise `NotAcknowledged` if earlier ones are known to have failed."""
+        send, names, mark, sent = self._producer.send, self._names, self._mark, 0
+        for message in messages:
+            headers = message.headers()
+            if headers is not None and len(headers) == 1 and headers[0][0] == SOURCE:
+                marked = [headers[0], mark]
+            else:
+                marked = self._marked(message)
+            send(
+                names[message.topic()],
+                message.value(),
+                message.key(),
+                message.partition(),
+                message.timestamp()[1] or 1,  # librdkafka takes 0 for "now"
+                marked,
+            )
+            sent += 1
+        self.sent += sent
+
+    def _marked(self, message: Message) -> list[tuple[str, bytes]]:
+        """Return the headers with our mark instead of an earlier replay's, and with a source."""
+        marked = [header for header in message.headers() or () if header[0] != REPLAY]
+        if not any(name == SOURCE for name, _ in marked):
+            position = Position(message.topic(), message.partition(), message.offset())
+            origin = from_headers(None, position)
+            marked.insert(0, (SOURCE, f"{origin.source}:{origin.seq}".encode()))
+        return [*marked, self._mark]

@@ -1,0 +1,54 @@
+"""How far a replay has come."""
+
+from dataclasses import dataclass, field
+from time import monotonic
+
+from infra.replay.lateness import Lateness
+from schemas.utc import MICROS
+
+
+@dataclass(slots=True)
+class Course:
+    """What a replay has done up to now; a progress display may read it from another thread.
+
+    Times are µs UTC. `skipped` counts what was read and lies outside the window.
+    """
+
+    records: int = 0
+    skipped: int = 0
+    out_of_order: int = 0
+    first_time: int | None = None
+    time: int = 0
+    lateness: Lateness = field(default_factory=Lateness)
+    _window_from: int = 0
+    _window_began: float | None = None
+    _played: int = 0
+    _taken: float = 0.0
+
+    def set_out(self, time: int) -> None:
+        """Begin a window whose first event time is `time`."""
+        self.first_time = time if self.first_time is None else min(time, self.first_time)
+        self.time = self._window_from = time
+        self._window_began = monotonic()
+
+    def arrive(self) -> None:
+        """End the window; the time until the next one does not count."""
+        self._played, self._taken = self.played, self.taken
+        self._window_from, self._window_began = self.time, None
+
+    @property
+    def played(self) -> int:
+        """Event time gone by in the windows, without what lies between them, in µs."""
+        return self._played + self.time - self._window_from
+
+    @property
+    def taken(self) -> float:
+        """Wall time spent on the windows, in s."""
+        began = self._window_began
+        return self._taken + (0.0 if began is None else monotonic() - began)
+
+    @property
+    def speed(self) -> float:
+        """Event time per wall time; 0 before any time has passed."""
+        taken = self.taken
+        return self.played / MICROS / taken if taken else 0.0

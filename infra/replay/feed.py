@@ -1,0 +1,176 @@
+"""A window's messages, read ahead of the replay within bounds of memory."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import islice
+from operator import gt
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+from infra.log.cluster import Cluster
+from infra.log.reading import Message, Place, SpanReader
+from infra.replay.event_time import EventTimes
+from infra.replay.order import in_order
+from infra.windows import Window
+
+AHEAD_BYTES = 32 * 1024 * 1024
+AHEAD_MESSAGES = 20_000
+"""What is read ahead, in all: bytes of values, and messages. At most the client's queue comes on
+top of it (`queued.max.messages.kbytes`)."""
+
+BATCH = 5000
+"""Messages handed on at once at full speed."""
+
+SIP = 250
+"""Messages read at once between two that are due: about 0.3 ms."""
+
+
+class _Buffer:
+    """What was read of a partition and has not gone out; `bytes` counts the values."""
+
+    __slots__ = ("bytes", "paused", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: deque[tuple[int, Message]] = deque()
+        self.bytes = 0
+        self.paused = False
+
+
+class Feed:
+    """The messages of a window; close it when done.
+
+    `stopped` is asked while the log is waited for: once true, the messages end. `out_of_order`
+    counts the messages given before one that comes earlier, `skipped` those outside the window.
+    """
+
+    def __init__(
+        self, cluster: Cluster, window: Window, times: EventTimes, stopped: Callable[[], bool]
+    ) -> None:
+        self._reader = SpanReader(cluster, window.ranges)
+        self._buffers = {place: _Buffer() for place in sorted(self._reader.left)}
+        self._times, self._stopped = times, stopped
+        self._cluster, self._thirsty = cluster, True
+        self.out_of_order = self.skipped = 0
+        bounded = window.start is not None or window.end is not None
+        self._inside = times.within(window.start, window.end) if bounded else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._reader.close()
+
+    def batches(self) -> Iterator[list[Message]]:
+        """Yield all messages in the one order, without their times: as fast as the log gives them.
+
+        A single partition is in order as it stands, so nothing of it is decoded.
+        """
+        if len(self._buffers) > 1:
+            messages = (message for _, message in self.timed(BATCH))
+            while batch := list(islice(messages, BATCH)):
+                yield batch
+            return
+        last = -1
+        while self._reader.left and not self._stopped():
+            if batch := self._taken(BATCH, 0.1):
+                offsets = [last, *(message.offset() for message in batch)]
+                self.out_of_order += sum(map(gt, offsets, offsets[1:]))
+                last = offsets[-1]
+                yield batch
+
+    def timed(self, at_once: int = SIP) -> Iterator[tuple[int, Message]]:
+        """Yield (merge time, message) in the one order, each partition read when its turn comes."""
+        last = None
+        partitions = {place: self._partition(place, at_once) for place in self._buffers}
+        for due in in_order(partitions):
+            if last is not None and due[0] < last:
+                self.out_of_order += 1
+            last = due[0]
+            yield due
+
+    def _partition(self, place: Place, at_once: int) -> Iterator[tuple[int, Message]]:
+        buffer = self._buffers[place]
+        waiting = buffer.waiting
+        while True:
+            while waiting:
+                found = waiting.popleft()
+                buffer.bytes -= len(found[1])
+                yield found
+            if place not in self._reader.left or self._stopped():
+                return
+            self._fill(place, buffer, at_once)
+
+    def _fill(self, place: Place, buffer: _Buffer, at_once: int) -> None:
+        """Read until a partition has something to give, or has been read to its end."""
+        self._ask_anew()
+        self._resume(place, buffer)
+        while not buffer.waiting and place in self._reader.left and not self._stopped():
+            self._store(self._taken(at_once, 0.1))
+            self._pause_the_full(place)
+
+    def read_ahead(self) -> bool:
+        """Take in a few messages that have come already; false if nothing is to be had or wanted.
+
+        Once there is enough, no more is read until half of it has gone out.
+        """
+        buffers = self._buffers.values()
+        count = sum(len(buffer.waiting) for buffer in buffers)
+        size = sum(buffer.bytes for buffer in buffers)
+        fraction = max(count / AHEAD_MESSAGES, size / AHEAD_BYTES)
+        was_thirsty, self._thirsty = self._thirsty, fraction < (1 if self._thirsty else 0.5)
+        if not self._reader.left or not self._thirsty:
+            return False
+        if not was_thirsty:
+            self._ask_anew()
+        for place, buffer in self._buffers.items():
+            if buffer.paused and not self._too_full(buffer, 2):
+                self._resume(place, buffer)
+        found = self._taken(SIP, 0)
+        self._store(found)
+        return bool(found)
+
+    def _ask_anew(self) -> None:
+        """Count the log's silence from now: while nothing was asked of it, it could not answer."""
+        if self._cluster.down_since is not None:
+            self._cluster.down_since = monotonic()
+
+    def _taken(self, most: int, timeout: float) -> list[Message]:
+        found = self._reader.take(most, timeout)
+        if self._inside is None:
+            return found
+        inside = [*filter(self._inside, found)]
+        self.skipped += len(found) - len(inside)
+        return inside
+
+    def _store(self, messages: list[Message]) -> None:
+        of, buffers = self._times.of, self._buffers
+        for message in messages:
+            buffer = buffers[message.topic(), message.partition()]
+            buffer.waiting.append((of(message), message))
+            buffer.bytes += len(message)
+
+    def _too_full(self, buffer: _Buffer, times: int = 1) -> bool:
+        """Whether a partition has taken its share of what is read ahead, or so many times less."""
+        share = len(self._buffers) * times
+        return len(buffer.waiting) * share > AHEAD_MESSAGES or buffer.bytes * share > AHEAD_BYTES
+
+    def _pause_the_full(self, wanted: Place) -> None:
+        """Read no more of the partitions that are far ahead of the one that all wait for."""
+        for place, buffer in self._buffers.items():
+            if buffer.paused or place == wanted or not self._too_full(buffer):
+                continue
+            if place in self._reader.left:
+                self._reader.pause(place)
+                buffer.paused = True
+
+    def _resume(self, place: Place, buffer: _Buffer) -> None:
+        if buffer.paused:
+            if place in self._reader.left:
+                self._reader.resume(place)
+            buffer.paused = False

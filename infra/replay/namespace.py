@@ -1,0 +1,73 @@
+"""The place of a replay: topics of its own, where no live event flows and none of it leaks out."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from infra import clock
+from infra.log import topics
+from infra.log.cluster import Cluster
+from schemas.errors import EvctlError
+from schemas.topics import REPLAY_CONTROL, topic
+from schemas.utc import MICROS
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class NotAReplayId(EvctlError):
+    """The text can't name a replay."""
+
+    exit_code = 2
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"{text!r} can't name a replay: an id has 1 to 64 letters, digits, '-' or '_', since "
+            "it becomes a part of topic names."
+        )
+        self.text = text
+
+
+class ReplayIdInUse(EvctlError):
+    """A replay of this id has been there before."""
+
+    exit_code = 73  # EX_CANTCREAT of sysexits.h
+
+    def __init__(self, replay: str, there: str) -> None:
+        super().__init__(
+            f"The replay id {replay} is in use: the topic {there} exists. Give another --id, or "
+            "none to have one made."
+        )
+        self.replay, self.topic = replay, there
+
+
+def fresh_replay_id() -> str:
+    """Return an id that sorts by the time it was made and that nobody else makes."""
+    now = datetime.fromtimestamp(clock.utc_micros() / MICROS, UTC)
+    return f"{now:%Y%m%dT%H%M%S}-{clock.fresh_id()[:6]}"
+
+
+def claim(source: Cluster, replay: str) -> Cluster:
+    """Return the log seen with the replay's namespace; raise where the id can't be used."""
+    if not _ID.fullmatch(replay):
+        raise NotAReplayId(replay)
+    prefix = f"{source.namespace}replay.{replay}."
+    for name in topics.existing(source):
+        if name.startswith(prefix):
+            raise ReplayIdInUse(replay, name)
+    return source.in_namespace(prefix)
+
+
+def make_topics(source: Cluster, target: Cluster, carried: Iterable[str]) -> Mapping[str, str]:
+    """Make the replay's topics; return the full name of each in it, by the full name it is from.
+
+    They have as many partitions as the originals, so that every record keeps its number. They are
+    not synced: what is lost with the machine is on the original topics still.
+    """
+    names, made = {}, [REPLAY_CONTROL]
+    for full_name, real in topics.describe(source, sorted(carried)).items():
+        declared = topic(full_name.removeprefix(source.namespace))
+        made.append(replace(declared, partitions=real.partitions, synced=False))
+        names[full_name] = declared.full_name(target.namespace)
+    topics.ensure(target, made)
+    return names

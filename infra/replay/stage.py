@@ -1,0 +1,73 @@
+"""The replay's side of the log: its topics, one producer, and the account of the replay itself."""
+
+from math import isfinite
+
+from infra import clock
+from infra.log.cluster import Cluster
+from infra.log.registry import Registry
+from infra.log.writing import Producer, Publisher
+from infra.replay.carrying import Carrier
+from infra.replay.namespace import make_topics
+from infra.replay.report import Report
+from infra.replay.request import Request
+from schemas.events.replays import ReplayStarted
+from schemas.topics import REPLAY_CONTROL
+
+_FULL_SPEED_LINGER_MS = 20
+
+
+class Stage:
+    """Where a replay takes place. Making it makes the topics and records `ReplayStarted`.
+
+    `first_time` is the event time of the first record that will be carried (µs UTC).
+    """
+
+    def __init__(
+        self,
+        source: Cluster,
+        target: Cluster,
+        registry: Registry,
+        request: Request,
+        first_time: int,
+    ) -> None:
+        self._target = target
+        names = make_topics(source, target, request.topics)
+        linger = 0 if isfinite(request.speed) else _FULL_SPEED_LINGER_MS
+        self._producer = Producer(target, linger_ms=linger)
+        self._journal = Publisher(
+            target,
+            registry,
+            REPLAY_CONTROL,
+            f"replay/{request.replay}",
+            producer=self._producer,
+        )
+        self._acknowledged = 0
+        self.carrier = Carrier(self._producer, names, request.replay)
+        self._journal.publish(
+            ReplayStarted(
+                time=clock.utc_micros(),
+                replay=request.replay,
+                window=", ".join(window.name for window in request.windows),
+                topics=[name.removeprefix(source.namespace) for name in request.topics],
+                speed=request.speed,
+                first_time=first_time,
+                records=request.records,
+            )
+        )
+        self._producer.flush()
+        self.serve, self.flush = self._producer.serve, self._producer.flush
+
+    def look(self) -> None:
+        """Raise `LogUnavailable` or `NotAcknowledged` if records wait in vain; for idle moments."""
+        self._producer.serve()
+        waiting = self._producer.waiting()
+        acknowledged = self.carrier.sent - waiting
+        if acknowledged > self._acknowledged or not waiting:
+            self._target.answered()
+        self._acknowledged = acknowledged
+        self._target.check()
+
+    def finish(self, report: Report) -> None:
+        """Record `ReplayFinished`."""
+        self._journal.publish(report.as_event(clock.utc_micros()))
+        self._producer.flush()
