@@ -1,0 +1,54 @@
+"""Whether the log is still the one that a view's rows came from."""
+
+from infra.database import PositionRow
+from infra.log import reading
+from infra.log.cluster import Cluster
+from infra.log.decoding import Decoder
+from infra.log.errors import LogDiverged, LogTruncated
+from infra.log.reading import Place, Span
+from infra.log.topics import RealTopic
+from schemas.record import Position
+
+
+def check(
+    cluster: Cluster,
+    decoder: Decoder,
+    place: Place,
+    row: PositionRow,
+    topic: RealTopic,
+    on_log: Span,
+) -> None:
+    """Compare where a view stands with the log, and raise `LogDiverged` or `LogTruncated`.
+
+    The topic's id tells one made anew, the id of the last record applied a log that was cut and
+    written on, and the offsets one that was cut or has lost its beginning.
+    """
+    low, end = on_log
+    last = Position(*place, row.next_offset - 1)
+    if row.topic_id != topic.id:
+        raise LogDiverged(last, f"the topic {topic.id}", f"the topic {row.topic_id}")
+    if row.next_offset > end:
+        raise LogDiverged(last, f"only {end} records", f"{row.next_offset} records")
+    if row.last_id is None:
+        return
+    if row.next_offset < low:
+        raise LogTruncated(Position(*place, row.next_offset), low)
+    if row.last_offset is None or row.last_offset < low:
+        return
+    found = _id_at(cluster, decoder, place, row.last_offset)
+    if found != row.last_id:
+        raise LogDiverged(
+            Position(*place, row.last_offset),
+            f"the record {_shown(found)}",
+            f"the record {_shown(row.last_id)}",
+        )
+
+
+def _id_at(cluster: Cluster, decoder: Decoder, place: Place, offset: int) -> bytes | None:
+    for batch in reading.messages(cluster, {place: [(offset, offset + 1)]}):
+        return decoder.record(batch[0]).provenance.id_bytes
+    return None
+
+
+def _shown(identity: bytes | None) -> str:
+    return "nothing" if identity is None else identity.hex()
