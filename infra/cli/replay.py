@@ -1,0 +1,102 @@
+"""`evctl replay`: a part of the log plays again, where it does no harm."""
+
+from typing import Annotated
+
+import orjson
+import typer
+
+from infra.cli.context import settings
+from infra.cli.options import LogFile, examples
+from infra.log.cluster import connect
+from infra.logs import configure
+from infra.replay.namespace import fresh_replay_id
+from infra.replay.pacing import parse_speed
+from infra.replay.player import Player
+from infra.replay.progress import shown
+from infra.replay.request import Request
+from infra.replay.selection import Selection
+from infra.signals import stopping
+from schemas import utc
+from schemas.topics import OBSERVATORY, RECORDED
+
+EPILOG = examples(
+    "evctl replay --night 2026-11-20                 as it was, in real time",
+    "evctl replay --night 2026-11-20 --speed 10 --id rehearsal",
+    "evctl replay --night 2026-11-20 --night 2026-11-21 --speed max",
+    "evctl replay --from 2026-11-20T03:00 --until 2026-11-20T03:10",
+    "evctl replay --all --speed max --json",
+)
+
+
+def command(
+    ctx: typer.Context,
+    *,
+    nights: Annotated[
+        list[str] | None,
+        typer.Option("--night", metavar="DATE", help="A night; given again, one after the other."),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="The first event time, UTC.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="The event time to end before.")
+    ] = None,
+    first: Annotated[
+        int | None,
+        typer.Option(
+            "--from-offset", metavar="N", min=0, help=f"The first offset of {OBSERVATORY.name}."
+        ),
+    ] = None,
+    last: Annotated[
+        int | None,
+        typer.Option("--until-offset", metavar="N", min=0, help="The offset to end before."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that was recorded.")] = False,
+    speed: Annotated[
+        str, typer.Option(metavar="FACTOR|max", help="1 is real time, 10 ten times as fast.")
+    ] = "1.0",
+    topics: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Only this topic; may be given again.",
+            show_default=", ".join(topic.name for topic in RECORDED),
+        ),
+    ] = None,
+    replay_id: Annotated[
+        str | None,
+        typer.Option("--id", metavar="ID", help="Name of the replay.", show_default="by the time"),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Write the final report as one JSON object.")
+    ] = False,
+    log_file: LogFile = None,
+) -> None:
+    """Play a part of the log again, in the order and at the pace in which it happened.
+
+    Give one window: nights, event times, offsets, or all. Its records go byte for byte to topics of
+    the replay's own, NAMESPACEreplay.ID.TOPIC, so that nothing that reads the log live sees them.
+    Ctrl+C ends it after the record in hand, with exit code 130.
+    """
+    factor = parse_speed(speed)
+    selection = Selection(
+        nights=nights or (),
+        start=None if start is None else utc.parse(start),
+        end=None if end is None else utc.parse(end),
+        first=first,
+        last=last,
+        everything=everything,
+        topics=topics or (),
+    )
+    site = settings(ctx)
+    configure(site.logging, "replay", log_file)
+    cluster = connect(site)
+    windows, there = selection.windows(cluster, site)
+    request = Request(windows, factor, replay_id or fresh_replay_id(), there)
+    with stopping() as stop:
+        player = Player(cluster, request, stop)
+        with shown(player.course, request):
+            report = player.run()
+    typer.echo(orjson.dumps(report.as_json()) if as_json else report.sentence())
+    if stop.requested:
+        raise typer.Exit(stop.exit_code)
