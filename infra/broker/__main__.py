@@ -83,5 +83,5 @@ def _report(ready_fd: int | None, line: str) -> None:
 
 if __name__ == "__main__":
     # kio registers itself with hypothesis where that is installed, which takes a second and 15 MB
-    sys.modules.setdefault("hypothesis", None)  # type: ignore[arg-type]  None forbids the import
+    sys.modules.setdefault("hypothesis", None)  # type: ignore[arg-type]  # None forbids its import
     sys.exit(main())

@@ -140,8 +140,8 @@ _ALL = (
     _cold(
         10, "FindCoordinator", 0, 3, 3, lambda b, r: handlers_admin.find_coordinator(b.cluster, r)
     ),
-    _cold(8, "OffsetCommit", 2, 8, 8, lambda b, r: handlers_groups.offset_commit(b, r)),
-    _cold(9, "OffsetFetch", 1, 7, 6, lambda b, r: handlers_groups.offset_fetch(b, r)),
+    _cold(8, "OffsetCommit", 2, 8, 8, handlers_groups.offset_commit),
+    _cold(9, "OffsetFetch", 1, 7, 6, handlers_groups.offset_fetch),
     _cold(11, "JoinGroup", 0, 7, 6, lambda b, r: handlers_groups.join(b.groups, r)),
     _cold(12, "Heartbeat", 0, 4, 4, lambda b, r: handlers_groups.heartbeat(b.groups, r)),
     _cold(13, "LeaveGroup", 0, 4, 4, lambda b, r: handlers_groups.leave(b.groups, r)),

@@ -1,4 +1,4 @@
-"""SASL/PLAIN with one token, which lies in the data directory: whoever may read that may connect."""
+"""SASL/PLAIN with one token in the data directory: whoever may read that may connect."""
 
 import hmac
 import secrets
@@ -23,7 +23,7 @@ def token(data_dir: Path) -> str:
 
 
 def accepts(message: bytes, expected: str) -> bool:
-    """Whether a PLAIN message (RFC 4616: authorisation NUL user NUL password) names user and token."""
+    """Whether a PLAIN message (RFC 4616: identity NUL user NUL password) names user and token."""
     parts = message.split(b"\0")
     return (
         len(parts) == 3

@@ -1,8 +1,8 @@
 """Record batches of Kafka's message format 2: their header, their check, and the records inside."""
 
+import struct
 from collections.abc import Iterator
 from struct import Struct
-from struct import error as StructError
 from typing import NamedTuple
 
 from crc32c import crc32c
@@ -42,7 +42,7 @@ class BatchHeader(NamedTuple):
     producer_id: int
     producer_epoch: int
     base_sequence: int
-    count: int
+    record_count: int
 
     @property
     def size(self) -> int:
@@ -71,10 +71,10 @@ class BatchHeader(NamedTuple):
 
 
 def header_at(buf: bytes | bytearray | memoryview, position: int = 0) -> BatchHeader:
-    """Read the header of the batch at `position`; raises `InvalidBatch` if there is no room for one."""
+    """Read the header of the batch at `position`; raises `InvalidBatch` if it is cut off."""
     try:
         return BatchHeader._make(HEADER.unpack_from(buf, position))
-    except StructError:
+    except struct.error:
         raise InvalidBatch("the bytes end inside the header of a batch") from None
 
 
@@ -89,8 +89,10 @@ def validate(batch: memoryview) -> BatchHeader:
         raise InvalidBatch(f"a length of {header.size} bytes in {len(batch)} bytes")
     if crc32c(batch[21:]) != header.crc:
         raise InvalidBatch(f"the checksum is not {header.crc:#010x}")
-    if header.last_offset_delta + 1 != header.count or header.count < 1:
-        raise InvalidBatch(f"{header.count} records, last offset delta {header.last_offset_delta}")
+    if header.last_offset_delta + 1 != header.record_count or header.record_count < 1:
+        raise InvalidBatch(
+            f"{header.record_count} records, last offset delta {header.last_offset_delta}"
+        )
     return header
 
 
@@ -100,7 +102,7 @@ def place(batch: memoryview, base_offset: int) -> None:
 
 
 def timestamps(batch: memoryview) -> Iterator[tuple[int, int]]:
-    """Yield (offset, timestamp in ms) of every record of a valid batch, decompressing it if needed."""
+    """Yield (offset, timestamp in ms) of every record of a valid batch, compressed or not."""
     header = header_at(batch)
     body: bytes | memoryview = batch[HEADER_SIZE:]
     if header.codec:
@@ -108,7 +110,7 @@ def timestamps(batch: memoryview) -> Iterator[tuple[int, int]]:
 
         body = decompress(header.codec, bytes(body))
     position = 0
-    for _ in range(header.count):
+    for _ in range(header.record_count):
         length, start = _varint(body, position)
         timestamp_delta, after = _varint(body, start + 1)
         offset_delta, _ = _varint(body, after)

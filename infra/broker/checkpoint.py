@@ -16,8 +16,8 @@ _NAME = "checkpoint"
 class Checkpoint:
     """The state of a log up to `position` in the segment that begins at `segment`.
 
-    Everything before is on the disk: older segments with their indexes, this one up to `position` with
-    `offset_bytes` and `time_bytes` of index.
+    Everything before is on the disk: older segments with their indexes, this one up to `position`
+    with `offset_bytes` and `time_bytes` of index.
     """
 
     segment: int

@@ -1,7 +1,7 @@
 """Everything that is not asked thousands of times a second: decoded and encoded by kio.
 
-kio's classes follow Kafka's own message definitions, one for each version. A handler answers with plain
-values of the newest version; fields that an older version lacks are left out here.
+kio's classes follow Kafka's own message definitions, one for each version. A handler answers with
+plain values of the newest version; fields that an older version lacks are left out here.
 """
 
 import io
@@ -31,7 +31,7 @@ def decode(api_key: int, version: int, body: memoryview) -> Any:
 
 
 def encode(api_key: int, version: int, values: Mapping[str, object]) -> list[bytes]:
-    """Encode a response from plain values: ints for errors, dicts for structures, lists for arrays."""
+    """Encode a response from plain values: dicts for structures, lists for arrays."""
     entity_type = load_response_schema(api_key, version)
     out = io.BytesIO()
     entity_writer(entity_type)(out, _build(entity_type, values))
@@ -43,8 +43,8 @@ def _reader(api_key: int, version: int) -> Any:
     return entity_reader(load_request_schema(api_key, version))
 
 
-def _build(entity_type: type[Any], values: Mapping[str, object]) -> object:
-    known = {}
+def _build(entity_type: Any, values: Mapping[str, object]) -> Any:
+    known: dict[str, object] = {}
     for name, kind, nested in _plan(entity_type):
         if kind == "timedelta_i32":
             known[name] = _NO_THROTTLE
@@ -66,7 +66,7 @@ def _convert(value: Any, kind: str | None, nested: type | None) -> object:
 
 
 @cache
-def _plan(entity_type: type[Any]) -> list[tuple[str, str | None, type | None]]:
+def _plan(entity_type: Any) -> list[tuple[str, str | None, type | None]]:
     return [(f.name, f.metadata.get("kafka_type"), _nested(f)) for f in fields(entity_type)]
 
 

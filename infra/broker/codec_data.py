@@ -10,7 +10,7 @@ _I32 = Struct(">i")
 
 
 class ProduceRequest(NamedTuple):
-    """What a producer sends; the records are views into the frame, valid only while it is handled."""
+    """What a producer sends; the records are views into the frame, valid while it is handled."""
 
     transactional_id: str | None
     acks: int
@@ -30,7 +30,7 @@ class Produced(NamedTuple):
 class FetchPartition(NamedTuple):
     """One partition of a fetch; `max_bytes` bounds its part of the answer."""
 
-    index: int
+    partition: int
     offset: int
     max_bytes: int
 

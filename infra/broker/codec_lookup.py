@@ -1,4 +1,4 @@
-"""ListOffsets (1–7), Metadata (0–12), ApiVersions and SASL packed by hand: what every client asks first."""
+"""ListOffsets (1–7), Metadata (0–12), ApiVersions, SASL: packed by hand, all clients ask them."""
 
 from collections.abc import Iterable
 from struct import Struct
@@ -147,8 +147,8 @@ def _pack_topic(version: int, topic: TopicFound) -> list[bytes]:
         tail += count(0, flexible)  # offline replicas
     tail += tags(flexible)
     leader = _I32.pack(NODE_ID) + (_I32.pack(0) if version >= 7 else b"")
-    for index in range(topic.partitions):
-        out.append(_I16.pack(Code.NONE) + _I32.pack(index) + leader + tail)
+    no_error = _I16.pack(Code.NONE)
+    out += [no_error + _I32.pack(i) + leader + tail for i in range(topic.partitions)]
     if version >= 8:
         out.append(_NO_ACL)
     out.append(tags(flexible))

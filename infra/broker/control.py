@@ -65,8 +65,8 @@ def start(
     """Return the endpoint of the running broker, or start one in a session of its own.
 
     Returns when clients can connect; processes that start one at the same time get the same one.
-    Without `linger_s` a broker that was to end with its last connection stays. Without `log_file` it
-    logs to `broker.log` in the data directory. Raises `BrokerError` with the sentence of the process.
+    Without `linger_s` a broker that was to end with its last connection stays. Without `log_file`
+    it logs to `broker.log` in the data directory. Raises `BrokerError` with the broker's sentence.
     """
     deadline = time.monotonic() + _START_TIMEOUT_S
     while True:

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
+import struct
 from collections import deque
 from struct import Struct
-from struct import error as StructError
 from typing import TYPE_CHECKING, cast
 
 from infra.broker.apis import APIS, Api, unsupported_version
@@ -58,10 +58,10 @@ class Connection(asyncio.BufferedProtocol):
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=_MAX_UNSENT)
-        self.peer = "%s:%s" % transport.get_extra_info("peername")[:2]
+        self.peer = ":".join(map(str, transport.get_extra_info("peername")))
         self._broker.connected(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio calls it so
         """Drop what still waits."""
         self._transport = None
         for slot in self._slots:
@@ -75,7 +75,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is not None:
             self._transport.close()
 
-    def get_buffer(self, sizehint: int) -> memoryview:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  asyncio calls it so
         """Return where the next bytes go; there is always room."""
         return self._buffer[self._end :]
 
@@ -110,7 +110,7 @@ class Connection(asyncio.BufferedProtocol):
                 if frame is None:
                     break
                 self._handle(frame)
-        except (MalformedFrame, StructError, IndexError, UnicodeDecodeError) as error:
+        except (MalformedFrame, struct.error, IndexError, UnicodeDecodeError) as error:
             _LOG.warning("closed the connection of %s: %s", self.peer, error)
             self.close()
             self.closing = True
@@ -229,6 +229,6 @@ class Connection(asyncio.BufferedProtocol):
 
 
 def framed(correlation: int, parts: Parts, *, tagged: bool) -> Parts:
-    """Put length and header before an answer; a flexible header has one byte of (no) tagged fields."""
+    """Put length and header before an answer; a flexible header ends with "no tagged fields"."""
     length = 4 + tagged + sum(map(len, parts))
     return [_ANSWER.pack(length, correlation) + (b"\0" if tagged else b""), *parts]

@@ -1,7 +1,7 @@
 """Consumer groups of the classic protocol: who is a member, and which generation has which plan.
 
-The broker never looks into what members exchange: range, round-robin and cooperative-sticky are plans
-that the group's leader makes.
+The broker never looks into what members exchange: range, round-robin and cooperative-sticky are
+plans that the group's leader makes.
 """
 
 import asyncio
@@ -127,7 +127,7 @@ class Group:
         return bool(names) and (not others or request.protocol_type == self.protocol_type)
 
     def _may_stay(self, member: Member, *, changed: bool) -> bool:
-        """A member that only repeats itself does not disturb the others; a leader wants a new plan."""
+        """Whether a member only repeats itself; a leader that does so wants a new plan."""
         if changed or member.id not in self.members:
             return False
         if self.state is State.SYNCING:

@@ -23,16 +23,7 @@ async def create_topics(topics: Topics, request: Any) -> Values:
     for asked in request.topics:
         result: Values = {"name": asked.name, "topic_id": None}
         try:
-            if names.count(asked.name) > 1:
-                raise ProtocolError(Code.INVALID_REQUEST, f"topic {asked.name} is asked for twice")
-            if asked.assignments:
-                raise ProtocolError(
-                    Code.INVALID_REQUEST, "partitions can't be assigned: this is a single broker"
-                )
-            configs = {config.name: config.value for config in asked.configs}
-            entry = topics.check(
-                asked.name, asked.num_partitions, asked.replication_factor, configs
-            )
+            entry = _checked(topics, asked, names)
             if not request.validate_only:
                 result["topic_id"] = (await topics.create(entry)).id
             result |= _created(entry)
@@ -50,6 +41,17 @@ async def create_topics(topics: Topics, request: Any) -> Values:
             }
         results.append(result)
     return {"topics": results}
+
+
+def _checked(topics: Topics, asked: Any, names: list[str]) -> TopicEntry:
+    if names.count(asked.name) > 1:
+        raise ProtocolError(Code.INVALID_REQUEST, f"topic {asked.name} is asked for twice")
+    if asked.assignments:
+        raise ProtocolError(
+            Code.INVALID_REQUEST, "partitions can't be assigned: this is a single broker"
+        )
+    configs = {config.name: config.value for config in asked.configs}
+    return topics.check(asked.name, asked.num_partitions, asked.replication_factor, configs)
 
 
 def _created(entry: TopicEntry) -> Values:
@@ -71,9 +73,10 @@ async def delete_topics(topics: Topics, offsets: CommittedOffsets, request: Any)
     results = []
     for name in asked:
         result: Values = {"name": name, "topic_id": None, "error_code": Code.NONE}
+        if name is None:
+            results.append(result | {"error_code": Code.UNKNOWN_TOPIC_ID})
+            continue
         try:
-            if name is None:
-                raise ProtocolError(Code.UNKNOWN_TOPIC_ID, "there is no topic with this id")
             await topics.delete(name)
             offsets.forget_topic(name)
         except ProtocolError as refused:

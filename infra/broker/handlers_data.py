@@ -17,6 +17,7 @@ Parts = list[bytes]
 Reply = Parts | Coroutine[None, None, Parts | None] | None
 _NO_ID = UUID(int=0)
 _FETCH_CEILING = 64 << 20  # bytes of one answer, whatever the client allows
+_ACKS = {-1, 0, 1}
 _END, _START, _LARGEST = -1, -2, -3
 
 Results = list[tuple[str, list[Produced]]]
@@ -31,7 +32,7 @@ def produce(topics: Topics, version: int, body: memoryview) -> Reply:
     for topic, partitions in request.topics:
         produced = []
         for index, records in partitions:
-            result, ack = _append(topics, topic, index, records, request)
+            result, ack = _append(topics, topic, index, records, request.acks)
             produced.append(result)
             if ack is not None:
                 acks.append(ack)
@@ -46,16 +47,19 @@ def _append(
     topic: str,
     index: int,
     records: memoryview | None,
-    request: codec_data.ProduceRequest,
+    acks: int,
 ) -> tuple[Produced, asyncio.Future[None] | None]:
+    if acks not in _ACKS:
+        refusal = f"acks={acks}, known are -1, 0 and 1"
+        return Produced(index, Code.INVALID_REQUIRED_ACKS, message=refusal), None
     try:
-        if request.acks not in {-1, 0, 1}:
-            raise ProtocolError(Code.INVALID_REQUIRED_ACKS, f"acks={request.acks}")
-        if not records:
-            raise ProtocolError(Code.INVALID_RECORD, "no batch of records in the request")
-        return topics.partition(topic, index).append(records)
+        partition = topics.partition(topic, index)
     except ProtocolError as refused:
         return Produced(index, refused.code, message=refused.message), None
+    if not records:
+        refusal = "no batch of records in the request"
+        return Produced(index, Code.INVALID_RECORD, message=refusal), None
+    return partition.append(records)
 
 
 async def _when_synced(version: int, acks: int, results: Results, waiting: Acks) -> Parts | None:
@@ -79,7 +83,7 @@ def fetch(topics: Topics, version: int, body: memoryview) -> Reply:
     if enough or request.max_wait_ms <= 0:
         return codec_data.pack_fetched(version, request.isolation, found)
     waited_for = [
-        topics.partition(name, row.index) for name, rows in request.topics for row in rows
+        topics.partition(name, row.partition) for name, rows in request.topics for row in rows
     ]
     return _fetch_later(topics, version, request, waited_for)
 
@@ -120,19 +124,19 @@ def _collect(topics: Topics, request: FetchRequest) -> tuple[list[tuple[str, lis
         for row in rows:
             limit = min(row.max_bytes, room - size)
             try:
-                log = topics.partition(name, row.index).log
+                log = topics.partition(name, row.partition).log
                 records = b""
                 if limit > 0 or not size:
                     records = log.read(row.offset, limit, at_least_one=not size)
                 size += len(records)
-                answer = Fetched(row.index, 0, log.high_watermark, log.start_offset, records)
+                answer = Fetched(row.partition, 0, log.high_watermark, log.start_offset, records)
             except ProtocolError as error:
                 refused = True
-                answer = Fetched(row.index, error.code)
+                answer = Fetched(row.partition, error.code)
             except OSError as error:
                 refused = True
-                _LOG.error("%s[%d]@%d can't be read: %s", name, row.index, row.offset, error)
-                answer = Fetched(row.index, Code.KAFKA_STORAGE_ERROR)
+                _LOG.error("%s[%d]@%d can't be read: %s", name, row.partition, row.offset, error)
+                answer = Fetched(row.partition, Code.KAFKA_STORAGE_ERROR)
             answers.append(answer)
         found.append((name, answers))
     return found, refused or size >= request.min_bytes

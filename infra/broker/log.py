@@ -85,7 +85,7 @@ class PartitionLog:
         return sum(segment.size for segment in self.segments)
 
     def append(self, batch: memoryview, now_ms: int) -> Appended:
-        """Write one batch at the end; a repeated one of an idempotent producer is not written again.
+        """Write one batch at the end; one that an idempotent producer repeats is not written again.
 
         `batch` is changed: it gets the log's offsets. Raises `ProtocolError` if it is refused and
         `OSError` if the disk refuses; the log is then as before.
@@ -94,7 +94,7 @@ class PartitionLog:
         if header.producer_id >= 0:
             known = self.producers.duplicate_of(header)
             if known is not None:
-                return Appended(known, known + header.count, duplicate=True)
+                return Appended(known, known + header.record_count, duplicate=True)
         if self.segments[-1].size + len(batch) > self.settings.segment_bytes:
             self._roll()
         base_offset = self.end_offset
@@ -184,7 +184,7 @@ class PartitionLog:
         return low
 
     def first_at(self, timestamp: int) -> tuple[int, int] | None:
-        """Return (timestamp, offset) of the first visible record not older than `timestamp` (ms)."""
+        """Return (timestamp, offset) of the first visible record at or after `timestamp` (ms)."""
         for segment in self.segments:
             found = segment.first_at(timestamp)
             if found is not None:

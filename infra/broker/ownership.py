@@ -107,7 +107,7 @@ def _read(fd: int) -> Owner | None:
 
 
 def cluster_id(data_dir: Path) -> str:
-    """Return the id of the cluster, drawn when the directory is new; checks the directory's format."""
+    """Return the id of the cluster, drawn for a new directory; checks the directory's format."""
     path = data_dir / PROPERTIES
     try:
         lines = path.read_text().splitlines()

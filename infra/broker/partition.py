@@ -1,8 +1,9 @@
-"""A partition as the event loop sees it: acks that wait for the disk, readers that wait for records."""
+"""A partition on the event loop: acks that wait for the disk, readers that wait for records."""
 
 import asyncio
 import logging
 from collections import deque
+from functools import partial
 
 from infra.broker.checkpoint import sync_and_close
 from infra.broker.codec_data import Produced
@@ -101,7 +102,7 @@ class Partition:
             while self._unsynced_records:
                 self._unsynced_records = 0
                 tail, fds = self.log.tail(), self.log.unsynced()
-                await self._disk.run(lambda fds=fds: sync_and_close(fds))
+                await self._disk.run(partial(sync_and_close, fds))
                 self.log.reveal(tail)
                 self._ack(tail.offset)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Ids of idempotent producers: taken from blocks that are on the disk first, so none is used twice."""
+"""Ids of idempotent producers, from blocks that are on the disk first: none is used twice."""
 
 import json
 from pathlib import Path

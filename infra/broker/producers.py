@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from infra.broker.batch import BatchHeader
 from infra.broker.errors import Code, ProtocolError
@@ -21,7 +21,7 @@ class Sequences(NamedTuple):
 
 
 class ProducerState:
-    """Epoch and last batches of one producer in one partition; `last_ms` is when it was heard of."""
+    """Epoch and last batches of a producer in a partition; `last_ms` is when it was heard of."""
 
     __slots__ = ("batches", "epoch", "last_ms")
 
@@ -96,7 +96,7 @@ class Producers:
         return [[p, s.epoch, s.last_ms, list(s.batches)] for p, s in self._states.items()]
 
     @classmethod
-    def restore(cls, snapshot: Iterable[tuple[int, int, int, list[list[int]]]]) -> "Producers":
+    def restore(cls, snapshot: Iterable[list[Any]]) -> "Producers":
         """Return what `snapshot` described."""
         producers = cls()
         for pid, epoch, last_ms, known in snapshot:

@@ -4,6 +4,7 @@ import logging
 import mmap
 import os
 import re
+from itertools import pairwise
 from pathlib import Path
 
 from infra.broker import batch as batches
@@ -47,7 +48,7 @@ def open_log(directory: Path, settings: LogSettings, now_ms: int) -> PartitionLo
     first = bases.index(checkpoint.segment) if checkpoint else 0
     sealed = [
         Segment.sealed(directory, base, following)
-        for base, following in zip(bases[:first], bases[1:], strict=False)
+        for base, following in pairwise(bases[: first + 1])
     ]
     scan = _Scan(directory, settings, checkpoint, now_ms)
     scanned = scan.run(bases[first:])
@@ -103,20 +104,22 @@ class _Scan:
         return segment
 
     def _read(self, segment: Segment) -> str | None:
-        """Take in all batches behind `segment.size`; returns what is wrong with the first bad one."""
+        """Take in the batches behind `segment.size`; returns what is wrong with a bad one."""
         size = os.fstat(segment.fd).st_size
         if size == segment.size:
             return None
-        with mmap.mmap(segment.fd, size, access=mmap.ACCESS_READ) as content:
-            with memoryview(content) as view:
-                while segment.size < size:
-                    try:
-                        header = valid_batch(view, segment.size, segment.next_offset)
-                    except InvalidBatch as bad:
-                        return bad.message
-                    segment.note(header, self._settings.index_interval_bytes)
-                    if header.producer_id >= 0:
-                        self.producers.note(header, self._now_ms)
+        with (
+            mmap.mmap(segment.fd, size, access=mmap.ACCESS_READ) as content,
+            memoryview(content) as view,
+        ):
+            while segment.size < size:
+                try:
+                    header = valid_batch(view, segment.size, segment.next_offset)
+                except InvalidBatch as bad:
+                    return bad.message
+                segment.note(header, self._settings.index_interval_bytes)
+                if header.producer_id >= 0:
+                    self.producers.note(header, self._now_ms)
         return None
 
     def _cut(self, segment: Segment, why: str, following: list[int]) -> None:
@@ -139,7 +142,7 @@ class _Scan:
 
 
 def valid_batch(view: memoryview, position: int, expected_offset: int) -> BatchHeader:
-    """Return the header of the intact batch at `position`, which begins at `expected_offset` or later."""
+    """Return the header of the intact batch at `position`; its offset is at least as expected."""
     header = batches.header_at(view, position)
     if header.length < HEADER_SIZE - batches.LOG_OVERHEAD:
         raise InvalidBatch(f"a batch with a length of {header.length} bytes")
@@ -153,7 +156,7 @@ def valid_batch(view: memoryview, position: int, expected_offset: int) -> BatchH
 
 
 def find_valid_batch(content: bytes, least_offset: int) -> bool:
-    """Whether an intact batch with an offset of at least `least_offset` begins anywhere behind the first byte."""
+    """Whether an intact batch, at `least_offset` or later, begins anywhere behind byte 0."""
     view = memoryview(content)
     mark = content.find(_MARK, _MARK_AT + 1)
     while mark >= 0:

@@ -166,7 +166,7 @@ class Segment:
         return os.pread(self.fd, length, position)
 
     def first_at(self, timestamp: int) -> tuple[int, int] | None:
-        """Return (timestamp, offset) of the first record not older than `timestamp` (ms), if any."""
+        """Return (timestamp, offset) of the first record at or after `timestamp` (ms), if any."""
         if self.largest_timestamp < timestamp:
             return None
         start = self.times.offset_before(timestamp)

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import importlib
 import logging
 import resource
 import signal
@@ -45,13 +46,13 @@ class Broker:
         ownership.prepare(self.data_dir)
         self._lock = Lock(self.data_dir)
         self._cluster_id = ownership.cluster_id(self.data_dir)
-        self.token = auth.token(self.data_dir)
-        self.producer_ids = ProducerIds(self.data_dir)
+        self.token: str = auth.token(self.data_dir)
+        self.producer_ids: ProducerIds = ProducerIds(self.data_dir)
         self.disk = Disk(self.data_dir, options.free_space_floor)
-        self.topics = Topics(self.data_dir, self.disk)
-        self.offsets = CommittedOffsets(self.data_dir)
-        self.groups = Groups()
-        self.cluster = Cluster(self._cluster_id, HOST, options.port)
+        self.topics: Topics = Topics(self.data_dir, self.disk)
+        self.offsets: CommittedOffsets = CommittedOffsets(self.data_dir)
+        self.groups: Groups = Groups()
+        self.cluster: Cluster = Cluster(self._cluster_id, HOST, options.port)
         self._connections: set[Connection] = set()
         self._linger_s = options.linger_s
         self._linger: asyncio.TimerHandle | None = None
@@ -143,6 +144,7 @@ class Broker:
 
 def _import_cold_codec() -> None:
     """Import kio in a thread: it takes 0.1 s, which no client should wait for."""
+    importlib.import_module("infra.broker.codec_cold")
 
 
 def _allow_open_files() -> None:

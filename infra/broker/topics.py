@@ -78,7 +78,8 @@ class Topics:
             for directory in entry.directories(self._data_dir):
                 if not directory.is_dir():
                     raise BrokerError(
-                        f"Topic {entry.name} has lost its directory {directory}: restore it from a copy."
+                        f"Topic {entry.name} has lost its directory {directory}: "
+                        "restore it from a copy."
                     )
             self.by_name[entry.name] = self._serve(entry)
 
