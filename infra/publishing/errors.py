@@ -1,0 +1,96 @@
+"""What can be wrong with the input of `evctl publish`."""
+
+from schemas.errors import EvctlError
+from schemas.topics import Topic
+
+
+def counted(records: int) -> str:
+    """Return how many records, in words: `1 record`, `3 records`."""
+    return f"{records:,} record{'' if records == 1 else 's'}"
+
+
+class RecordRefused(EvctlError):
+    """A record of the input can't go on its topic; `fault` is the error that says why, if any."""
+
+    exit_code = 65
+
+    def __init__(self, where: str, fault: EvctlError | str, published: int | None = None) -> None:
+        fate = (
+            f"{counted(published)} before it went on the log"
+            if published
+            else "nothing was published"
+        )
+        super().__init__(f"{where}: {str(fault).removesuffix('.')}; {fate}.")
+        self.where, self.fault, self.published = where, fault, published
+
+    def after(self, published: int) -> "RecordRefused":
+        """Return the same error, met after so many records had been published."""
+        return RecordRefused(self.where, self.fault, published)
+
+
+class InputUnreadable(EvctlError):
+    """A file can't be opened, or can't be read to its end."""
+
+    exit_code = 66
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name} can't be read: {reason}.")
+        self.name, self.reason = name, reason
+
+
+class SchemaUnusable(EvctlError):
+    """The file given with --schema is no Avro schema of a record."""
+
+    exit_code = 65
+
+    def __init__(self, file: str, reason: str) -> None:
+        super().__init__(f"The schema in {file} can't be used: {reason}.")
+        self.file, self.reason = file, reason
+
+
+class EventNotNamed(EvctlError):
+    """A topic has several events, and the record does not say which it is."""
+
+    exit_code = 2
+
+    def __init__(self, topic: Topic) -> None:
+        super().__init__(f"{topic.name} takes {either(topic.events)}: say which with --event NAME.")
+        self.topic = topic
+
+
+class NotOfTopic(EvctlError):
+    """A record is of a kind that its topic does not take."""
+
+    exit_code = 65
+
+    def __init__(self, topic: Topic, found: str) -> None:
+        taken = either(topic.events) or "records in schemas that are not ours"
+        super().__init__(f"{topic.name} takes {taken}, not {found}")
+        self.topic, self.found = topic, found
+
+
+class SchemaNeeded(EvctlError):
+    """The schema of a foreign record is not in the input."""
+
+    exit_code = 65
+
+    def __init__(self, found: str) -> None:
+        super().__init__(f"{found}; give its schema with --schema FILE.avsc")
+
+
+class NotTyped(EvctlError):
+    """A word on the command line is no data."""
+
+    exit_code = 2
+
+    def __init__(self, word: str, reason: str) -> None:
+        super().__init__(
+            f"{word!r} {reason}: give each record as a JSON object, or one record as FIELD=VALUE "
+            "words; files are named with --file, and - is standard input."
+        )
+        self.word = word
+
+
+def either(names: tuple[str, ...]) -> str:
+    """Return names as a choice: `A, B or C`."""
+    return " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

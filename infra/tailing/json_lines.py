@@ -1,0 +1,86 @@
+"""Records as JSON Lines, which `evctl publish` takes back."""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import cache
+from typing import Any
+
+from infra.tailing.shown import Shown, Unreadable, event_name
+from schemas import avro, utc
+from schemas.events.packets import Packet
+from schemas.record import AnyRecord
+
+
+def line(shown: Shown, topic: str) -> str:
+    """Return a record as one line; `topic` is its name without namespace.
+
+    Bytes are base64. NaN and ±Infinity are bare words, as Python's and JavaScript's tools write
+    them, since JSON has no other way to keep them.
+    """
+    data = _unreadable(shown) if isinstance(shown, Unreadable) else _envelope(shown)
+    return json.dumps({"topic": topic, **data}, ensure_ascii=False, default=_bytes)
+
+
+def _unreadable(shown: Unreadable) -> dict[str, Any]:
+    _, partition, offset = shown.position
+    return {"partition": partition, "offset": offset, "error": shown.reason}
+
+
+def _envelope(record: AnyRecord) -> dict[str, Any]:
+    _, partition, offset = record.position
+    said = record.provenance
+    optional = {
+        "cause": None if said.cause is None else str(said.cause),
+        "epoch": said.epoch,
+        "replay": said.replay,
+    }
+    return {
+        "partition": partition,
+        "offset": offset,
+        "event": event_name(record),
+        "id": str(record.id),
+        "source": said.source,
+        "seq": said.seq,
+        "key": record.key,
+        "time": instant(record.time),
+        **{name: value for name, value in optional.items() if value is not None},
+        "data": event_fields(record.event),
+    }
+
+
+def event_fields(event: Any) -> Mapping[str, Any]:
+    """Return the fields of an event by name, instants as text; of a packet, as they are."""
+    if isinstance(event, Packet):
+        return event.fields
+    instants = _instants(event.__class__)
+    found = {}
+    for field in fields(event):
+        value = getattr(event, field.name)
+        found[field.name] = instant(value) if field.name in instants else value
+    return found
+
+
+@cache
+def _instants(cls: type) -> frozenset[str]:
+    declared = avro.schema_of(cls)["fields"]
+    return frozenset(
+        field["name"]
+        for field in declared
+        if isinstance(field["type"], dict) and "logicalType" in field["type"]
+    )
+
+
+def instant(micros: int) -> str | int:
+    """Return an instant as ISO text; beyond the years 1 to 9999, as µs."""
+    try:
+        return utc.iso(micros)
+    except OverflowError:
+        return micros
+
+
+def _bytes(value: object) -> str:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    raise TypeError(f"{type(value).__name__} is no value of Avro")
