@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from types import MappingProxyType
 
 from schemas.errors import EvctlError
@@ -114,3 +115,15 @@ def topic(name: str) -> Topic:
         return BY_NAME[name]
     except KeyError:
         raise UnknownTopic(name) from None
+
+
+@cache
+def bare_name(full_name: str) -> str:
+    """Return a topic's name without its namespace; raise `UnknownTopic`.
+
+    It is the longest declared name that stands at the end, alone or after a dot.
+    """
+    fitting = [name for name in BY_NAME if f".{full_name}".endswith(f".{name}")]
+    if not fitting:
+        raise UnknownTopic(full_name)
+    return max(fitting, key=len)

@@ -1,0 +1,136 @@
+"""A poll batch folded into what is written in one transaction: rows, and how far it was read.
+
+Pure: a batch is a function of the records and of what the reader holds of their partitions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from projections import View
+from projections.limits import Limits, RecordDoesNotFit
+from projections.merging import Merging, Statement
+from schemas.record import AnyRecord, Position
+
+__all__ = ["Fold", "FoldedBatch", "Held", "Partition", "RecordDoesNotFit", "Span"]
+
+Partition: TypeAlias = tuple[str, int]
+"""A topic (with namespace) and the number of one of its partitions."""
+
+
+@dataclass(slots=True)
+class Held:
+    """What a reader holds of a partition: the epoch it took, how far it read, and of whom.
+
+    `high_waters` is the highest seq applied of each source.
+    """
+
+    epoch: int
+    next_offset: int
+    high_waters: dict[str, int] = field(default_factory=dict)
+
+    def advance(self, span: "Span") -> None:
+        """Take over what was written."""
+        self.next_offset = span.end
+        self.high_waters.update(span.high_waters)
+
+
+class Span(NamedTuple):
+    """The offsets from `start` up to but without `end` that a batch takes a partition on.
+
+    `last` is the last record applied; its id is compared with the log when a reader starts.
+    """
+
+    topic: str
+    partition: int
+    epoch: int
+    start: int
+    end: int
+    last: AnyRecord | None
+    high_waters: Mapping[str, int]
+
+
+class FoldedBatch(NamedTuple):
+    """What one transaction writes, and how many records it is of; repeats changed nothing."""
+
+    spans: tuple[Span, ...]
+    statements: tuple[Statement, ...]
+    applied: int
+    repeats: int
+
+
+class _Reading:
+    """One partition within the batch."""
+
+    __slots__ = ("end", "held", "high_waters", "last")
+
+    def __init__(self, held: Held) -> None:
+        self.held = held
+        self.end = held.next_offset
+        self.high_waters: dict[str, int] = {}
+        self.last: AnyRecord | None = None
+
+
+class Fold:
+    """One batch of one view in the making; `held` has every partition that is read."""
+
+    def __init__(self, view: View, held: Mapping[Partition, Held]) -> None:
+        self._project = view.project
+        self._held = held
+        self._readings: dict[Partition, _Reading] = {}
+        self._tables = {table: (Limits(table), Merging(table)) for table in view.tables}
+        self.applied = 0
+        self.repeats = 0
+
+    def add(self, record: AnyRecord) -> None:
+        """Fold the next record of its partition, whose offset may be any beyond the last one's.
+
+        What stands before the reader's offset, or repeats a source's seq, changes nothing. When
+        the view raises, or a text is too long (`RecordDoesNotFit`), nothing was changed either,
+        and the record can be passed over.
+        """
+        topic, partition, offset = record.position
+        reading = self._readings.get((topic, partition)) or self._open((topic, partition))
+        if offset < reading.end:
+            self.repeats += 1
+            return
+        source, seq = record.provenance[:2]
+        known = reading.high_waters.get(source)
+        if known is None:
+            known = reading.held.high_waters.get(source)
+        if known is not None and seq <= known:
+            self.repeats += 1
+        else:
+            self._apply(record)
+            reading.high_waters[source] = seq
+            reading.last = record
+        reading.end = offset + 1
+
+    def _apply(self, record: AnyRecord) -> None:
+        changes = self._project(record)
+        tables = self._tables
+        for change in changes:
+            tables[change[0]][0].check(change, record.position)
+        for change in changes:
+            tables[change[0]][1].add(change)
+        self.applied += 1
+
+    def pass_over(self, position: Position) -> None:
+        """Read on beyond a record that is not applied: quarantined, or dropped."""
+        key = position.topic, position.partition
+        reading = self._readings.get(key) or self._open(key)
+        reading.end = max(reading.end, position.offset + 1)
+
+    def _open(self, partition: Partition) -> _Reading:
+        reading = self._readings[partition] = _Reading(self._held[partition])
+        return reading
+
+    def finish(self) -> FoldedBatch:
+        """Return the batch; once it is written, `Held.advance` each of its spans."""
+        spans = (
+            Span(*partition, r.held.epoch, r.held.next_offset, r.end, r.last, r.high_waters)
+            for partition, r in sorted(self._readings.items())
+            if r.end > r.held.next_offset
+        )
+        statements = (s for _, merging in self._tables.values() for s in merging.statements())
+        return FoldedBatch(tuple(spans), tuple(statements), self.applied, self.repeats)

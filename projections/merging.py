@@ -1,0 +1,216 @@
+"""Changes of one table, merged by key, so that a row is written once however often it changed.
+
+What two changes in a row amount to is one change where that can be said without knowing the row
+in the database (an increment after an increment); where it can't (an update after an increment),
+a new *stage* begins, which is written after the one before.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from operator import itemgetter
+from typing import Any, NamedTuple, TypeAlias
+
+from sqlalchemy import Table
+
+from projections import Change, Delete, Increment, Insert, Key, Max, Min, Update, Upsert
+
+Values: TypeAlias = tuple[Any, ...]
+
+
+class Kind(StrEnum):
+    """What a statement does with each of its rows."""
+
+    INSERT = "insert"  # rows that are there stay
+    UPSERT = "upsert"  # rows that are there are replaced
+    NEWEST = "newest"  # rows that are there are replaced if not greater in one column
+    COMBINE = "combine"  # columns of rows that are there are added to, raised or lowered
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+class Shape(NamedTuple):
+    """A kind of statement on some columns; equal shapes are one SQL text.
+
+    `detail` is the guarding column of NEWEST; of COMBINE, for each column, the name of its change.
+    """
+
+    table: Table
+    kind: Kind
+    columns: tuple[str, ...] = ()
+    detail: tuple[str, ...] = ()
+
+
+class Statement(NamedTuple):
+    """Rows to be written by one shape: key, then columns (UPDATE: columns, then key)."""
+
+    shape: Shape
+    rows: list[Values]
+
+
+class Combined:
+    """Increments, maxima and minima of one row: a column has one kind of change, and its value."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, first: Increment | Max | Min) -> None:
+        kind = type(first)
+        self.parts: dict[str, tuple[type, Any]] = {
+            column: (kind, value) for column, value in first.values.items()
+        }
+
+    def take(self, change: Increment | Max | Min) -> bool:
+        """Add a change; False, and nothing done, if a column already has another kind."""
+        kind, parts = type(change), self.parts
+        joined: dict[str, tuple[type, Any]] = {}
+        for column, value in change.values.items():
+            old = parts.get(column)
+            if old is None:
+                joined[column] = (kind, value)
+            elif old[0] is kind:
+                joined[column] = (kind, _JOIN[kind](old[1], value))
+            else:
+                return False
+        parts.update(joined)
+        return True
+
+
+_JOIN: Mapping[type, Callable[[Any, Any], Any]] = {
+    Increment: lambda old, new: old + new,
+    Max: max,
+    Min: min,
+}
+
+Merged: TypeAlias = Insert | Upsert | Update | Delete | Combined
+
+
+class Merging:
+    """The changes of one table since the last batch."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        others = [column for column in table.columns if not column.primary_key]
+        self._columns = tuple(column.name for column in others)
+        self._at = {column: place for place, column in enumerate(self._columns)}
+        self._stored = {c.name: c.info["stored"] for c in others if "stored" in c.info}
+        self._stage: dict[Key, Merged] = {}
+        self._stages = [self._stage]
+
+    def add(self, change: Change) -> None:
+        """Merge a change with what is known of its key."""
+        stage, key = self._stage, change[1]
+        old = stage.get(key)
+        merged = _first(change) if old is None else _AFTER[type(change)](self, old, change)
+        if merged is None:
+            self._stage = stage = {}
+            self._stages.append(stage)
+            merged = _first(change)
+        stage[key] = merged
+
+    def after_combining(self, old: Merged, change: Increment | Max | Min) -> Merged | None:
+        """Return what `old` and the change amount to; None if one change can't say it."""
+        if type(old) is Combined:
+            return old if old.take(change) else None
+        if isinstance(old, Delete):
+            absent = Upsert(self.table, old.key, (None,) * len(self._columns))
+            return self.after_combining(absent, change)
+        if isinstance(old, Upsert) and old.newest_by is None:
+            row, join = list(old.values), _JOIN[type(change)]
+            for column, value in change.values.items():
+                at = self._at[column]
+                row[at] = value if row[at] is None else join(row[at], value)
+            return old._replace(values=tuple(row))
+        return None
+
+    def after_upsert(self, old: Merged, change: Upsert) -> Merged | None:
+        """Like `after_combining`."""
+        guard = change[3]
+        if guard is None:
+            return change
+        if type(old) is Upsert:
+            at = self._at[guard]
+            if old[3] == guard:
+                return change if change[2][at] >= old[2][at] else old
+            if old[3] is None:
+                newer = max(change.values, old.values, key=itemgetter(at))
+                return old._replace(values=newer)
+        return change._replace(newest_by=None) if isinstance(old, Delete) else None
+
+    def after_insert(self, old: Merged, change: Insert) -> Merged | None:
+        """Like `after_combining`."""
+        if isinstance(old, Delete):
+            return Upsert(*change)
+        return None if isinstance(old, Update) else old
+
+    def after_update(self, old: Merged, change: Update) -> Merged | None:
+        """Like `after_combining`."""
+        if isinstance(old, Delete):
+            return old
+        if isinstance(old, Update):
+            return old._replace(values={**old.values, **change.values})
+        if isinstance(old, Upsert) and old.newest_by is None:
+            values = {**dict(zip(self._columns, old.values, strict=True)), **change.values}
+            return old._replace(values=tuple(values.values()))
+        return None
+
+    def statements(self) -> Iterator[Statement]:
+        """Yield the stages' rows in order, grouped by shape, sorted by key.
+
+        Sorted, so that instances that write the same rows lock them in one order.
+        """
+        for stage in self._stages:
+            grouped: dict[Shape, list[Values]] = {}
+            for key in sorted(stage):
+                shape, row = self._shaped(key, stage[key])
+                grouped.setdefault(shape, []).append(row)
+            yield from (Statement(shape, rows) for shape, rows in grouped.items())
+
+    def _shaped(self, key: Key, merged: Merged) -> tuple[Shape, Values]:
+        if isinstance(merged, Insert):
+            return Shape(self.table, Kind.INSERT, self._columns), key + self._row(merged.values)
+        if isinstance(merged, Upsert):
+            guard = (merged.newest_by,) if merged.newest_by else ()
+            kind = Kind.NEWEST if guard else Kind.UPSERT
+            return Shape(self.table, kind, self._columns, guard), key + self._row(merged.values)
+        if isinstance(merged, Combined):
+            kinds, values = zip(*merged.parts.values(), strict=True)
+            names = tuple(kind.__name__ for kind in kinds)
+            return Shape(self.table, Kind.COMBINE, tuple(merged.parts), names), key + values
+        if isinstance(merged, Update):
+            columns = tuple(merged.values)
+            stored = (self._stored_value(*item) for item in merged.values.items())
+            return Shape(self.table, Kind.UPDATE, columns), (*stored, *key)
+        return Shape(self.table, Kind.DELETE), key
+
+    def _row(self, values: Values) -> Values:
+        if not self._stored:
+            return values
+        row = list(values)
+        for column, stored in self._stored.items():
+            at = self._at[column]
+            row[at] = stored(row[at])
+        return tuple(row)
+
+    def _stored_value(self, column: str, value: Any) -> Any:
+        stored = self._stored.get(column)
+        return stored(value) if stored else value
+
+
+def _first(change: Change) -> Merged:
+    if isinstance(change, (Increment, Max, Min)):
+        return Combined(change)
+    return change
+
+
+def _deleted(_: Merging, __: Merged, change: Delete) -> Merged:
+    return change
+
+
+_AFTER: Mapping[type, Callable[[Merging, Merged, Any], Merged | None]] = {
+    Insert: Merging.after_insert,
+    Upsert: Merging.after_upsert,
+    Update: Merging.after_update,
+    Increment: Merging.after_combining,
+    Max: Merging.after_combining,
+    Min: Merging.after_combining,
+    Delete: _deleted,
+}

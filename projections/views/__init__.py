@@ -1,0 +1,1 @@
+"""Every view, one a file; a new file here is found by `projections.views`."""
