@@ -105,9 +105,14 @@ def _derived(namespace: bytes, name: bytes) -> bytes:
     return bytes(digest)
 
 
+def reported(source: str, seq: int) -> list[tuple[str, bytes]]:
+    """Return the headers of a record of which nothing more is to be said than who numbered it."""
+    return [("src", f"{source}:{seq}".encode())]
+
+
 def to_headers(provenance: Provenance) -> list[tuple[str, bytes]]:
     """Return the Kafka headers of a record."""
-    headers = [("src", f"{provenance.source}:{provenance.seq}".encode())]
+    headers = reported(provenance.source, provenance.seq)
     if provenance.given_id is not None:
         headers.append(("id", provenance.given_id.bytes))
     if provenance.cause is not None:

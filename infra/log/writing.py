@@ -1,6 +1,7 @@
 """Events to records: numbered by their source, encoded, produced, acknowledged."""
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +13,12 @@ from infra.log.errors import NotAcknowledged, RecordTooLarge
 from infra.log.registry import Registry
 from schemas import avro, catalogue, framing
 from schemas.declare import time_field
-from schemas.record import Provenance, to_headers
+from schemas.record import Provenance, reported, to_headers
 from schemas.topics import Topic
 
 Headers = Sequence[tuple[str, bytes]]
+Encode = Callable[[Any], bytes]
+TimeOf = Callable[[Any], int]
 
 
 class Producer:
@@ -98,47 +101,47 @@ class Publisher:
     ) -> None:
         topics.ensure(cluster, [topic])
         self.producer = producer or Producer(cluster, linger_ms=linger_ms)
-        self._registry, self._topic, self.source = registry, topic, source
+        self._registry, self.source = registry, source
         self._name = topic.full_name(cluster.namespace)
+        self._limit = topic.max_bytes - _ENVELOPE
         self._partition = 0 if topic.partitions == 1 else -1
-        self._kinds: dict[type, tuple[bytes, Any, str]] = {}
+        self._kinds: dict[type, tuple[Encode, TimeOf]] = {}
         self._next = 0
         for event in topic.events:
             self._learn(catalogue.event_class(event))
 
-    def _learn(self, cls: type) -> tuple[bytes, Any, str]:
-        prefix = framing.prefix(self._registry.register_event(cls))
-        self._kinds[cls] = found = prefix, avro.writer(cls), time_field(cls)
-        return found
+    def _learn(self, cls: type) -> None:
+        encode = avro.writer(cls, framing.prefix(self._registry.register_event(cls)))
+        self._kinds[cls] = encode, attrgetter(time_field(cls))
 
-    def publish(self, event: Any, *, seq: int | None = None, given_id: UUID | None = None) -> int:
-        """Queue an event and return its size in bytes; raise `RecordTooLarge`.
+    def publish(self, event: Any, *, seq: int | None = None, given_id: UUID | None = None) -> None:
+        """Queue an event; raise `RecordTooLarge`.
 
         The record's seq is the one given, or one more than the last.
         """
-        prefix, encode, time_name = self._kinds[type(event)]
-        value = prefix + encode(event)
-        timestamp = getattr(event, time_name) // 1000
-        self._send(value, event.record_key, timestamp, seq, given_id)
-        return len(value)
+        encode, time_of = self._kinds[type(event)]
+        self._send(encode(event), event.record_key, time_of(event) // 1000, seq, given_id)
 
     def publish_encoded(
         self, schema_id: int, data: bytes, *, key: str | None, timestamp: int
-    ) -> int:
-        """Queue Avro bytes of a registered schema; `timestamp` in ms; return the size in bytes."""
-        value = framing.prefix(schema_id) + data
-        self._send(value, key, timestamp, None, None)
-        return len(value)
+    ) -> None:
+        """Queue Avro bytes of a registered schema; `timestamp` in ms; raise `RecordTooLarge`."""
+        self._send(framing.prefix(schema_id) + data, key, timestamp, None, None)
 
     def _send(
         self, value: bytes, key: str | None, timestamp: int, seq: int | None, given: UUID | None
     ) -> None:
-        if len(value) > self._topic.max_bytes - _ENVELOPE:
-            raise RecordTooLarge(self._name, len(value), self._topic.max_bytes - _ENVELOPE)
+        if len(value) > self._limit:
+            raise RecordTooLarge(self._name, len(value), self._limit)
         number = self._next if seq is None else seq
-        headers = to_headers(Provenance(self.source, number, given))
+        if given is None:
+            headers = reported(self.source, number)
+        else:
+            headers = to_headers(Provenance(self.source, number, given))
         # to librdkafka 0 is "now" and less is refused: instants before 1970 share the first ms
-        self.producer.send(self._name, value, key, self._partition, max(timestamp, 1), headers)
+        self.producer.send(
+            self._name, value, key, self._partition, timestamp if timestamp > 0 else 1, headers
+        )
         self._next = number + 1
 
     def flush(self) -> None:
