@@ -8,13 +8,14 @@ from `RecordingWriter`. Files are opened by way of `producers.formats`.
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, NamedTuple, Self
 from uuid import UUID
 
 from producers.conversion import CONVERT_ALL, Conversion
-from producers.errors import RecordingExists, RecordingNotWritten
+from producers.errors import RecordingExists, RecordingNotWritten, Unencodable
 from schemas.events.tcs import TcsEvent
 
 
@@ -89,37 +90,44 @@ class RecordingWriter(ABC):
 
     @abstractmethod
     def abandon(self) -> None:
-        """Close the partial file as it is."""
+        """Close the partial file as it is; may be called at any time, and raises nothing."""
 
     def add(self, entry: Entry) -> None:
-        """Append an entry; raise `ReservedName` or `RecordingNotWritten`."""
-        try:
+        """Append an entry; raise `ReservedName`, `Unencodable` or `RecordingNotWritten`.
+
+        Since entries are held back and written in batches, the error may be an earlier one's.
+        """
+        with self._named_faults():
             self.write(entry)
-        except self.faults as fault:
-            raise RecordingNotWritten(self.path, fault) from fault
 
     def __enter__(self) -> Self:
-        try:
+        with self._named_faults():
             self.partial.unlink(missing_ok=True)
             self.start()
-        except self.faults as fault:
-            raise RecordingNotWritten(self.path, fault) from fault
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
         try:
-            if kind is None:
-                self.finish()
-                _sync(self.partial)
-                self.partial.replace(self.path)
-                _sync(self.path.parent)
-        except self.faults as fault:
-            raise RecordingNotWritten(self.path, fault) from fault
+            with self._named_faults():
+                if kind is None:
+                    self.finish()
+                    _sync(self.partial)
+                    self.partial.replace(self.path)
+                    _sync(self.path.parent)
         finally:
             self.abandon()
             self.partial.unlink(missing_ok=True)
+
+    @contextmanager
+    def _named_faults(self) -> Iterator[None]:
+        try:
+            yield
+        except UnicodeEncodeError as fault:
+            raise Unencodable(fault.object) from fault
+        except self.faults as fault:
+            raise RecordingNotWritten(self.path, fault) from fault
 
 
 def _sync(path: Path) -> None:

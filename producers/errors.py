@@ -28,6 +28,16 @@ class NoRecording(EvctlError):
         self.path = path
 
 
+class EmptyFile(EvctlError):
+    """The file has no bytes."""
+
+    exit_code = 65
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is empty: a recording that was cut off, or never begun.")
+        self.path = path
+
+
 class NotRecognised(EvctlError):
     """The file's content is of no known format."""
 
@@ -125,9 +135,10 @@ class Unencodable(EvctlError):
 
     exit_code = 65
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, text: str) -> None:
+        shown = ascii(text) if len(text) <= 80 else f"{text[:77]!a}…"
         super().__init__(
-            f"An event {topic} holds text with half of a surrogate pair, which has no UTF-8 form: "
-            "mend the text at its source."
+            f"The text {shown} holds half of a surrogate pair, which has no UTF-8 form: mend it at "
+            "its source."
         )
-        self.topic = topic
+        self.text = text

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import producers.recordings
 from producers import Recording, RecordingWriter
 from producers.conversion import Conversion
-from producers.errors import NoRecording, NotRecognised, UnknownFormat
+from producers.errors import EmptyFile, NoRecording, NotRecognised, UnknownFormat
 
 _T = TypeVar("_T")
 
@@ -36,16 +36,16 @@ def open_recording(
     """Return the recording in a file, in the format that its content shows unless one is named.
 
     The switches concern formats that hold values as text; there, what is not converted stays a
-    string. Raises `NoRecording`, `NotRecognised` or `UnknownFormat`; what is wrong inside shows
-    when the entries are read.
+    string. Raises `NoRecording`, `EmptyFile`, `NotRecognised` or `UnknownFormat`; what is wrong
+    inside shows when the entries are read.
     """
     if not path.is_file():
         raise NoRecording(path, "is not a file" if path.exists() else "does not exist")
-    if path.stat().st_size == 0:
-        raise NotRecognised(path, readers())
     conversion = Conversion(convert_numbers, convert_booleans)
     if format is not None:
         return _named(readers(), format, "read")(path, conversion)
+    if path.stat().st_size == 0:
+        raise EmptyFile(path)
     for candidate in readers().values():
         if candidate.recognises(path):
             return candidate(path, conversion)

@@ -1,6 +1,7 @@
 """JSON Lines: one TCS event a line, as on TCS's wire."""
 
 import gzip
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 from uuid import UUID
@@ -8,7 +9,7 @@ from uuid import UUID
 import orjson
 
 from producers import Entry, RecordingWriter, json_text
-from producers.errors import ReservedName, Unencodable, Unfit
+from producers.errors import ReservedName, Unfit
 from producers.lines import LineRecording, first_line
 from producers.tcs_members import (
     DATA,
@@ -75,6 +76,7 @@ class JsonLinesWriter(RecordingWriter):
     """Writes JSON Lines, compressed if the name ends in `.gz`."""
 
     format = "jsonl"
+    raw: BinaryIO | None = None
     file: BinaryIO | None = None
 
     def start(self) -> None:
@@ -89,22 +91,20 @@ class JsonLinesWriter(RecordingWriter):
         """Write a line."""
         if self.file is None:
             raise ValueError("the writer is used outside its `with` block")
-        members = _members(entry)
-        try:
-            line = _line(members)
-        except (UnicodeEncodeError, orjson.JSONEncodeError):
-            raise Unencodable(entry.event.topic) from None
-        self.file.write(line)
+        self.file.write(_line(_members(entry)))
 
     def finish(self) -> None:
         """Write what is held back, and close."""
-        self.abandon()
+        for file in (self.file, self.raw):
+            if file is not None:
+                file.close()
 
     def abandon(self) -> None:
-        """Close."""
-        if self.file is not None:
-            self.file.close()
-            self.raw.close()
+        """Close; what can't be written is thrown away anyhow."""
+        for file in (self.file, self.raw):
+            with suppress(OSError):
+                if file is not None:
+                    file.close()
 
 
 def _members(entry: Entry) -> dict[str, Any]:
@@ -131,5 +131,8 @@ def _members(entry: Entry) -> dict[str, Any]:
 
 def _line(members: dict[str, Any]) -> bytes:
     """Return the line; orjson would write NaN and the infinities as null."""
-    line = orjson.dumps(members, option=orjson.OPT_APPEND_NEWLINE)
+    try:
+        line = orjson.dumps(members, option=orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:  # half a surrogate pair, which the other one names
+        line = b"null"
     return f"{json_text.write(members)}\n".encode() if b"null" in line else line

@@ -21,7 +21,7 @@ from producers.errors import (
     NotANightDatabase,
     Unfit,
 )
-from producers.tcs_members import RESERVED_TEXT, take_reserved
+from producers.tcs_members import RESERVED, RESERVED_TEXT, take_reserved
 from schemas.events.tcs import TcsEvent, Value
 
 STRING, JSON, ORIGINAL = "string", "json", "original"
@@ -146,19 +146,19 @@ class NightDatabase(Recording):
         number: int,
         values: dict[str, Value],
         original: dict[str, str],
-    ) -> dict[str, str]:
+    ) -> dict[str, Any]:
         """Return an event's plain attributes, and put the others into values and original."""
-        plain: dict[str, str] = {}
+        plain: dict[str, Any] = {}
         rows = database.execute(_ONE_BY_ONE.format(kind=self._kind), (number,))
         for name, value, kind in rows:
             if type(name) is not str:
                 raise Unfit("key", name, "text")
-            if name in (original if kind == ORIGINAL else plain) or name in values:
+            if name in original if kind == ORIGINAL else (name in plain or name in values):
                 raise Unfit(name, value, "the event's only attribute of this name")
-            if kind is None and type(value) is str:
-                plain[name] = value
-            elif kind == ORIGINAL:
+            if kind == ORIGINAL:
                 original[name] = _text(name, value)
+            elif name in RESERVED or (kind is None and type(value) is str):
+                plain[name] = value
             else:
                 values[name] = _value(name, value, kind)
         return plain
