@@ -11,7 +11,8 @@ from schemas.utc import MICROS
 class Course:
     """What a replay has done up to now; a progress display may read it from another thread.
 
-    Times are µs UTC. `skipped` counts what was read and lies outside the window.
+    Times are µs UTC. `skipped` counts what was read and lies outside the window. `began` is when
+    the first record of the present or last window was due, on the monotonic clock (s).
     """
 
     records: int = 0
@@ -19,9 +20,10 @@ class Course:
     out_of_order: int = 0
     first_time: int | None = None
     time: int = 0
+    began: float = 0.0
     lateness: Lateness = field(default_factory=Lateness)
     _window_from: int = 0
-    _window_began: float | None = None
+    _under_way: bool = False
     _played: int = 0
     _taken: float = 0.0
 
@@ -29,12 +31,12 @@ class Course:
         """Begin a window whose first event time is `time`."""
         self.first_time = time if self.first_time is None else min(time, self.first_time)
         self.time = self._window_from = time
-        self._window_began = monotonic()
+        self.began, self._under_way = monotonic(), True
 
     def arrive(self) -> None:
         """End the window; the time until the next one does not count."""
         self._played, self._taken = self.played, self.taken
-        self._window_from, self._window_began = self.time, None
+        self._window_from, self._under_way = self.time, False
 
     @property
     def played(self) -> int:
@@ -44,8 +46,7 @@ class Course:
     @property
     def taken(self) -> float:
         """Wall time spent on the windows, in s."""
-        began = self._window_began
-        return self._taken + (0.0 if began is None else monotonic() - began)
+        return self._taken + (monotonic() - self.began if self._under_way else 0.0)
 
     @property
     def speed(self) -> float:

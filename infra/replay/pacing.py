@@ -45,23 +45,24 @@ class Pace:
     """The schedule of a window: an event time's deadline on a monotonic clock.
 
     `clock` returns seconds; `nap` sleeps for at most so many, and says whether to give up waiting.
-    The first event time is due when the pace is made.
+    The first event time is due when the clock shows, or showed, `started`.
     """
 
     def __init__(
         self,
         speed: float,
         first_time: int,
+        started: float,
         clock: Callable[[], float],
         nap: Callable[[float], bool],
     ) -> None:
         self._clock, self._nap = clock, nap
-        self._first_time, self._per_micro = first_time, 1 / (speed * MICROS)
-        self.started = clock()
+        self._first_time, self._started = first_time, started
+        self._per_micro = 1 / (speed * MICROS)
 
     def deadline(self, time: int) -> float:
         """Return when an event time (µs UTC) is due, on the clock."""
-        return self.started + (time - self._first_time) * self._per_micro
+        return self._started + (time - self._first_time) * self._per_micro
 
     def wait(self, time: int, meanwhile: Callable[[float], bool]) -> int:
         """Wait until an event time is due and return how late it is then, in µs.

@@ -1,10 +1,12 @@
 """Plays windows of the log: reads, orders, paces, sends on, waits for the acknowledgements."""
 
+from collections.abc import Iterator
 from itertools import chain
 from math import isfinite
 from time import monotonic
 
 from infra.log.cluster import Cluster
+from infra.log.reading import Message
 from infra.log.registry import Registry
 from infra.replay.course import Course
 from infra.replay.event_time import EventTimes
@@ -74,25 +76,31 @@ class Player:
             return
         while feed.read_ahead():  # so that the first records are not late already
             pass
-        stage, course = self._set_out(first[0]), self.course
-        pace = Pace(self._request.speed, first[0], monotonic, self._stop.wait)
+        with steady():
+            stage = self._set_out(first[0])
+            self._send_when_due(chain([first], messages), feed, stage)
+            self._arrive(stage)
+
+    def _send_when_due(
+        self, messages: Iterator[tuple[int, Message]], feed: Feed, stage: Stage
+    ) -> None:
+        course, stop = self.course, self._stop
+        pace = Pace(self._request.speed, course.time, course.began, monotonic, stop.wait)
 
         def meanwhile(left: float) -> bool:
             if left > _TIME_TO_LOOK_S:
                 stage.look()
             return left > _TIME_TO_READ_S and feed.read_ahead()
 
-        with steady():
-            for time, message in chain([first], messages):
-                late = pace.wait(time, meanwhile)
-                if self._stop.requested:
-                    break
-                stage.carrier.carry((message,))
-                stage.serve()
-                course.time = time
-                course.records += 1
-                course.lateness.add(late)
-            self._arrive(stage)
+        for time, message in messages:
+            late = pace.wait(time, meanwhile)
+            if stop.requested:
+                return
+            stage.carrier.carry((message,))
+            stage.serve()
+            course.time = time
+            course.records += 1
+            course.lateness.add(late)
 
     def _found_nothing(self, window: Window) -> None:
         if not self._stop.requested:
