@@ -1,0 +1,144 @@
+"""Verification of every segment of a data directory, whether its broker runs or not."""
+
+import mmap
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra.broker.batch import InvalidBatch
+from infra.broker.checkpoint import Checkpoint
+from infra.broker.index import OffsetIndex, TimeIndex
+from infra.broker.recovery import find_valid_batch, segment_bases, valid_batch
+from infra.broker.segment import INDEX_SUFFIXES, log_path
+from infra.broker.topics import read_entries
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it must be; `mends_itself` where the next start puts it right."""
+
+    path: Path
+    position: int
+    offset: int
+    what: str
+    mends_itself: bool = False
+
+    def __str__(self) -> str:
+        where = f"{self.path}: byte {self.position}, offset {self.offset}: {self.what}"
+        return f"{where} (the next start cuts it away)" if self.mends_itself else where
+
+
+@dataclass(slots=True)
+class Verified:
+    """What was read of one partition, and what was found."""
+
+    directory: Path
+    segments: int = 0
+    batches: int = 0
+    records: int = 0
+    size: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+
+def verify(data_dir: Path, *, online: bool, topic: str | None = None) -> Iterator[Verified]:
+    """Verify the partitions of all topics, or of one, one after the other.
+
+    With `online` the broker may append meanwhile: what it has not finished is passed over.
+    """
+    entries = [e for e in read_entries(data_dir)[0] if topic is None or e.name == topic]
+    for entry in entries:
+        for directory in entry.directories(data_dir):
+            yield verify_partition(directory, online=online)
+
+
+def verify_partition(directory: Path, *, online: bool) -> Verified:
+    """Verify checksums, offsets and indexes of all segments of a partition."""
+    verified = Verified(directory)
+    if not directory.is_dir():
+        verified.findings.append(Finding(directory, 0, 0, "the partition's directory is missing"))
+        return verified
+    bases = segment_bases(directory)
+    checkpoint = Checkpoint.read(directory)
+    next_offset = bases[0] if bases else 0
+    for base in bases:
+        if base < next_offset:
+            overlap = f"the segment begins before {next_offset}, where the one before it ends"
+            verified.findings.append(Finding(log_path(directory, base), 0, base, overlap))
+        check = _SegmentCheck(directory, base, last=base == bases[-1], online=online)
+        next_offset = check.run(verified)
+        if checkpoint is not None and base <= checkpoint.segment:
+            sealed = base < checkpoint.segment
+            limits = (checkpoint.offset_bytes, checkpoint.time_bytes)
+            verified.findings += check.indexes((None, None) if sealed else limits)
+    return verified
+
+
+class _SegmentCheck:
+    """Reads one segment from its first byte to its last."""
+
+    def __init__(self, directory: Path, base: int, *, last: bool, online: bool) -> None:
+        self._path = log_path(directory, base)
+        self._base = base
+        self._last = last
+        self._online = online
+        self._last_offsets: dict[int, int] = {}  # position of each batch → its last offset
+
+    def run(self, verified: Verified) -> int:
+        """Verify the batches; returns the offset behind the last good one."""
+        verified.segments += 1
+        fd = os.open(self._path, os.O_RDONLY)
+        try:
+            size = os.fstat(fd).st_size
+            if size == 0:
+                return self._base
+            with (
+                mmap.mmap(fd, size, access=mmap.ACCESS_READ) as content,
+                memoryview(content) as view,
+            ):
+                return self._read(view, verified)
+        finally:
+            os.close(fd)
+
+    def _read(self, view: memoryview, verified: Verified) -> int:
+        position, offset = 0, self._base
+        while position < len(view):
+            try:
+                header = valid_batch(view, position, offset)
+            except InvalidBatch as bad:
+                rest = bytes(view[position:])
+                torn = self._last and not find_valid_batch(rest, offset)
+                if not (torn and self._online):
+                    finding = Finding(self._path, position, offset, bad.message, torn)
+                    verified.findings.append(finding)
+                break
+            self._last_offsets[position] = header.last_offset
+            verified.batches += 1
+            verified.records += header.record_count
+            verified.size += header.size
+            position += header.size
+            offset = header.last_offset + 1
+        return offset
+
+    def indexes(self, limits: tuple[int | None, int | None]) -> Iterator[Finding]:
+        """Yield where the indexes, up to `limits` bytes, do not lead to batches of the log."""
+        paths = [self._path.with_suffix(suffix) for suffix in INDEX_SUFFIXES]
+        for path in paths:
+            if not path.exists():
+                yield Finding(path, 0, self._base, "the index is missing")
+                return
+        rows, times = (p.read_bytes()[:limit] for p, limit in zip(paths, limits, strict=True))
+        index = OffsetIndex(self._base, rows)
+        for row in range(len(index)):
+            last_offset, position = index.entry(row)
+            if self._last_offsets.get(position) != last_offset:
+                what = f"row {row} leads to byte {position}, where no batch ends with this offset"
+                yield Finding(paths[0], 8 * row, last_offset, what)
+        time_index = TimeIndex(self._base, times)
+        entries = [time_index.entry(row) for row in range(len(time_index))]
+        for row in range(1, len(entries)):
+            if not (
+                entries[row - 1][0] < entries[row][0] and entries[row - 1][1] < entries[row][1]
+            ):
+                what = f"row {row} is not later than the one before it"
+                yield Finding(paths[1], 12 * row, entries[row][1], what)

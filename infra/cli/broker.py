@@ -1,0 +1,151 @@
+"""`evctl broker`: start, stop and look at the embedded log."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.broker import check as checking
+from infra.broker import control
+from infra.broker.disk import free_space, low_space
+from infra.broker.errors import BrokerError
+from infra.broker.topics import TopicEntry, read_entries
+from infra.cli.context import settings
+from infra.cli.options import LogFile, examples
+
+app = typer.Typer(no_args_is_help=True, help="Start, stop and look at the embedded log.")
+
+_NOT_RUNNING = 3  # as systemctl status
+
+
+class NotRunning(BrokerError):
+    """There is no broker to ask."""
+
+    exit_code = _NOT_RUNNING
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(f"No broker serves {data_dir}: start one with `evctl broker start`.")
+        self.data_dir = data_dir
+
+
+class Damaged(BrokerError):
+    """Segments are not as they were written."""
+
+    exit_code = 5
+
+    def __init__(self, data_dir: Path, findings: int) -> None:
+        super().__init__(
+            f"The log in {data_dir} is damaged at {findings} place(s), named above: "
+            "restore these files from a copy."
+        )
+        self.findings = findings
+
+
+@app.command(epilog=examples("evctl broker start", "evctl broker start --log-file broker.log"))
+def start(ctx: typer.Context, log_file: LogFile = None) -> None:
+    """Start the embedded log in the background, if it does not run yet."""
+    chosen = settings(ctx)
+    data_dir = chosen.log.data_dir
+    before = control.find(data_dir)
+    endpoint = control.start(
+        data_dir,
+        port=chosen.broker.port,
+        log_file=log_file.absolute() if log_file else None,
+        free_space_floor=chosen.broker.free_space_floor,
+    )
+    done = "runs already" if before is not None and before.pid == endpoint.pid else "started"
+    typer.echo(f"{done}: {endpoint.bootstrap_servers}, process {endpoint.pid}, log in {data_dir}")
+
+
+@app.command()
+def stop(
+    ctx: typer.Context,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="How long to wait for its end.")
+    ] = 10.0,
+) -> None:
+    """Stop the embedded log: everything is put on the disk first. Stopping twice is no error."""
+    data_dir = settings(ctx).log.data_dir
+    stopped = control.stop(data_dir, timeout)
+    typer.echo("stopped" if stopped else f"no broker serves {data_dir}")
+
+
+@app.command()
+def status(ctx: typer.Context) -> None:
+    """Show process, port, free space and the topics with their sizes.
+
+    Ends with 0 if the broker runs, else with 3.
+    """
+    chosen = settings(ctx)
+    data_dir = chosen.log.data_dir
+    endpoint = control.find(data_dir)
+    typer.echo(f"data directory  {data_dir}")
+    if endpoint is None:
+        typer.echo("broker          not running")
+    else:
+        typer.echo(f"broker          {endpoint.bootstrap_servers}, process {endpoint.pid}")
+    if data_dir.is_dir():
+        _show_disk(data_dir, chosen.broker.free_space_floor)
+        for topic in read_entries(data_dir)[0]:
+            _show_topic(data_dir, topic)
+    if endpoint is None:
+        raise typer.Exit(_NOT_RUNNING)
+
+
+def _show_disk(data_dir: Path, floor: int) -> None:
+    free = free_space(data_dir)
+    typer.echo(f"free space      {free / 1e9:.1f} GB")
+    if free < floor:
+        typer.echo(f"WARNING: {low_space(data_dir, free, floor)}")
+
+
+def _show_topic(data_dir: Path, topic: TopicEntry) -> None:
+    logs = [path for d in topic.directories(data_dir) for path in d.glob("*.log")]
+    size = sum(path.stat().st_size for path in logs)
+    typer.echo(f"{topic.name:<40} {topic.partitions:>4} partition(s) {size / 1e6:>12.3f} MB")
+
+
+@app.command(epilog=examples("evctl broker check", "evctl broker check --topic observatory"))
+def check(
+    ctx: typer.Context,
+    topic: Annotated[
+        str | None, typer.Option(metavar="TOPIC", help="Only this topic.", show_default=False)
+    ] = None,
+) -> None:
+    """Read every segment and verify checksums, offsets and indexes; changes nothing.
+
+    Ends with 0 if all is well, else with 5 after naming each file, byte and offset. A torn batch
+    at the end, left by a crash, is told but no damage: nothing of it was acknowledged.
+    """
+    data_dir = settings(ctx).log.data_dir
+    online = control.find(data_dir) is not None
+    partitions = damaged = 0
+    for verified in checking.verify(data_dir, online=online, topic=topic):
+        partitions += 1
+        for finding in verified.findings:
+            typer.echo(str(finding), err=True)
+        damaged += sum(not finding.mends_itself for finding in verified.findings)
+        typer.echo(
+            f"{verified.directory.name}: {verified.segments} segment(s), {verified.batches} batches, "
+            f"{verified.records} records, {verified.size} bytes"
+        )
+    if damaged:
+        raise Damaged(data_dir, damaged)
+    typer.echo(f"{partitions} partition(s) in {data_dir}: no damage")
+
+
+@app.command(
+    "client-config",
+    epilog=examples(
+        "evctl broker client-config > kcat.conf",
+        "kcat -F kcat.conf -L                   the topics, seen by another client",
+    ),
+)
+def client_config(ctx: typer.Context) -> None:
+    """Print how other Kafka clients connect, as properties of librdkafka; the token is in it."""
+    data_dir = settings(ctx).log.data_dir
+    endpoint = control.find(data_dir)
+    if endpoint is None:
+        raise NotRunning(data_dir)
+    for name, value in endpoint.client_config().items():
+        typer.echo(f"{name}={value}")

@@ -1,0 +1,191 @@
+"""The codecs packed by hand agree with kio, which is made from Kafka's own message definitions."""
+
+import io
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from kio.index import load_request_schema, load_response_schema
+from kio.serial import entity_reader, entity_writer
+
+from infra.broker import codec_cold, codec_data, codec_lookup
+from infra.broker.apis import APIS
+from infra.broker.codec_data import Fetched, Produced
+from infra.broker.codec_lookup import Cluster, OffsetFound, TopicFound
+from infra.broker.errors import Code, MalformedFrame
+
+TOPIC_ID = uuid.UUID(int=7)
+NO_EXTRAS = {
+    "allow_auto_topic_creation": False,
+    "include_cluster_authorized_operations": False,
+    "include_topic_authorized_operations": False,
+}
+
+
+def request(key: int, version: int, **values: Any) -> memoryview:
+    """Encode a request with kio, from plain values of the newest version."""
+    kind = load_request_schema(key, version)
+    known = codec_cold._plan(kind)
+    built = {
+        name: timedelta(milliseconds=values[name])
+        if kafka_type == "timedelta_i32"
+        else codec_cold._convert(values[name], kafka_type, nested)
+        for name, kafka_type, nested in known
+        if name in values
+    }
+    out = io.BytesIO()
+    entity_writer(kind)(out, kind(**built))  # type: ignore[arg-type]  # one class an API
+    return memoryview(out.getvalue())
+
+
+def response(key: int, version: int, parts: list[bytes]) -> Any:
+    """Decode a response with kio; every byte must have been used."""
+    content = b"".join(parts)
+    decoded, size = entity_reader(load_response_schema(key, version))(content, 0)
+    assert size == len(content)
+    return decoded
+
+
+def versions(name: str) -> Any:
+    """Parametrise a test with all versions of an API that the broker speaks."""
+    api = next(api for api in APIS.values() if api.name == name)
+    return pytest.mark.parametrize("version", range(api.lowest, api.highest + 1))
+
+
+@versions("Produce")
+def test_produce(version: int) -> None:
+    partitions = [{"index": 3, "records": b"batch"}, {"index": 4, "records": None}]
+    body = request(
+        0,
+        version,
+        transactional_id=None,
+        acks=-1,
+        timeout=30_000,
+        topic_data=[{"name": "tópic", "partition_data": partitions}],
+    )
+    read = codec_data.read_produce(version, body)
+    assert (read.transactional_id, read.acks) == (None, -1)
+    ((name, rows),) = read.topics
+    assert (name, [(i, r and bytes(r)) for i, r in rows]) == ("tópic", [(3, b"batch"), (4, None)])
+
+    outcome = [Produced(3, 0, 77, 5), Produced(4, Code.KAFKA_STORAGE_ERROR, message="full")]
+    told = response(0, version, codec_data.pack_produced(version, [("tópic", outcome)]))
+    good, bad = told.responses[0].partition_responses
+    assert (good.index, good.error_code, good.base_offset) == (3, 0, 77)
+    assert (bad.index, bad.error_code, bad.base_offset) == (4, 56, -1)
+    if version >= 5:
+        assert good.log_start_offset == 5
+    if version >= 8:
+        assert (good.error_message, bad.error_message) == (None, "full")
+
+
+@versions("Fetch")
+@pytest.mark.parametrize("records", [b"", b"x" * 200_000])
+def test_fetch(version: int, records: bytes) -> None:
+    partitions = [
+        {"partition": p, "fetch_offset": 2**40 + p, "partition_max_bytes": 1000 + p}
+        for p in range(3)
+    ]
+    body = request(
+        1,
+        version,
+        replica_id=-1,
+        max_wait=500,
+        min_bytes=1,
+        max_bytes=2**20,
+        isolation_level=1,
+        session_id=0,
+        session_epoch=-1,
+        topics=[{"topic": "a", "partitions": partitions}],
+        forgotten_topics_data=[],
+        rack_id="",
+    )
+    read = codec_data.read_fetch(version, body)
+    assert (read.max_wait_ms, read.min_bytes, read.max_bytes, read.isolation) == (500, 1, 2**20, 1)
+    expected = [(p, 2**40 + p, 1000 + p) for p in range(3)]
+    assert [(name, [tuple(row) for row in rows]) for name, rows in read.topics] == [("a", expected)]
+
+    answers = [("a", [Fetched(1, 0, 9, 2, records), Fetched(2, Code.OFFSET_OUT_OF_RANGE)])]
+    told = response(1, version, codec_data.pack_fetched(version, 1, answers))
+    good, bad = told.responses[0].partitions
+    assert (good.partition_index, good.error_code, good.high_watermark) == (1, 0, 9)
+    assert (good.last_stable_offset, bytes(good.records)) == (9, records)
+    assert (bad.error_code, bytes(bad.records)) == (1, b"")
+
+
+@versions("ListOffsets")
+def test_list_offsets(version: int) -> None:
+    partitions = [{"partition_index": 5, "timestamp": -2}]
+    topics = [{"name": "a", "partitions": partitions}]
+    body = request(2, version, replica_id=-1, isolation_level=0, topics=topics)
+    assert codec_lookup.read_list_offsets(version, body) == [("a", [(5, -2)])]
+    parts = codec_lookup.pack_list_offsets(version, [("a", [OffsetFound(5, 0, 123, 42)])])
+    found = response(2, version, parts).topics[0].partitions[0]
+    assert (found.partition_index, found.error_code, found.offset) == (5, 0, 42)
+
+
+@versions("Metadata")
+def test_metadata(version: int) -> None:
+    topics = [{"name": "a", "topic_id": None}]
+    body = request(
+        3,
+        version,
+        topics=topics,
+        **NO_EXTRAS,
+    )
+    queries = codec_lookup.read_metadata(version, body)
+    assert queries is not None
+    assert [query.name for query in queries] == ["a"]
+
+    found = [TopicFound(0, "a", TOPIC_ID, 2), TopicFound(3, "b", uuid.UUID(int=0), 0)]
+    cluster = Cluster("cluster", "127.0.0.1", 9092)
+    told = response(3, version, codec_lookup.pack_metadata(version, cluster, found))
+    assert [(b.node_id, b.host, b.port) for b in told.brokers] == [(1, "127.0.0.1", 9092)]
+    assert [(t.error_code, t.name, len(t.partitions)) for t in told.topics] == [
+        (0, "a", 2),
+        (3, "b", 0),
+    ]
+    assert [(p.partition_index, p.leader_id) for p in told.topics[0].partitions] == [(0, 1), (1, 1)]
+    if version >= 10:
+        assert told.topics[0].topic_id == TOPIC_ID
+
+
+@versions("Metadata")
+def test_metadata_of_all_topics(version: int) -> None:
+    body = memoryview(b"\0\0\0\0") if version == 0 else request(3, version, topics=None, **NO_EXTRAS)
+    assert codec_lookup.read_metadata(version, body) is None
+
+
+@versions("ApiVersions")
+def test_api_versions(version: int) -> None:
+    parts = codec_lookup.pack_api_versions(version, 0, [(0, 3, 9), (1, 4, 12)])
+    told = response(18, version, parts)
+    rows = [(a.api_key, a.min_version, a.max_version) for a in told.api_keys]
+    assert rows == [(0, 3, 9), (1, 4, 12)]
+
+
+@versions("SaslAuthenticate")
+def test_sasl_authenticate(version: int) -> None:
+    body = request(36, version, auth_bytes=b"\0user\0token")
+    assert codec_lookup.read_sasl_authenticate(version, body) == b"\0user\0token"
+    parts = codec_lookup.pack_sasl_authenticate(version, 58, "no")
+    told = response(36, version, parts)
+    assert (told.error_code, told.error_message, told.auth_bytes) == (58, "no", b"")
+
+
+def test_sasl_handshake() -> None:
+    told = response(17, 1, codec_lookup.pack_sasl_handshake(33, ["PLAIN"]))
+    assert (told.error_code, told.mechanisms) == (33, ("PLAIN",))
+
+
+@pytest.mark.parametrize("api", APIS.values(), ids=lambda api: api.name)
+def test_flexible_versions_are_kafkas(api: Any) -> None:
+    for version in range(api.lowest, api.highest + 1):
+        flexible = load_request_schema(api.key, version).__flexible__
+        assert flexible == (version >= api.flexible_from), version
+
+
+def test_a_request_that_is_cut_off_is_malformed() -> None:
+    with pytest.raises(MalformedFrame):
+        codec_cold.decode(10, 3, memoryview(b"\x05ab"))
