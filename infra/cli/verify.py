@@ -1,0 +1,71 @@
+"""`evctl verify`: are live, replayed and rebuilt tables the same?"""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from infra.cli.context import settings
+from infra.cli.options import LogFile, examples
+from infra.cli.progress import progress
+from infra.cli.viewing import chosen_views, open_database
+from infra.indexing import night_index
+from infra.log.cluster import connect
+from infra.log.registry import Registry
+from infra.logs import configure
+from infra.projecting.verifying import Verdict, verify
+
+EPILOG = examples(
+    "evctl verify 2026-11-20",
+    "evctl verify all --replay first",
+    "evctl verify all --json",
+)
+DISAGREE = 1
+
+
+def command(
+    ctx: typer.Context,
+    night: Annotated[str, typer.Argument(metavar="NIGHT", help="A date, or `all`.")],
+    replay: Annotated[
+        str | None,
+        typer.Option("--replay", metavar="ID", help="Compare the tables of this replay as well."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    log_file: LogFile = None,
+) -> None:
+    """Compare the digests of the tables with those of tables made anew from the log.
+
+    For one night, the views whose rows belong to nights; for `all`, every view. The exit code is 1
+    if anything differs.
+    """
+    site = settings(ctx)
+    configure(site.logging, "verify", log_file)
+    cluster, database = connect(site), open_database(site)
+    index = night_index(cluster, site)
+    window, only = (index.all(), None) if night == "all" else (index.night(night), night)
+    views = chosen_views(site, [])
+    with progress("rebuilding to compare", None) as advance:
+        found = verify(cluster, Registry(cluster), database, views, window, only, replay, advance)
+    typer.echo(_as_json(found) if as_json else table(found))
+    if not all(verdict.agrees for verdict in found):
+        raise typer.Exit(DISAGREE)
+
+
+def _as_json(found: Sequence[Verdict]) -> str:
+    views = [
+        {"view": v.view, "rows": v.rows, "agrees": v.agrees, "digests": dict(v.digests)}
+        for v in found
+    ]
+    return json.dumps({"agrees": all(v.agrees for v in found), "views": views}, indent=2)
+
+
+def table(found: Sequence[Verdict]) -> str:
+    """Return the verdicts as a table: a line a view, the digests' first 16 digits."""
+    sides = list(found[0].digests)
+    lines = [f"{'view':<16}{'rows':>10}  " + "".join(f"{side:<18}" for side in sides)]
+    for verdict in found:
+        digests = "".join(f"{verdict.digests[side][:16]:<18}" for side in sides)
+        said = "same" if verdict.agrees else "DIFFERENT"
+        lines.append(f"{verdict.view:<16}{verdict.rows:>10,}  {digests}{said}")
+    return "\n".join(lines)

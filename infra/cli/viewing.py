@@ -1,0 +1,42 @@
+"""What the commands about views have in common: which views, and where their tables are."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from infra.database import Database, connect
+from infra.indexing import nights_of
+from infra.settings import Settings
+from projections import View, views
+from schemas.errors import EvctlError
+
+
+class UnknownView(EvctlError):
+    """No view has this name."""
+
+    exit_code = 2
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}."
+        super().__init__(f"There is no view {name!r}; {hint}")
+        self.name = name
+
+
+def chosen_views(site: Settings, names: Sequence[str]) -> list[View]:
+    """Return the views of these names, all of them if there is none; raise `UnknownView`."""
+    known = views(nights_of(site))
+    for name in names:
+        if name not in known:
+            raise UnknownView(name, sorted(known))
+    return [known[name] for name in names or sorted(known)]
+
+
+def open_database(site: Settings) -> Database:
+    """Return the site's database."""
+    password = site.database.password
+    return connect(site.database.url, None if password is None else password.reveal())
+
+
+def is_replay(namespace: str) -> bool:
+    """Whether a namespace is that of a replay."""
+    return "replay" in namespace.split(".")[:-1]

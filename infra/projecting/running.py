@@ -1,0 +1,183 @@
+"""The loop that keeps views up to date: as a member of a consumer group, or once to the log's end."""
+
+import logging
+from collections.abc import Sequence
+from time import monotonic
+from typing import cast
+
+from confluent_kafka import Consumer, TopicPartition
+
+from infra.database import DatabaseAway
+from infra.log import codes, reading, topics
+from infra.log.cluster import Cluster
+from infra.log.decoding import Decoder
+from infra.log.errors import LogUnavailable
+from infra.log.reading import Message, Place, Span
+from infra.log.registry import Registry
+from infra.projecting.feeding import Feed
+from infra.settings import Settings
+from infra.signals import Stop
+from schemas.topics import topic
+
+_LOGGER = logging.getLogger("evctl.projections")
+_REPORT_S = 10.0
+_RETRY_S = 0.5
+_MEMBER = {
+    "partition_assignment_strategy": "cooperative-sticky",
+    "session_timeout_ms": 10_000,
+    "heartbeat_interval_ms": 1_000,
+}
+
+
+class Projector:
+    """Feeds views from the partitions that it is given; the offsets are the database's."""
+
+    def __init__(
+        self, cluster: Cluster, registry: Registry, feeds: Sequence[Feed], settings: Settings
+    ) -> None:
+        self._cluster, self._feeds = cluster, feeds
+        self._decoder = Decoder(registry)
+        self._batch_size = settings.projections.batch_size
+        self._max_delay = settings.projections.max_delay
+        names = {name for feed in feeds for name in feed.view.topics}
+        self._topics = [topic(name) for name in sorted(names)]
+        self._real: dict[str, topics.RealTopic] = {}
+        self._committed: dict[Place, int] = {}
+        self.applied = 0
+
+    def once(self, stop: Stop) -> None:
+        """Bring the views to the log's present end; another writer of them loses its turn."""
+        self._find_topics()
+        consumer = self._cluster.consumer()
+        try:
+            places = self._places()
+            ends = reading.whole(self._cluster, places)
+            starts = [TopicPartition(*place, self._take(place, ends[place])) for place in places]
+            consumer.assign(starts)
+            while not stop.requested and self._behind(ends):
+                self._step(consumer, stop)
+        finally:
+            consumer.close()
+
+    def run(self, stop: Stop, group: str) -> None:
+        """Follow the log as a member of a consumer group until a stop is asked for.
+
+        The topics of a replay are made by the replay, which may begin after its projections.
+        """
+        while not self._find_topics():
+            if stop.wait(_RETRY_S):
+                return
+        consumer = self._cluster.consumer(group_id=group, **_MEMBER)
+        consumer.subscribe(list(self._real), on_assign=self._assigned, on_revoke=self._revoked)
+        reported = monotonic()
+        try:
+            while not stop.requested:
+                self._step(consumer, stop)
+                self._commit(consumer)
+                if monotonic() - reported > _REPORT_S:
+                    _LOGGER.info("%d records applied since the start", self.applied)
+                    reported = monotonic()
+        finally:
+            consumer.close()
+
+    def _find_topics(self) -> bool:
+        there = set(topics.existing(self._cluster))
+        names = [t.full_name(self._cluster.namespace) for t in self._topics]
+        found = [name for name in names if name in there]
+        self._real = dict(topics.describe(self._cluster, found)) if found else {}
+        return bool(found)
+
+    def _places(self) -> list[Place]:
+        return [(name, n) for name, real in self._real.items() for n in range(real.partitions)]
+
+    def _behind(self, ends: dict[Place, Span]) -> bool:
+        return any(
+            held.next_offset < ends[place][1]
+            for feed in self._feeds
+            for place, held in feed.held.items()
+        )
+
+    def _assigned(self, consumer: Consumer, given: list[TopicPartition]) -> None:
+        places = [(p.topic, p.partition) for p in given]
+        spans = reading.whole(self._cluster, places)
+        starts = [TopicPartition(*place, self._take(place, spans[place])) for place in places]
+        consumer.incremental_assign(starts)
+        for start in starts:
+            _LOGGER.info("took %s[%d] from offset %d", start.topic, start.partition, start.offset)
+
+    def _revoked(self, consumer: Consumer, given: list[TopicPartition]) -> None:
+        for partition in given:
+            for feed in self._feeds:
+                feed.drop((partition.topic, partition.partition))
+        consumer.incremental_unassign(given)
+
+    def _take(self, place: Place, on_log: Span) -> int:
+        """Take a partition for every view made from it; return where reading has to begin."""
+        real, namespace = self._real[place[0]], self._cluster.namespace
+        return min(
+            feed.take(self._cluster, self._decoder, place, real, on_log)
+            for feed in self._feeds
+            if feed.reads(place, namespace)
+        )
+
+    def _step(self, consumer: Consumer, stop: Stop) -> None:
+        got = cast("list[Message]", consumer.consume(self._batch_size, self._max_delay))
+        self._cluster.check()
+        records = [self._decoder.record(m) for m in got if self._sound(m)]
+        if not records:
+            return
+        self._cluster.answered()
+        for feed in self._feeds:
+            try:
+                mine = feed.apply(records)
+            except DatabaseAway as away:
+                _LOGGER.warning("%s Reading waits for it.", away)
+                self._again(consumer, stop)
+                return
+            if not mine:
+                _LOGGER.warning("another instance wrote %s; taking it anew", feed.view.name)
+                self._again(consumer, stop)
+                return
+        self.applied += len(records)
+
+    def _sound(self, message: Message) -> bool:
+        error = message.error()
+        if error is None:
+            return True
+        if error.code() not in codes.AWAY and (error.fatal() or not error.retriable()):
+            raise LogUnavailable(self._cluster.servers, error.str())
+        return False
+
+    def _again(self, consumer: Consumer, stop: Stop) -> None:
+        """Take everything anew, when the database answers, and read on from what it says."""
+        given = consumer.assignment()
+        consumer.pause(given)
+        while not stop.requested:
+            try:
+                places = [(p.topic, p.partition) for p in given]
+                spans = reading.whole(self._cluster, places)
+                starts = [(place, self._take(place, spans[place])) for place in places]
+            except DatabaseAway:
+                consumer.poll(_RETRY_S)  # paused: this only keeps us in the group
+                continue
+            for place, start in starts:
+                consumer.seek(TopicPartition(*place, start))
+            consumer.resume(given)
+            return
+
+    def _commit(self, consumer: Consumer) -> None:
+        """Tell the group how far the slowest view is: for lag tools, nothing reads it back."""
+        slowest: dict[Place, int] = {}
+        for feed in self._feeds:
+            for place, held in feed.held.items():
+                slowest[place] = min(held.next_offset, slowest.get(place, held.next_offset))
+        offsets = [TopicPartition(*place, offset) for place, offset in slowest.items()]
+        if offsets and slowest != self._committed:
+            self._committed = slowest
+            consumer.commit(offsets=offsets, asynchronous=True)
+
+
+def group_name(namespace: str, views: Sequence[str]) -> str:
+    """Return the consumer group of some views (none: all); its members share the work."""
+    chosen = f".{'.'.join(sorted(views))}" if views else ""
+    return f"{namespace}evctl.projections{chosen}"
