@@ -27,25 +27,26 @@ class Carrier:
         for message in messages:
             headers = message.headers()
             if headers is not None and len(headers) == 1 and headers[0][0] == SOURCE:
-                marked = [headers[0], mark]
+                headers = [headers[0], mark]
             else:
-                marked = self._marked(message)
+                headers = marked(message, mark)
             send(
                 names[message.topic()],
                 message.value(),
                 message.key(),
                 message.partition(),
                 message.timestamp()[1] or 1,  # librdkafka takes 0 for "now"
-                marked,
+                headers,
             )
             sent += 1
         self.sent += sent
 
-    def _marked(self, message: Message) -> list[tuple[str, bytes]]:
-        """Return the headers with our mark instead of an earlier replay's, and with a source."""
-        marked = [header for header in message.headers() or () if header[0] != REPLAY]
-        if not any(name == SOURCE for name, _ in marked):
-            position = Position(message.topic(), message.partition(), message.offset())
-            origin = from_headers(None, position)
-            marked.insert(0, (SOURCE, f"{origin.source}:{origin.seq}".encode()))
-        return [*marked, self._mark]
+
+def marked(message: Message, mark: tuple[str, bytes]) -> list[tuple[str, bytes]]:
+    """Return a message's headers with `mark` instead of an earlier replay's, and with a source."""
+    headers = [header for header in message.headers() or () if header[0] != REPLAY]
+    if not any(name == SOURCE for name, _ in headers):
+        position = Position(message.topic(), message.partition(), message.offset())
+        origin = from_headers(None, position)
+        headers.append((SOURCE, f"{origin.source}:{origin.seq}".encode()))
+    return [*headers, mark]

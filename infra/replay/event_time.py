@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from infra.log.errors import UnknownSchema
 from infra.log.reading import Message
-from infra.log.registry import Registry
 from schemas.framing import HEADER_SIZE
 from schemas.record import Position
 
@@ -28,7 +27,7 @@ def first_long(value: bytes) -> int:
     loop, which is a third of the time. Raises `NoVarint`.
     """
     bits = int.from_bytes(value[HEADER_SIZE:_LAST_8], "little")
-    if bits & 0x8080_8080_8080_8080 != _GO_ON:
+    if bits & 0x8080_8080_8080_8080 != _GO_ON or len(value) < _LAST_8:
         return _any_long(value)
     bits &= 0x7F7F_7F7F_7F7F_7F7F
     bits = (bits & 0x007F_007F_007F_007F) | (bits & 0x7F00_7F00_7F00_7F00) >> 1
@@ -47,10 +46,13 @@ def _any_long(value: bytes) -> int:
 
 
 class EventTimes:
-    """Reads the event time of messages; it remembers which schemas are ours."""
+    """Reads the event time of messages; it remembers which schemas are ours.
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    `schema_of` is `Registry.decoder`: it tells a schema id's event class, none for a foreign one.
+    """
+
+    def __init__(self, schema_of: Callable[[int, Position], tuple[type | None, object]]) -> None:
+        self._schema_of = schema_of
         self._ours: dict[bytes, bool] = {}
 
     def of(self, message: Message) -> int:
@@ -73,7 +75,7 @@ class EventTimes:
             return False
         position = Position(message.topic(), message.partition(), message.offset())
         try:
-            cls, _ = self._registry.decoder(int.from_bytes(prefix[1:], "big"), position)
+            cls, _ = self._schema_of(int.from_bytes(prefix[1:], "big"), position)
         except UnknownSchema:  # a projection says so; a replay carries the record as it is
             return False
         return cls is not None

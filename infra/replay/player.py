@@ -34,7 +34,7 @@ class Player:
         self._target = claim(source, request.replay)
         self._source, self._request, self._stop = source, request, stop
         self._registry = Registry(source)
-        self._times = EventTimes(self._registry)
+        self._times = EventTimes(self._registry.decoder)
         self._stage: Stage | None = None
         self.course = Course()
 

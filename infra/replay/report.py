@@ -11,7 +11,9 @@ from schemas.events.replays import ReplayFinished
 
 def factor(speed: float) -> str:
     """Return a speed as people write it: `10x`, or `max`."""
-    return f"{speed:.4g}x" if isfinite(speed) else "max"
+    if not isfinite(speed):
+        return "max"
+    return f"{speed:.4g}x" if speed < 1000 else f"{speed:,.0f}x"
 
 
 @dataclass(frozen=True, slots=True)
