@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import IO, Any
 
+import cramjam
 import fastavro
 from fastavro.schema import SchemaParseException, UnknownType
 
@@ -28,6 +29,7 @@ _DAMAGED = (
     struct.error,
     zlib.error,
     lzma.LZMAError,
+    cramjam.DecompressionError,
     SchemaParseException,
     UnknownType,
 )
@@ -46,7 +48,7 @@ def container_items(stream: IO[bytes], name: str) -> Iterator[AvroItem]:
                 yield AvroItem(f"{name}, record {number}", schema, data, fields)
     except _DAMAGED as fault:
         where = f"{name}, after record {number}" if number else name
-        reason = f"the Avro container is cut off or damaged ({type(fault).__name__}: {fault})"
+        reason = f"the Avro container can't be read further ({type(fault).__name__}: {fault})"
         raise RecordRefused(where, reason) from fault
 
 

@@ -1,6 +1,5 @@
 """The envelope around a record's fields in JSON, as `evctl tail --json` writes it."""
 
-from collections.abc import Mapping
 from typing import Any
 
 _IDENTITY = {"id", "source", "seq", "key", "time", "cause", "epoch", "replay"}
@@ -13,6 +12,6 @@ def opened(value: Any) -> tuple[object, Any]:
 
     The rest of an envelope is not used: a record published anew gets an identity of its own.
     """
-    if isinstance(value, Mapping) and "event" in value and "data" in value and value.keys() <= KEYS:
+    if isinstance(value, dict) and "event" in value and "data" in value and value.keys() <= KEYS:
         return value["event"], value["data"]
     return None, value

@@ -40,7 +40,7 @@ class EventEncoder:
             case JsonItem():
                 name, data = opened(item.value)
                 kind = self._kind(name)
-                if item.typed and isinstance(data, Mapping):
+                if item.typed and isinstance(data, dict):
                     data = completed(data, kind.schema, self._now())
                 return kind.encode(kind.event(data))
             case WordsItem():
@@ -89,7 +89,7 @@ class _Kind:
 
         fastavro's check is quick but says nothing; ours takes 5 times as long, and explains.
         """
-        if isinstance(data, Mapping) and len(data) == self._size:
+        if isinstance(data, dict) and len(data) == self._size:
             plain = self._without_text(data)
             if validate(plain, self._parsed, "", False, True):
                 return self.cls(**plain)

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from json import JSONDecodeError
 from typing import IO, Any
 
@@ -48,30 +48,26 @@ def _decode(text: str) -> Any:
 def json_items(stream: IO[bytes], name: str) -> Iterator[JsonItem]:
     """Yield the records of a stream, each as soon as its line is there where a line is a record.
 
-    Where the first line is no whole value, the text is read to its end, and the records are its
-    objects and the items of its arrays.
+    From a line on that ends within a value, the text is read to its end: the records are then its
+    objects, and the items of its arrays.
     """
     for number, line in enumerate(stream, 1):
-        if not line.strip():
-            continue
-        where = f"{name}:{number}"
-        try:
-            value = loads(line)
-        except ValueError:
-            yield from _document(line + stream.read(), name, number)
-            return
-        yield from _of_line(value, where)
-        yield from _lines(stream, name, number + 1)
-        return
-
-
-def _lines(stream: IO[bytes], name: str, start: int) -> Iterator[JsonItem]:
-    for number, line in enumerate(stream, start):
         try:
             yield from _of_line(loads(line), f"{name}:{number}")
-        except ValueError as fault:
+        except ValueError:
             if line.strip():
-                raise RecordRefused(f"{name}:{number}", _not_json(fault)) from fault
+                yield from _otherwise(line, stream, name, number)
+
+
+def _otherwise(line: bytes, stream: IO[bytes], name: str, number: int) -> Iterable[JsonItem]:
+    """Return the records that begin on a line which is not one value."""
+    try:
+        return list(_document(line, name, number))
+    except RecordRefused as fault:
+        cause = fault.__cause__
+        if not isinstance(cause, JSONDecodeError) or cause.pos < len(cause.doc.rstrip()):
+            raise
+    return _document(line + stream.read(), name, number)
 
 
 def _of_line(value: Any, where: str) -> Iterator[JsonItem]:

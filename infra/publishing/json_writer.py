@@ -37,7 +37,7 @@ class JsonWriter:
         match schema, value:
             case list(), _:
                 value = self._in_union(schema, value)
-            case ("bytes" | {"type": "bytes" | "fixed"}), str():
+            case (("bytes" | {"type": "bytes" | "fixed"}), str()):
                 value = _decoded(value)
             case {"type": "array", "items": inner}, list():
                 value = [self._with_bytes(inner, item) for item in value]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fastavro.repository import SchemaRepositoryError
-from fastavro.schema import SchemaParseException, UnknownType, load_schema
+from fastavro.schema import SchemaParseException, UnknownType, load_schema, parse_schema
 
 from infra.publishing.arguments import data_of
 from infra.publishing.envelope import opened
@@ -19,6 +19,8 @@ from schemas.declare import AVRO_NAMESPACE
 from schemas.fitting import DoesNotFit
 from schemas.topics import Topic
 
+_NO_SCHEMA = (SchemaParseException, UnknownType, ValueError, TypeError, KeyError)
+
 
 def load(file: Path) -> Schema:
     """Return the record schema in an .avsc file; types it only names are sought in files beside it.
@@ -26,12 +28,14 @@ def load(file: Path) -> Schema:
     Raises `SchemaUnusable`.
     """
     try:
-        schema = load_schema(str(file))
+        schema = json.loads(file.read_bytes())
+        try:
+            parse_schema(schema)
+        except UnknownType:
+            schema = load_schema(str(file))
     except OSError as fault:
         raise SchemaUnusable(str(file), fault.strerror or str(fault)) from fault
-    except SchemaRepositoryError as fault:
-        raise SchemaUnusable(str(file), str(fault)) from fault
-    except (SchemaParseException, UnknownType, ValueError, TypeError, KeyError) as fault:
+    except (*_NO_SCHEMA, SchemaRepositoryError) as fault:
         raise SchemaUnusable(str(file), f"{type(fault).__name__}: {fault}") from fault
     if not isinstance(schema, dict) or schema.get("type") != "record":
         raise SchemaUnusable(str(file), "it is not the schema of a record")

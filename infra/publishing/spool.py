@@ -34,9 +34,7 @@ class Spool:
         for kind, key, timestamp, data in records:
             name = b"" if key is None else key.encode()
             length = _NO_KEY if key is None else len(name)
-            write(pack(kind, timestamp, length, len(data)))
-            write(name)
-            write(data)
+            write(pack(kind, timestamp, length, len(data)) + name + data)
             self.records += 1
 
     def __iter__(self) -> Iterator[Encoded]:

@@ -20,7 +20,7 @@ def line(shown: Shown, topic: str) -> str:
     them, since JSON has no other way to keep them.
     """
     data = _unreadable(shown) if isinstance(shown, Unreadable) else _envelope(shown)
-    return json.dumps({"topic": topic, **data}, ensure_ascii=False, default=_bytes)
+    return _ENCODER.encode({"topic": topic, **data})
 
 
 def _unreadable(shown: Unreadable) -> dict[str, Any]:
@@ -84,3 +84,6 @@ def _bytes(value: object) -> str:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     raise TypeError(f"{type(value).__name__} is no value of Avro")
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=_bytes)
