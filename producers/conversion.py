@@ -33,8 +33,15 @@ class Conversion(NamedTuple):
     def __call__(self, text: str) -> tuple[Value, bool]:
         """Return the value of a text, and whether rendering it gives the text back."""
         first = text[:1]
-        if first in _BEGINS_NUMBER:
-            return (_number(text) if self.numbers else None) or (text, True)
+        if first in _BEGINS_NUMBER and self.numbers:
+            if "." in text:  # most numbers are doubles, and most doubles are spelled as Python does
+                try:
+                    double = float(text)
+                    if repr(double) == text:
+                        return double, True
+                except ValueError:
+                    return text, True
+            return _integer(text) or _double(text) or (text, True)
         if first in _BEGINS_BOOLEAN and self.booleans:
             boolean = BOOLEANS.get(text.lower())
             if boolean is not None:
@@ -45,18 +52,12 @@ class Conversion(NamedTuple):
 CONVERT_ALL = Conversion()
 
 
-def _number(text: str) -> tuple[int | float, bool] | None:
-    if "." in text:  # most numbers are doubles, and most doubles are spelled as Python does
-        try:
-            double = float(text)
-        except ValueError:
-            return None
-        if repr(double) == text:
-            return double, True
-    elif _INTEGER.fullmatch(text):
+def _integer(text: str) -> tuple[int, bool] | None:
+    if _INTEGER.fullmatch(text):
         integer = int(text)
-        return (integer, True) if _LEAST <= integer <= _GREATEST else None
-    return _double(text)
+        if _LEAST <= integer <= _GREATEST:
+            return integer, True
+    return None
 
 
 def _double(text: str) -> tuple[float, bool] | None:

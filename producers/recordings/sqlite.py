@@ -128,16 +128,18 @@ class NightDatabase(Recording):
     def _event(self, database: sqlite3.Connection, number: int, count: int, plain: str) -> TcsEvent:
         members: dict[str, Any] = orjson.loads(plain)
         original: dict[str, str] = {}
-        values: dict[str, Value] = {}
+        others: dict[str, Value] = {}
         if len(members) != count:
-            members = self._one_by_one(database, number, values, original)
-        event = take_reserved(members, values, original)
+            members = self._one_by_one(database, number, others, original)
+        event = take_reserved(members, members, original)
         convert = self.conversion
         for name, text in members.items():
             value, exact = convert(text)
-            values[name] = value
+            if value is not text:
+                members[name] = value  # no name is added: the loop may go on
             if not exact:
                 original[name] = text
+        members.update(others)
         return event
 
     def _one_by_one(

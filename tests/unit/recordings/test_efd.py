@@ -50,7 +50,7 @@ def test_instants_before_1970_are_cut_towards_the_past(tmp_path: Path) -> None:
     [
         (
             {"topic": "MTMount.azimuth"},
-            "field topic: 'MTMount.azimuth' is not a name such as",
+            "field topic: 'MTMount.azimuth' is not a name of three",
         ),
         ({"topic": None}, "field topic"),
         ({"time_ns": 1.5}, "field time_ns: 1.5 is not a whole number"),
