@@ -24,6 +24,7 @@ def main() -> int:
     args = _arguments()
     if args.ready_fd is not None and os.fork():
         os._exit(0)  # detached: the starter waits for this process, the broker belongs to nobody
+    os.umask(0o077)  # everything in the data directory is its owner's alone
     _log_to(args.log_file)
     options = Options(args.data_dir.absolute(), args.port, args.linger_s, args.free_space_floor)
     try:

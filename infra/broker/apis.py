@@ -74,9 +74,10 @@ def unsupported_version(api: Api, version: int) -> Parts:
     return codec_lookup.pack_api_versions(0, Code.UNSUPPORTED_VERSION, ranges)
 
 
-def _sasl_handshake(_: "Broker", connection: "Connection", __: int, body: memoryview) -> Reply:
+def _sasl_handshake(_: "Broker", connection: "Connection", version: int, body: memoryview) -> Reply:
     agreed = Reader(body).string() == auth.MECHANISM
     connection.mechanism_agreed = agreed
+    connection.bare_token_next = agreed and version == 0
     error = Code.NONE if agreed else Code.UNSUPPORTED_SASL_MECHANISM
     return codec_lookup.pack_sasl_handshake(error, [auth.MECHANISM])
 
@@ -114,7 +115,7 @@ _ALL = (
         lambda b, _, v, body: handlers_data.metadata(b.topics, b.cluster, v, body),
     ),
     Api(18, "ApiVersions", 0, 4, 3, _api_versions, before_login=True, tagged_answer=False),
-    Api(17, "SaslHandshake", 1, 1, NEVER, _sasl_handshake, before_login=True),
+    Api(17, "SaslHandshake", 0, 1, NEVER, _sasl_handshake, before_login=True),
     Api(36, "SaslAuthenticate", 0, 2, 2, _sasl_authenticate, before_login=True),
     _cold(19, "CreateTopics", 2, 7, 5, lambda b, r: handlers_admin.create_topics(b.topics, r)),
     _cold(

@@ -7,6 +7,7 @@ from collections import deque
 from struct import Struct
 from typing import TYPE_CHECKING, cast
 
+from infra.broker import auth
 from infra.broker.apis import APIS, Api, unsupported_version
 from infra.broker.errors import MalformedFrame
 from infra.broker.handlers_data import Parts, Reply
@@ -45,6 +46,7 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, broker: "Broker") -> None:
         self.authenticated = False
         self.mechanism_agreed = False
+        self.bare_token_next = False  # after SaslHandshake 0 the token comes without a request
         self.closing = False  # close once what is answered was sent
         self.peer = "?"
         self._broker = broker
@@ -144,7 +146,17 @@ class Connection(asyncio.BufferedProtocol):
         self._buffer[: len(left)] = left
         self._start, self._end = 0, len(left)
 
+    def _log_in_bare(self, frame: memoryview) -> None:
+        self.bare_token_next = False
+        if not auth.accepts(bytes(frame), self._broker.token):
+            raise MalformedFrame("wrong user or token")
+        self.authenticated = True
+        self._send([_LENGTH.pack(0)])
+
     def _handle(self, frame: memoryview) -> None:
+        if self.bare_token_next:
+            self._log_in_bare(frame)
+            return
         key, version, correlation, client_length = _HEADER.unpack_from(frame)
         api = APIS.get(key)
         if api is None:

@@ -39,8 +39,6 @@ def batch(
     records = compress(records)
     size = HEADER_SIZE + len(records)
     fields = (codec, len(timestamps) - 1, first, max(timestamps), pid, epoch, sequence)
-    out = bytearray(
-        HEADER.pack(0, size - 12, -1, magic, 0, *fields, len(timestamps)) + records
-    )
+    out = bytearray(HEADER.pack(0, size - 12, -1, magic, 0, *fields, len(timestamps)) + records)
     out[17:21] = crc32c(out[21:]).to_bytes(4, "big")
     return out

@@ -153,7 +153,9 @@ def test_metadata(version: int) -> None:
 
 @versions("Metadata")
 def test_metadata_of_all_topics(version: int) -> None:
-    body = memoryview(b"\0\0\0\0") if version == 0 else request(3, version, topics=None, **NO_EXTRAS)
+    body = (
+        memoryview(b"\0\0\0\0") if version == 0 else request(3, version, topics=None, **NO_EXTRAS)
+    )
     assert codec_lookup.read_metadata(version, body) is None
 
 
