@@ -15,6 +15,8 @@ import pytest
 import yaml
 
 from infra.settings import load
+from projections import views
+from schemas.nights import Nights
 from schemas.topics import TOPICS
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +79,13 @@ def test_a_service_can_have_more_than_one_instance() -> None:
         assert not {"container_name", "ports"} & set(service)
 
 
+def test_every_table_is_filled_by_one_consumer_group() -> None:
+    runs = [service["command"] for service in OURS.values() if service["command"][0] == "run"]
+
+    assert {command[1] for command in runs} == {"projections"}
+    assert sorted(name for command in runs for name in command[2:]) == sorted(views(Nights()))
+
+
 def test_services_wait_for_services_that_can_say_they_are_healthy() -> None:
     for service in OURS.values():
         for name, condition in service["depends_on"].items():
@@ -85,8 +94,9 @@ def test_services_wait_for_services_that_can_say_they_are_healthy() -> None:
 
 
 def test_paths_and_volumes_of_compose_are_there() -> None:
-    build = OURS["projections"]["build"]
-    assert (DEPLOY / build["context"] / build["dockerfile"]).is_file()
+    for service in OURS.values():
+        build = service["build"]
+        assert (DEPLOY / build["context"] / build["dockerfile"]).is_file()
     for service in COMPOSE["services"].values():
         for volume in service["volumes"]:
             source = volume.split(":")[0]
