@@ -19,7 +19,7 @@ class Unfit(ValueError):
 
 
 class NoRecording(EvctlError):
-    """There is no such file."""
+    """There is no such file, or none that may be read."""
 
     exit_code = 66
 
@@ -91,8 +91,8 @@ class DamagedRecording(EvctlError):
 
     def __init__(self, path: Path, readable: int, fault: Exception) -> None:
         super().__init__(
-            f"{path} is damaged after its first {readable} events: {fault}. Fetch it again from "
-            "where it was recorded."
+            f"{path} can't be read beyond its first {readable} events: {fault}. A copy that was "
+            "cut off or altered has to be fetched again."
         )
         self.path, self.readable = path, readable
 

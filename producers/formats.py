@@ -41,6 +41,10 @@ def open_recording(
     """
     if not path.is_file():
         raise NoRecording(path, "is not a file" if path.exists() else "does not exist")
+    try:
+        path.open("rb").close()
+    except OSError as fault:
+        raise NoRecording(path, f"can't be read ({fault.strerror})") from fault
     conversion = Conversion(convert_numbers, convert_booleans)
     if format is not None:
         return _named(readers(), format, "read")(path, conversion)

@@ -1,6 +1,7 @@
 """Which format a file is of."""
 
 import gzip
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,7 +68,9 @@ def test_an_empty_file_is_refused_unless_its_format_is_named(tmp_path: Path) -> 
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    for path, said in ((tmp_path, "is not a file"), (tmp_path / "none", "does not exist")):
+    os.mkfifo(tmp_path / "pipe")
+    files = {"": "is not a file", "pipe": "is not a file", "none": "does not exist"}
+    for path, said in ((tmp_path / name, said) for name, said in files.items()):
         with pytest.raises(NoRecording, match=said) as error:
             open_recording(path)
         assert error.value.exit_code == 66

@@ -186,7 +186,7 @@ def test_a_truncated_database_says_how_far_it_can_be_read(path: Path, tmp_path: 
     with pytest.raises(DamagedRecording) as error:
         read.extend(open_recording(path).entries())
     assert error.value.readable == len(read)
-    assert f"damaged after its first {len(read)} events" in str(error.value)
+    assert f"can't be read beyond its first {len(read)} events" in str(error.value)
 
 
 def test_text_that_is_not_utf8_is_damage(path: Path) -> None:
