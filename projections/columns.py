@@ -18,6 +18,9 @@ MAX_TCS_TOPIC = 3 * MAX_TCS_NAME + 2
 MAX_TOPIC = 249
 """Characters of a topic's name: Kafka's own limit."""
 
+MAX_SOURCE = 300
+"""Characters of a record's source."""
+
 NIGHT = len("YYYY-MM-DD")
 
 _LONG_TEXT = Text().with_variant(LONGTEXT(), "mysql")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from projections import View
+from projections.columns import MAX_SOURCE
 from projections.limits import Limits, RecordDoesNotFit
 from projections.merging import Merging, Statement
 from schemas.record import AnyRecord, Position
@@ -98,6 +99,8 @@ class Fold:
         known = reading.high_waters.get(source)
         if known is None:
             known = reading.held.high_waters.get(source)
+            if known is None and len(source) > MAX_SOURCE:
+                raise RecordDoesNotFit(record.position, "its source", source, MAX_SOURCE)
         if known is not None and seq <= known:
             self.repeats += 1
         else:

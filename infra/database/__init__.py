@@ -1,0 +1,35 @@
+"""The tables that views are kept in, on SQLite and MariaDB.
+
+- `connecting`: `connect(url)`, and how both databases are set up to behave alike
+- `store`: `ViewStore`, one view's rows and offsets in one namespace
+- `statements`: the SQL of every kind of change; `tables`: names; `swapping`, `digests`
+- `errors`: what can go wrong
+"""
+
+from infra.database.connecting import Database, connect
+from infra.database.errors import (
+    ChangeRefused,
+    DatabaseAway,
+    DatabaseFault,
+    DatabaseFull,
+    DatabaseRefused,
+    SchemaMismatch,
+    TablesMissing,
+    UnknownDatabase,
+)
+from infra.database.store import PositionRow, ViewStore
+
+__all__ = [
+    "ChangeRefused",
+    "Database",
+    "DatabaseAway",
+    "DatabaseFault",
+    "DatabaseFull",
+    "DatabaseRefused",
+    "PositionRow",
+    "SchemaMismatch",
+    "TablesMissing",
+    "UnknownDatabase",
+    "ViewStore",
+    "connect",
+]
