@@ -66,6 +66,11 @@ class Feed:
     ) -> None:
         self._reader.close()
 
+    @property
+    def waiting(self) -> int:
+        """How many messages were read and not handed on yet, where partitions are merged."""
+        return sum(len(buffer.waiting) for buffer in self._buffers.values())
+
     def batches(self) -> Iterator[list[Message]]:
         """Yield all messages in the one order, without their times: as fast as the log gives them.
 
@@ -119,10 +124,8 @@ class Feed:
 
         Once there is enough, no more is read until half of it has gone out.
         """
-        buffers = self._buffers.values()
-        count = sum(len(buffer.waiting) for buffer in buffers)
-        size = sum(buffer.bytes for buffer in buffers)
-        fraction = max(count / AHEAD_MESSAGES, size / AHEAD_BYTES)
+        size = sum(buffer.bytes for buffer in self._buffers.values())
+        fraction = max(self.waiting / AHEAD_MESSAGES, size / AHEAD_BYTES)
         was_thirsty, self._thirsty = self._thirsty, fraction < (1 if self._thirsty else 0.5)
         if not self._reader.left or not self._thirsty:
             return False
