@@ -63,7 +63,7 @@ class Player:
         stage = self._set_out(self._times.of(first[0]))
         for batch in chain([first], batches):
             stage.carrier.carry(batch)
-            stage.serve()
+            stage.look()
             self.course.records = stage.carrier.sent
             self.course.time = self._times.of(batch[-1])
         self._arrive(stage)
@@ -97,7 +97,7 @@ class Player:
             if stop.requested:
                 return
             stage.carrier.carry((message,))
-            stage.serve()
+            stage.look()
             course.time = time
             course.records += 1
             course.lateness.add(late)

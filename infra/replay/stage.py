@@ -54,11 +54,14 @@ class Stage:
                 records=request.records,
             )
         )
+        self.flush()
+
+    def flush(self) -> None:
+        """Wait until everything sent is acknowledged; raise `NotAcknowledged` otherwise."""
         self._producer.flush()
-        self.serve, self.flush = self._producer.serve, self._producer.flush
 
     def look(self) -> None:
-        """Raise `LogUnavailable` or `NotAcknowledged` if records wait in vain; for idle moments."""
+        """Raise `LogUnavailable` or `NotAcknowledged` if records wait in vain."""
         self._producer.serve()
         waiting = self._producer.waiting()
         acknowledged = self.carrier.sent - waiting
@@ -70,4 +73,4 @@ class Stage:
     def finish(self, report: Report) -> None:
         """Record `ReplayFinished`."""
         self._journal.publish(report.as_event(clock.utc_micros()))
-        self._producer.flush()
+        self.flush()
