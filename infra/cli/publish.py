@@ -165,20 +165,20 @@ class _Run:
             with _nothing_sent():
                 spool.fill(checked(items, self._encoder, self._topic, self._name))
             with signals.stopping() as stop:
-                self._send(spool, stop, f" of {spool.records:,}")
+                self._send(spool, stop, spool.records)
 
     def feed(self) -> None:
         """Publish standard input as it comes."""
         with signals.stopping() as stop:
             items = inputs.from_feed(lambda: stop.requested)
-            self._send(checked(items, self._encoder, self._topic, self._name), stop, "")
+            self._send(checked(items, self._encoder, self._topic, self._name), stop)
 
-    def _send(self, records: Iterable[Encoded], stop: Stop, of_all: str) -> None:
+    def _send(self, records: Iterable[Encoded], stop: Stop, of_all: int | None = None) -> None:
         sending = Sending(connect(self._site), self._topic, self._encoder)
         sending.send(records, self._rate, stop)
         took = f"to {self._name} in {perf_counter() - self._start:.2f} s"
         if stop.requested:
-            typer.echo(f"stopped: published {sending.sent:,}{of_all} records {took}", err=True)
+            typer.echo(f"stopped: published {counted(sending.sent, of_all)} {took}", err=True)
             raise typer.Exit(stop.exit_code)
         typer.echo(f"published {counted(sending.sent)} {took}", err=True)
 

@@ -4,9 +4,10 @@ from schemas.errors import EvctlError
 from schemas.topics import Topic
 
 
-def counted(records: int) -> str:
-    """Return how many records, in words: `1 record`, `3 records`."""
-    return f"{records:,} record{'' if records == 1 else 's'}"
+def counted(records: int, of_all: int | None = None) -> str:
+    """Return how many records, in words: `1 record`, `3 records`, `3 of 10 records`."""
+    known = records if of_all is None else of_all
+    return f"{records:,}{'' if of_all is None else f' of {of_all:,}'} record{'s' * (known != 1)}"
 
 
 class RecordRefused(EvctlError):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.publishing.avro_input import container_items, framed_items
-from infra.publishing.errors import InputUnreadable
+from infra.publishing.errors import InputUnreadable, RecordRefused
 from infra.publishing.json_input import json_items
 from infra.publishing.records import Item
 
@@ -38,10 +38,14 @@ def from_feed(ended: Callable[[], bool]) -> Iterator[Item]:
 
     A line that is not whole when the wish comes is no record.
     """
-    for item in from_stream(io.BufferedReader(_Feed(sys.stdin.fileno(), ended)), _STDIN_NAME):
-        if ended():
-            return
-        yield item
+    try:
+        for item in from_stream(io.BufferedReader(_Feed(sys.stdin.fileno(), ended)), _STDIN_NAME):
+            if ended():
+                return
+            yield item
+    except RecordRefused:
+        if not ended():
+            raise
 
 
 def from_stream(stream: Any, name: str) -> Iterator[Item]:

@@ -87,7 +87,10 @@ def _document(text: bytes, name: str, first_line: int) -> Iterator[JsonItem]:
             counted = at
             yield JsonItem(f"{name}:{line}", value)
     except JSONDecodeError as fault:
-        raise RecordRefused(f"{name}:{first_line + fault.lineno - 1}", _not_json(fault)) from fault
+        reason = _not_json(fault)
+        if fault.lineno > 1:
+            reason += f", in what begins on line {first_line}"
+        raise RecordRefused(f"{name}:{first_line + fault.lineno - 1}", reason) from fault
     except (ValueError, RecursionError) as fault:
         raise RecordRefused(f"{name}:{line}", _not_json(fault)) from fault
 

@@ -53,6 +53,7 @@ def test_every_form_is_read(text: str, found: list[tuple[str, Any]]) -> None:
         ('{"a":1}\n\n{"a":1', "in:3: not JSON: Expecting ',' delimiter (column 7)"),
         ('{"a":,}\n{"a":2}\n', "in:1: not JSON: Expecting value (column 6)"),
         ('[\n{"a":1}\n{"a":2}]', "in:3: not JSON: Expecting ',' or ']' (column 1)"),
+        ('{"a":1}\n{"a":\n{"a":2}\n', "in:4: not JSON: Expecting ',' delimiter (column 1), in"),
         ('[{"a":1},\n', "in:2: not JSON: Expecting value (column 1)"),
         ('{"a":1e999}', "in:1: not JSON: 1e999… is beyond the range of a double"),
         ('{"a":1}\n' + "[" * 100_000, "in:2: not JSON: nested too deeply"),
