@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from infra.database.errors import UnknownDatabase, translated
+from infra.database.packets import learn_limit
 
 BUSY_TIMEOUT_S = 30
 """How long SQLite waits for another writer; MariaDB for a lock on a table."""
@@ -105,9 +106,10 @@ def _sqlite(url: URL) -> Engine:
 
 
 def _mariadb(url: URL) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         isolation_level="READ COMMITTED",
+        paramstyle="format",  # rows are tuples; see `statements`
         pool_pre_ping=True,
         connect_args={
             "charset": "utf8mb4",
@@ -117,3 +119,5 @@ def _mariadb(url: URL) -> Engine:
             "write_timeout": ANSWER_TIMEOUT_S,
         },
     )
+    learn_limit(engine)
+    return engine

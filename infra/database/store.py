@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Table, func, inspect, select, update
 from sqlalchemy.schema import CreateTable
 
+from infra.database import packets
 from infra.database.connecting import Database
 from infra.database.digests import digest
 from infra.database.errors import SchemaMismatch
@@ -166,13 +167,18 @@ class ViewStore:
 
     def _write(self, connection: Connection, statement: Statement) -> None:
         if statement.rows:
+            table = self._table(statement.shape)
+            packets.check(connection, self.database.name, table, statement)
             connection.exec_driver_sql(self._sql(statement.shape), statement.rows)
 
     def _sql(self, shape: Shape) -> str:
         if shape not in self._texts:
-            table = self.tables.data.get(shape.table, shape.table)
-            self._texts[shape] = sql(shape, table, self.database.engine.dialect)
+            dialect = self.database.engine.dialect
+            self._texts[shape] = sql(shape, self._table(shape), dialect)
         return self._texts[shape]
+
+    def _table(self, shape: Shape) -> Table:
+        return self.tables.data.get(shape.table, shape.table)
 
     def digest(self, night: str | None = None) -> str:
         """Return the digest of a night's rows (None: of all), the same on every database."""
