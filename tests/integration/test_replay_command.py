@@ -218,6 +218,16 @@ def test_a_gap_in_the_night_does_not_delay_the_end(site: Site) -> None:
     assert time.monotonic() - began < 5
 
 
+def test_a_terminal_gets_a_live_line_and_pipes_get_none(site: Site) -> None:
+    controller, terminal = os.openpty()
+    words = ["--site-file", str(site.file), "replay", "--night", "2026-11-21", "--id", "shown"]
+    subprocess.run([EVCTL, *words], stdout=subprocess.DEVNULL, stderr=terminal, check=True, timeout=WAIT_S)
+    os.close(terminal)
+    shown = os.read(controller, 65536).decode()
+    os.close(controller)
+    assert re.search(r"2026-11-21T00:00:01 +\d+ records", shown)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("speed", ["1", "0.01"])
 def test_a_log_that_dies_ends_the_replay_with_a_sentence(frail: Site, speed: str) -> None:
