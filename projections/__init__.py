@@ -1,6 +1,6 @@
 """What is shown: each view is a pure function from a record to changes of rows.
 
-A view is a file in `projections/views` with a function `view(nights) -> View`; it never sees a
+A view is a file in `projections/shown` with a function `view(nights) -> View`; it never sees a
 connection. `fold` merges the changes of many records, and `infra.database` writes them with the
 offset in one transaction.
 """
@@ -156,10 +156,10 @@ class View:
 
 
 def views(nights: Nights) -> Mapping[str, View]:
-    """Return every view by name, found by the folder `projections/views`."""
-    folder = import_module("projections.views")
+    """Return every view by name, found by the folder `projections/shown`."""
+    folder = import_module("projections.shown")
     found: dict[str, View] = {}
-    for module in pkgutil.iter_modules(folder.__path__, "projections.views."):
+    for module in pkgutil.iter_modules(folder.__path__, "projections.shown."):
         view: View = import_module(module.name).view(nights)
         if found.setdefault(view.name, view) is not view:
             raise TypeError(f"two views are named {view.name}")

@@ -1,1 +1,0 @@
-"""Every view, one a file; a new file here is found by `projections.views`."""
