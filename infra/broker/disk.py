@@ -6,10 +6,11 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from infra.broker.checkpoint import CheckpointJob
+from infra.broker.checkpoint import Checkpoint
 from infra.broker.errors import Code, ProtocolError
 from infra.clock import utc_micros
 
@@ -22,8 +23,10 @@ _SPACE_CHECK_BYTES = 4 << 20
 class Checkpointed(Protocol):
     """What the disk checkpoints: the log of a partition."""
 
-    def checkpoint(self, now_ms: int) -> CheckpointJob:
-        """Return the job to run in a thread."""
+    directory: Path
+
+    def checkpoint(self, now_ms: int) -> Checkpoint:
+        """Return what is known to be good now."""
 
 
 class Disk:
@@ -74,9 +77,10 @@ class Disk:
         self._since_checkpoint = 0
         for log, name in dirty.items():
             try:
-                await self.run(log.checkpoint(utc_micros() // 1000).run)
+                checkpoint = log.checkpoint(utc_micros() // 1000)
+                await self.run(partial(checkpoint.write_recent, log.directory))
             except OSError as error:
-                # a log that was deleted meanwhile, or a disk that refuses: the last one stays valid
+                # a disk that refuses: the last checkpoint stays valid
                 _LOG.warning("no checkpoint of %s: %s", name, error)
 
     def _checkpointed(self, _: asyncio.Task[None]) -> None:
@@ -88,9 +92,8 @@ class Disk:
             await asyncio.wait([self._checkpointing])
 
     async def close(self) -> None:
-        """Checkpoint whatever was appended, and end the threads."""
+        """End the threads."""
         await self.idle()
-        await self._checkpoint()
         self.threads.shutdown()
 
 

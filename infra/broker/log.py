@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from infra.broker import batch as batches
 from infra.broker.batch import BatchHeader
-from infra.broker.checkpoint import CheckpointJob
+from infra.broker.checkpoint import Checkpoint, SyncedCheckpoint
 from infra.broker.errors import Code, ProtocolError
 from infra.broker.producers import Producers
 from infra.broker.segment import Segment
@@ -56,6 +56,7 @@ class PartitionLog:
         self.segments = segments
         self.producers = producers or Producers()
         self._unsynced = unsynced or [segments[-1]]
+        self.since_synced = 0  # bytes appended since the last synced checkpoint
         self._visible = self.tail()
 
     @classmethod
@@ -101,6 +102,7 @@ class PartitionLog:
         batches.place(batch, base_offset)
         header = header._replace(base_offset=base_offset)
         self.segments[-1].append(batch, header, self.settings.index_interval_bytes)
+        self.since_synced += len(batch)
         if header.producer_id >= 0:
             self.producers.note(header, now_ms)
         return Appended(base_offset, self.end_offset, duplicate=False)
@@ -126,6 +128,11 @@ class PartitionLog:
         self.segments.append(following)
         self._unsynced.append(following)
 
+    @property
+    def has_rolled(self) -> bool:
+        """Whether a segment was sealed since the last synced checkpoint."""
+        return len(self._unsynced) > 1
+
     def tail(self) -> Tail:
         """Return the present end."""
         last = self.segments[-1]
@@ -138,17 +145,23 @@ class PartitionLog:
     def unsynced(self) -> list[int]:
         """Return copies of the descriptors of all files to sync; the caller closes them.
 
-        Sealed segments stay listed until a checkpoint, which syncs their indexes too.
+        Sealed segments stay listed until a synced checkpoint, which syncs their indexes too.
         """
         return [os.dup(segment.fd) for segment in self._unsynced]
 
-    def checkpoint(self, now_ms: int) -> CheckpointJob:
-        """Return the job that makes everything up to the present end known to be good."""
+    def checkpoint(self, now_ms: int) -> Checkpoint:
+        """Return what is known to be good now: everything up to the present end."""
         self.producers.expire(now_ms)
-        last = self.segments[-1]
-        job = CheckpointJob(last, self._unsynced, self.producers.snapshot())
-        self._unsynced = [last]
-        return job
+        return Checkpoint.take(self.segments[-1], self.producers.snapshot())
+
+    def synced_checkpoint(self, now_ms: int) -> SyncedCheckpoint:
+        """Return the job that makes the present end outlive the machine."""
+        return SyncedCheckpoint(self.checkpoint(now_ms), self._unsynced, self.since_synced)
+
+    def vouched(self, job: SyncedCheckpoint) -> None:
+        """Note that `job` has ended well."""
+        self._unsynced = self._unsynced[job.sealed :]
+        self.since_synced -= job.size
 
     def read(self, offset: int, max_bytes: int, *, at_least_one: bool = True) -> bytes:
         """Return whole batches from the one that holds `offset`, up to the high watermark.

@@ -9,10 +9,12 @@ from infra.broker.checkpoint import sync_and_close
 from infra.broker.codec_data import Produced
 from infra.broker.disk import Disk
 from infra.broker.errors import Code, ProtocolError
-from infra.broker.log import Appended, PartitionLog
+from infra.broker.log import Appended, PartitionLog, Tail
 from infra.clock import utc_micros
 
 _LOG = logging.getLogger(__name__)
+SYNC_BYTES = 16 << 20  # appended to a log between two synced checkpoints
+_LONGEST_TIMER_S = 24 * 3600.0  # Kafka's "never" is too long for a timer
 
 
 class Partition:
@@ -28,6 +30,7 @@ class Partition:
         self._unacked: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._sync: asyncio.Task[None] | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
+        self._held = False  # producers and readers wait for the sync
         self._broken: str | None = None
 
     @property
@@ -71,17 +74,30 @@ class Partition:
 
     def _settle(self) -> None:
         """Show the new records to readers at once, or after a sync if the topic asks for one."""
-        settings = self.log.settings
-        if self._sync is not None or self._unsynced_records >= settings.flush_messages:
+        if self._unsynced_records >= self.log.settings.flush_messages:
+            self._held = True
+        if self._held:
             self._start_sync()
             return
-        self._reveal()
-        if self._flush_timer is None:
-            loop = asyncio.get_running_loop()
-            self._flush_timer = loop.call_later(settings.flush_ms / 1000, self._start_sync)
+        self._show(self.log.tail())
+        if self.log.since_synced >= SYNC_BYTES and self.log.has_rolled:
+            self._start_sync()  # a log that is never flushed must not grow unvouched for ever
+        elif self._flush_timer is None:
+            self._begin_flush_timer()
 
-    def _reveal(self) -> None:
-        self.log.reveal(self.log.tail())
+    def _begin_flush_timer(self) -> None:
+        loop = asyncio.get_running_loop()
+        delay_s = min(self.log.settings.flush_ms / 1000, _LONGEST_TIMER_S)
+        self._flush_timer = loop.call_later(delay_s, self._start_sync)
+
+    def _show(self, tail: Tail) -> None:
+        """Let readers see, and producers know, what lies before `tail`."""
+        if tail.offset > self.log.high_watermark:
+            self.log.reveal(tail)
+        while self._unacked and self._unacked[0][0] <= tail.offset:
+            acked = self._unacked.popleft()[1]
+            if not acked.done():
+                acked.set_result(None)
         self._wake()
 
     def _wake(self) -> None:
@@ -90,32 +106,44 @@ class Partition:
                 waiter.set_result(None)
 
     def _start_sync(self) -> None:
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._flush_timer = None
         if self._sync is None and self._broken is None:
             self._sync = asyncio.get_running_loop().create_task(self._sync_all())
 
     async def _sync_all(self) -> None:
-        """Sync until nothing waits; whatever is appended meanwhile shares the next round."""
-        if self._flush_timer is not None:
-            self._flush_timer.cancel()
-            self._flush_timer = None
+        """Sync; while producers wait, whatever they append meanwhile shares the next round."""
         try:
-            while self._unsynced_records:
-                self._unsynced_records = 0
-                tail, fds = self.log.tail(), self.log.unsynced()
-                await self._disk.run(partial(sync_and_close, fds))
-                self.log.reveal(tail)
-                self._ack(tail.offset)
+            await self._sync_once()
+            while self._held and self._unsynced_records:
+                await self._sync_once()
+            self._held = False
+            if self.log.since_synced >= SYNC_BYTES and self._broken is None:
+                await self._vouch()
         except OSError as error:
             self._break(error)
         finally:
             self._sync = None
+        if self._held:
+            self._start_sync()  # the threshold was reached again while the log was vouched for
+        elif self._unsynced_records and self._broken is None:
+            self._begin_flush_timer()
 
-    def _ack(self, offset: int) -> None:
-        while self._unacked and self._unacked[0][0] <= offset:
-            acked = self._unacked.popleft()[1]
-            if not acked.done():
-                acked.set_result(None)
-        self._wake()
+    async def _sync_once(self) -> None:
+        self._unsynced_records = 0
+        tail, fds = self.log.tail(), self.log.unsynced()
+        await self._disk.run(partial(sync_and_close, fds))
+        self._show(tail)
+
+    async def _vouch(self) -> None:
+        """Write a synced checkpoint; without one the last stays valid, and a start reads more."""
+        try:
+            job = self.log.synced_checkpoint(utc_micros() // 1000)
+            await self._disk.run(job.run)
+            self.log.vouched(job)
+        except OSError as error:
+            _LOG.warning("no synced checkpoint of %s: %s", self.name, error)
 
     def _break(self, error: OSError) -> None:
         """After a failed sync the kernel may have dropped the data: nothing more is promised."""
@@ -132,8 +160,8 @@ class Partition:
             if not acked.done():
                 acked.set_exception(refused)
 
-    def abandon(self) -> None:
-        """Let go of a log that is deleted; a sync that runs has its own descriptors."""
+    async def abandon(self) -> None:
+        """Let go of a log that is deleted, once no thread works on it."""
         self._broken = f"{self.name} was deleted"
         self._unsynced_records = 0
         self._disk.forget(self.log)
@@ -141,11 +169,16 @@ class Partition:
         if self._flush_timer is not None:
             self._flush_timer.cancel()
         self._wake()
+        if self._sync is not None:
+            await asyncio.wait([self._sync])
         self.log.close()
 
-    async def sync(self) -> None:
-        """Wait until everything appended is on the disk."""
-        if self._unsynced_records:
+    async def close(self) -> None:
+        """Put everything on the disk, so that the next start need not read it again."""
+        while self._sync is not None:
+            await asyncio.wait([self._sync])
+        if self._unsynced_records and self._broken is None:
             self._start_sync()
-        if self._sync is not None:
-            await self._sync
+            await self.close()
+        elif self.log.since_synced and self._broken is None:
+            await self._vouch()

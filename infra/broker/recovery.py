@@ -52,7 +52,9 @@ def open_log(directory: Path, settings: LogSettings, now_ms: int) -> PartitionLo
     ]
     scan = _Scan(directory, settings, checkpoint, now_ms)
     scanned = scan.run(bases[first:])
-    return PartitionLog(directory, settings, sealed + scanned, scan.producers, scanned)
+    log = PartitionLog(directory, settings, sealed + scanned, scan.producers, scanned)
+    log.since_synced = sum(s.size for s in scanned) - (checkpoint.position if checkpoint else 0)
+    return log
 
 
 def log_size(directory: Path, base_offset: int) -> int:

@@ -107,9 +107,8 @@ class Broker:
         for connection in list(self._connections):
             connection.close()
         self.groups.close()
-        await self.topics.sync()
+        await self.topics.close()
         await self.disk.close()
-        self.topics.close()
         self.offsets.close()
         _LOG.info("ended")
         self._lock.release()

@@ -153,7 +153,7 @@ class Topics:
             self._deleting.append(topic.entry)
             self._write()
             for partition in topic.partitions:
-                partition.abandon()
+                await partition.abandon()
             # a checkpoint that is under way must not write into a directory made anew
             await self._disk.idle()
             self._finish_deleting([t.entry for t in self.by_name.values()])
@@ -175,16 +175,12 @@ class Topics:
         }
         files.replace(self._data_dir / FILE, json.dumps(content, indent=1).encode())
 
-    async def sync(self) -> None:
-        """Wait until every record is on the disk, and its producers are told."""
+    async def close(self) -> None:
+        """Put every record on the disk, tell its producers, and close all files."""
+        await self._disk.idle()
         for topic in self.by_name.values():
             for partition in topic.partitions:
-                await partition.sync()
-
-    def close(self) -> None:
-        """Close all files."""
-        for topic in self.by_name.values():
-            for partition in topic.partitions:
+                await partition.close()
                 partition.log.close()
 
 

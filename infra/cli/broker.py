@@ -126,8 +126,8 @@ def check(
             typer.echo(str(finding), err=True)
         damaged += sum(not finding.mends_itself for finding in verified.findings)
         typer.echo(
-            f"{verified.directory.name}: {verified.segments} segment(s), {verified.batches} batches, "
-            f"{verified.records} records, {verified.size} bytes"
+            f"{verified.directory.name}: {verified.segments} segment(s), "
+            f"{verified.batches} batches, {verified.records} records, {verified.size} bytes"
         )
     if damaged:
         raise Damaged(data_dir, damaged)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from infra.broker import check, control, ownership
 from infra.broker.control import Endpoint
@@ -114,7 +115,7 @@ def test_every_acknowledged_record_is_there_once_and_in_order(
     data_dir = tmp_path / "log"
     endpoint = control.start(data_dir)
     try:
-        admin = AdminClient(endpoint.client_config())
+        admin = AdminClient({**endpoint.client_config()})
         admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1, config=configs)])[TOPIC].result()
         del admin
         load = Load(endpoint)

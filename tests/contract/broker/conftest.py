@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from infra.broker import control
 from infra.broker.control import Endpoint
@@ -89,7 +90,7 @@ def values_of(consumer: Consumer, number: int, timeout_s: float = 20) -> list[by
         message = consumer.poll(timeout_s)
         assert message is not None, f"{len(found)} of {number} records came"
         assert message.error() is None, message.error()
-        found.append(message.value())
+        found.append(message.value() or b"")
     return found
 
 

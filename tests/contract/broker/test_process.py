@@ -1,4 +1,4 @@
-"""The broker as a process: who may start it, who may connect, when it ends, what a full disk does."""
+"""The broker as a process: who may start it, who may connect, when it ends, a full disk."""
 
 import os
 import resource
@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -30,6 +31,12 @@ def wait_until(done: Callable[[], bool], what: str, timeout_s: float = 10) -> No
     while not done():
         assert time.monotonic() < deadline, what
         time.sleep(0.01)
+
+
+def _note(
+    outcomes: dict[int, KafkaError | None], number: int, error: KafkaError | None, _: object
+) -> None:
+    outcomes[number] = error
 
 
 def closed_by_peer(connection: socket.socket) -> bool:
@@ -136,14 +143,11 @@ def test_a_killed_broker_is_not_found(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
-    reading, writing = os.pipe()
-    command = [sys.executable, "-m", "infra.broker", "--data-dir", tmp_path / "log"]
+    command = [sys.executable, "-m", "infra.broker", f"--data-dir={tmp_path / 'log'}"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         wait_until(lambda: control.find(tmp_path / "log") is not None, "it does not serve")
         process.send_signal(number)
         _, log = process.communicate(timeout=10)
-    os.close(reading)
-    os.close(writing)
     assert process.returncode == 0
     assert log.splitlines()[-1].endswith("ended")
     assert "Traceback" not in log
@@ -217,11 +221,8 @@ def test_a_full_disk_loses_nothing_and_is_survived(tmp_path: Path) -> None:
         outcomes: dict[int, KafkaError | None] = {}
         producer = clients.producer(message_timeout_ms=2000, batch_num_messages=5)
         for number in range(100):
-            producer.produce(
-                topic,
-                b"%03d" % number + b"x" * 997,
-                on_delivery=lambda error, _, n=number: outcomes.update({n: error}),
-            )
+            value = b"%03d" % number + b"x" * 997
+            producer.produce(topic, value, on_delivery=partial(_note, outcomes, number))
         assert producer.flush(20) == 0
         kept = [number for number, error in outcomes.items() if error is None]
         assert 0 < len(kept) < 100

@@ -22,7 +22,7 @@ def test_every_codec_goes_in_and_comes_out(clients: Clients, codec: str) -> None
 def test_key_headers_timestamp_and_null_value_are_kept(clients: Clients) -> None:
     topic = clients.topic()
     producer = clients.producer()
-    headers = [("a", b"1"), ("b", None), ("a", b"")]
+    headers: list[tuple[str, str | bytes | None]] = [("a", b"1"), ("b", None), ("a", b"")]
     producer.produce(topic, None, b"key", 0, timestamp=1_600_000_000_123, headers=headers)
     assert producer.flush(10) == 0
     consumer = clients.consumer()

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin._config import ConfigResource
+from confluent_kafka.admin._resource import ResourceType
+from confluent_kafka.cimpl import NewTopic
 
 from infra.broker import control
 from tests.contract.broker.conftest import Clients
@@ -24,7 +26,8 @@ def refusal(clients: Clients, topic: NewTopic) -> KafkaError:
 def configs(clients: Clients, topic: str) -> dict[str, Any]:
     """Return the settings of a topic."""
     resource = ConfigResource(ResourceType.TOPIC, topic)
-    return clients.admin.describe_configs([resource])[resource].result()
+    found: dict[str, Any] = clients.admin.describe_configs([resource])[resource].result()
+    return found
 
 
 def test_settings_are_told_with_their_source(clients: Clients) -> None:

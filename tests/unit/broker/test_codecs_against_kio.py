@@ -35,7 +35,7 @@ def request(key: int, version: int, **values: Any) -> memoryview:
         if name in values
     }
     out = io.BytesIO()
-    entity_writer(kind)(out, kind(**built))  # type: ignore[arg-type]  # one class an API
+    entity_writer(kind)(out, kind(**built))
     return memoryview(out.getvalue())
 
 
@@ -47,7 +47,7 @@ def response(key: int, version: int, parts: list[bytes]) -> Any:
     return decoded
 
 
-def versions(name: str) -> Any:
+def versions(name: str) -> pytest.MarkDecorator:
     """Parametrise a test with all versions of an API that the broker speaks."""
     api = next(api for api in APIS.values() if api.name == name)
     return pytest.mark.parametrize("version", range(api.lowest, api.highest + 1))

@@ -1,4 +1,4 @@
-"""The log of a partition against a list: appends, repeats, reads, checkpoints, crashes, torn tails."""
+"""The log of a partition against a list: appends, repeats, reads, checkpoints, torn tails."""
 
 import tempfile
 from pathlib import Path
@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from infra.broker.batch import header_at
+from infra.broker.batch import header_at, timestamps
 from infra.broker.check import verify_partition
 from infra.broker.errors import Code, ProtocolError
 from infra.broker.log import LogSettings, PartitionLog
@@ -112,8 +112,6 @@ class LogMachine(RuleBasedStateMachine):
         assert self.log.first_at(wanted) == self.brute_force(wanted)
 
     def brute_force(self, target: int) -> tuple[int, int] | None:
-        from infra.broker.batch import timestamps
-
         for base, body in self.kept:
             whole = memoryview(base.to_bytes(8, "big") + (len(body) + 4).to_bytes(4, "big"))
             for offset, time in timestamps(memoryview(bytes(whole) + bytes(4) + body)):
@@ -123,7 +121,14 @@ class LogMachine(RuleBasedStateMachine):
 
     @rule()
     def checkpoint(self) -> None:
-        self.log.checkpoint(now_ms=0).run()
+        self.log.checkpoint(now_ms=0).write_recent(self.directory)
+
+    @rule()
+    def synced_checkpoint(self) -> None:
+        job = self.log.synced_checkpoint(now_ms=0)
+        job.run()
+        self.log.vouched(job)
+        assert self.log.since_synced == 0
 
     @rule(torn=st.binary(max_size=80), partial=st.integers(0, 100))
     def crash(self, torn: bytes, partial: int) -> None:
@@ -140,7 +145,8 @@ class LogMachine(RuleBasedStateMachine):
     @rule()
     def lose_the_checkpoint(self) -> None:
         self.log.close()
-        (self.directory / "checkpoint").unlink(missing_ok=True)
+        for path in self.directory.glob("checkpoint*"):
+            path.unlink()
         self.log = open_log(self.directory, self.settings, now_ms=0)
 
     @invariant()
