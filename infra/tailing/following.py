@@ -43,8 +43,8 @@ def following(cluster: Cluster, starts: Mapping[Place, int], stop: Stop) -> Iter
 def _ask(cluster: Cluster, consumer: Consumer, place: Place) -> None:
     """Find out whether a log that went away is back: one that is merely silent says nothing."""
     with suppress(KafkaException):
-        consumer.get_watermark_offsets(TopicPartition(*place), timeout=1.0)
-        cluster.answered()
+        if consumer.get_watermark_offsets(TopicPartition(*place), timeout=1.0) is not None:
+            cluster.answered()
     cluster.check()
 
 

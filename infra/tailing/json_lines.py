@@ -74,10 +74,8 @@ def _instants(cls: type) -> frozenset[str]:
 
 def instant(micros: int) -> str | int:
     """Return an instant as ISO text; beyond the years 1 to 9999, as µs."""
-    try:
-        return utc.iso(micros)
-    except OverflowError:
-        return micros
+    text = utc.iso(micros)
+    return text if text.endswith("Z") else micros
 
 
 def _bytes(value: object) -> str:
