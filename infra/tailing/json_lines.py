@@ -16,8 +16,8 @@ from schemas.record import AnyRecord
 def line(shown: Shown, topic: str) -> str:
     """Return a record as one line; `topic` is its name without namespace.
 
-    Bytes are base64. NaN and ±Infinity are bare words, as Python's and JavaScript's tools write
-    them, since JSON has no other way to keep them.
+    Bytes are base64. NaN and ±Infinity are bare words, as Python's json writes them, since JSON
+    has no way to keep them.
     """
     data = _unreadable(shown) if isinstance(shown, Unreadable) else _envelope(shown)
     return _ENCODER.encode({"topic": topic, **data})
