@@ -5,7 +5,7 @@ in the database (an increment after an increment); where it can't (an update aft
 a new *stage* begins, which is written after the one before.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
@@ -29,7 +29,7 @@ class Kind(StrEnum):
 
 
 class Shape(NamedTuple):
-    """A kind of statement on some columns; equal shapes are one SQL text.
+    """A kind of statement on some columns, in the table's order; equal shapes are one SQL text.
 
     `detail` is the guarding column of NEWEST; of COMBINE, for each column, the name of its change.
     """
@@ -172,14 +172,18 @@ class Merging:
             kind = Kind.NEWEST if guard else Kind.UPSERT
             return Shape(self.table, kind, self._columns, guard), key + self._row(merged.values)
         if isinstance(merged, Combined):
-            kinds, values = zip(*merged.parts.values(), strict=True)
-            names = tuple(kind.__name__ for kind in kinds)
-            return Shape(self.table, Kind.COMBINE, tuple(merged.parts), names), key + values
+            columns = self._ordered(merged.parts)
+            names = tuple(merged.parts[column][0].__name__ for column in columns)
+            values = tuple(merged.parts[column][1] for column in columns)
+            return Shape(self.table, Kind.COMBINE, columns, names), key + values
         if isinstance(merged, Update):
-            columns = tuple(merged.values)
-            stored = (self._stored_value(*item) for item in merged.values.items())
+            columns = self._ordered(merged.values)
+            stored = (self._stored_value(column, merged.values[column]) for column in columns)
             return Shape(self.table, Kind.UPDATE, columns), (*stored, *key)
         return Shape(self.table, Kind.DELETE), key
+
+    def _ordered(self, columns: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(columns, key=self._at.__getitem__))
 
     def _row(self, values: Values) -> Values:
         if not self._stored:
