@@ -9,7 +9,7 @@ from pathlib import Path
 from infra.broker.batch import InvalidBatch
 from infra.broker.checkpoint import Checkpoint
 from infra.broker.index import OffsetIndex, TimeIndex
-from infra.broker.recovery import find_valid_batch, segment_bases, valid_batch
+from infra.broker.recovery import is_torn, segment_bases, valid_batch
 from infra.broker.segment import INDEX_SUFFIXES, log_path
 from infra.broker.topics import read_entries
 
@@ -60,11 +60,11 @@ def verify_partition(directory: Path, *, online: bool) -> Verified:
         return verified
     bases = segment_bases(directory)
     checkpoint = Checkpoint.read(directory)
-    next_offset = bases[0] if bases else 0
+    next_offset: int | None = bases[0] if bases else 0
     for base in bases:
-        if base < next_offset:
-            overlap = f"the segment begins before {next_offset}, where the one before it ends"
-            verified.findings.append(Finding(log_path(directory, base), 0, base, overlap))
+        if next_offset is not None and base != next_offset:
+            apart = f"the segment does not begin at {next_offset}, where the one before it ends"
+            verified.findings.append(Finding(log_path(directory, base), 0, base, apart))
         check = _SegmentCheck(directory, base, last=base == bases[-1], online=online)
         next_offset = check.run(verified)
         if checkpoint is not None and base <= checkpoint.segment:
@@ -84,8 +84,8 @@ class _SegmentCheck:
         self._online = online
         self._last_offsets: dict[int, int] = {}  # position of each batch → its last offset
 
-    def run(self, verified: Verified) -> int:
-        """Verify the batches; returns the offset behind the last good one."""
+    def run(self, verified: Verified) -> int | None:
+        """Verify the batches; returns the offset behind the last one, null if that is not known."""
         verified.segments += 1
         fd = os.open(self._path, os.O_RDONLY)
         try:
@@ -100,18 +100,18 @@ class _SegmentCheck:
         finally:
             os.close(fd)
 
-    def _read(self, view: memoryview, verified: Verified) -> int:
+    def _read(self, view: memoryview, verified: Verified) -> int | None:
         position, offset = 0, self._base
         while position < len(view):
             try:
                 header = valid_batch(view, position, offset)
             except InvalidBatch as bad:
                 rest = bytes(view[position:])
-                torn = self._last and not find_valid_batch(rest, offset)
+                torn = self._last and is_torn(rest, offset)
                 if not (torn and self._online):
                     finding = Finding(self._path, position, offset, bad.message, torn)
                     verified.findings.append(finding)
-                break
+                return None
             self._last_offsets[position] = header.last_offset
             verified.batches += 1
             verified.records += header.record_count

@@ -114,7 +114,7 @@ class LogDamaged(BrokerError):
     def __init__(self, path: Path, position: int, offset: int, what: str) -> None:
         super().__init__(
             f"{path} is damaged at byte {position} (offset {offset}): {what}; "
-            "valid batches follow, so nothing was cut away. "
+            "intact batches are there, so nothing was cut away. "
             "Restore the file from a copy, then run `evctl broker check`."
         )
         self.path = path

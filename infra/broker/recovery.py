@@ -30,7 +30,7 @@ def segment_bases(directory: Path) -> list[int]:
 def open_log(directory: Path, settings: LogSettings, now_ms: int) -> PartitionLog:
     """Open a log as its last process left it; a torn batch at its end is cut away.
 
-    Raises `LogDamaged` if valid batches follow bytes that are none.
+    Raises `LogDamaged` if batches that are intact would be cut away.
     """
     bases = segment_bases(directory)
     if not bases:
@@ -128,8 +128,8 @@ class _Scan:
         """Cut away a torn tail, after making sure that nothing valid follows it."""
         size = os.fstat(segment.fd).st_size
         content = os.pread(segment.fd, size - segment.size, segment.size)
-        valid_follows = find_valid_batch(content, segment.next_offset)
-        if valid_follows or any(log_size(self._directory, base) for base in following):
+        torn = is_torn(content, segment.next_offset)
+        if not torn or any(log_size(self._directory, base) for base in following):
             raise LogDamaged(segment.path, segment.size, segment.next_offset, why)
         _LOG.warning(
             "%s: cut %d bytes of a torn batch at byte %d (%s)",
@@ -144,7 +144,20 @@ class _Scan:
 
 
 def valid_batch(view: memoryview, position: int, expected_offset: int) -> BatchHeader:
-    """Return the header of the intact batch at `position`; its offset is at least as expected."""
+    """Return the header of the intact batch at `position`; raises `InvalidBatch`.
+
+    Offset and leader epoch lie outside of the checksum, so they are compared: there are no gaps.
+    """
+    header = intact_batch(view, position)
+    if header.base_offset != expected_offset:
+        raise InvalidBatch(f"offset {header.base_offset} where {expected_offset} was expected")
+    if header.leader_epoch != batches.LEADER_EPOCH:
+        raise InvalidBatch(f"leader epoch {header.leader_epoch} instead of {batches.LEADER_EPOCH}")
+    return header
+
+
+def intact_batch(view: memoryview, position: int) -> BatchHeader:
+    """Return the header of the batch at `position`, which is complete and has its checksum."""
     header = batches.header_at(view, position)
     if header.length < HEADER_SIZE - batches.LOG_OVERHEAD:
         raise InvalidBatch(f"a batch with a length of {header.length} bytes")
@@ -152,20 +165,24 @@ def valid_batch(view: memoryview, position: int, expected_offset: int) -> BatchH
         missing = position + header.size - len(view)
         raise InvalidBatch(f"the last {missing} bytes of a batch of {header.size} are missing")
     batches.validate(view[position : position + header.size])
-    if header.base_offset < expected_offset:
-        raise InvalidBatch(f"offset {header.base_offset} where {expected_offset} was expected")
     return header
 
 
-def find_valid_batch(content: bytes, least_offset: int) -> bool:
-    """Whether an intact batch, at `least_offset` or later, begins anywhere behind byte 0."""
+def is_torn(content: bytes, least_offset: int) -> bool:
+    """Whether `content`, which does not begin as it must, is what a cut-off write leaves.
+
+    It is not if it begins with an intact batch, or if one at `least_offset` or later lies anywhere in
+    it: then cutting would lose records.
+    """
     view = memoryview(content)
-    mark = content.find(_MARK, _MARK_AT + 1)
+    mark = content.find(_MARK, _MARK_AT)
     while mark >= 0:
         try:
-            valid_batch(view, mark - _MARK_AT, least_offset)
+            found = intact_batch(view, mark - _MARK_AT)
         except InvalidBatch:
-            mark = content.find(_MARK, mark + 1)
+            pass  # the mark is also found inside of records
         else:
-            return True
-    return False
+            if mark == _MARK_AT or found.base_offset >= least_offset:
+                return False
+        mark = content.find(_MARK, mark + 1)
+    return True

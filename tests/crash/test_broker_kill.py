@@ -78,7 +78,7 @@ def tear(data_dir: Path, chance: random.Random) -> None:
     """Leave behind each log what a write that was cut short may leave."""
     for partition in range(PARTITIONS):
         log = max((data_dir / f"{TOPIC}-{partition}").glob("*.log"))
-        begun = log.read_bytes()[: chance.randrange(1, 200)] if chance.random() < 0.5 else b""
+        begun = log.read_bytes()[: chance.randrange(1, 60)] if chance.random() < 0.5 else b""
         with log.open("ab") as file:
             file.write(begun or chance.randbytes(chance.randrange(1, 900)))
 

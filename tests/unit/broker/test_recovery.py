@@ -30,7 +30,7 @@ def reopened(directory: Path) -> PartitionLog:
     return log
 
 
-@pytest.mark.parametrize("position", [30, 100, 400])
+@pytest.mark.parametrize("position", [4, 14, 30, 100, 400])
 def test_a_flipped_bit_before_valid_batches_is_refused(tmp_path: Path, position: int) -> None:
     path = filled(tmp_path / "t-0", 10)
     content = bytearray(path.read_bytes())
@@ -44,6 +44,15 @@ def test_a_flipped_bit_before_valid_batches_is_refused(tmp_path: Path, position:
     assert refused.value.offset == position // size * 3
     assert str(path) in str(refused.value)
     assert path.read_bytes() == content
+
+
+def test_an_intact_batch_at_the_end_with_another_offset_is_refused(tmp_path: Path) -> None:
+    path = filled(tmp_path / "t-0", 3)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3 * 2 + 7] = 0
+    path.write_bytes(content)
+    with pytest.raises(LogDamaged, match="offset 0 where 6"):
+        open_log(tmp_path / "t-0", SETTINGS, now_ms=0)
 
 
 def test_a_broken_length_does_not_hide_the_batches_behind_it(tmp_path: Path) -> None:
