@@ -36,7 +36,7 @@ def prefix(namespace: str) -> str:
     if _PLAIN.fullmatch(namespace) and len(plain) <= _MAX_PREFIX:
         return plain
     digest = b32encode(blake2b(namespace.encode(), digest_size=10).digest()).decode().lower()
-    start = re.sub(r"[^a-z0-9]", "", namespace.lower())[:8]
+    start = re.sub(r"[^a-z0-9]", "", namespace.lower())[:8] or "x"
     return f"{start}$${digest}__"
 
 

@@ -214,8 +214,9 @@ def test_a_digest_sees_each_row(database: Database) -> None:
     assert store.digest() != before
 
 
-def test_namespaces_have_tables_of_their_own(database: Database) -> None:
-    one, other = (ViewStore(database, EVENTS, name) for name in ("het.", "het.replay.x."))
+@pytest.mark.parametrize("namespace", ["", "het.replay.2026-11-20.", "HET.", "_.", "1."])
+def test_namespaces_have_tables_of_their_own(database: Database, namespace: str) -> None:
+    one, other = (ViewStore(database, EVENTS, name) for name in ("het.", namespace))
     one.create()
     other.create()
     assert one.apply(batch_of(taken(one), event(0)))
