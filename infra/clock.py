@@ -8,7 +8,7 @@ import uuid
 
 
 def utc_micros() -> int:
-    """Return the present time, UTC, in µs since 1970-01-01 (Unix time: leap seconds not counted)."""
+    """Return the present time, UTC, in µs since 1970-01-01 (leap seconds not counted)."""
     return time.time_ns() // 1000
 
 

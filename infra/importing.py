@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from producers.identity import event_digest
-
 from infra.clock import utc_micros
 from infra.log import reading
 from infra.log.cluster import Cluster
@@ -17,10 +15,11 @@ from infra.log.writing import Publisher
 from infra.signals import Stop
 from infra.windows import NightIndex
 from producers import Recording
+from producers.identity import event_digest
 from schemas.errors import EvctlError
 from schemas.events.recordings import RecordingImported
 from schemas.events.tcs import TcsEvent
-from schemas.topics import OBSERVATORY
+from schemas.topics import IMPORTS, OBSERVATORY
 
 _STEP = 2048
 """Events between two looks at the progress bar, the delivery reports and Ctrl+C."""
@@ -127,8 +126,7 @@ def import_recording(
         _append(recording, publisher, there, index, done, stop, advance)
         publisher.flush()
         if done.complete and done.added:
-            publisher.publish(_summary(recording, done), seq=done.events)
-            publisher.flush()
+            _report(cluster, registry, publisher, _summary(recording, done))
     except EvctlError as fault:
         raise ImportStopped(fault, _settled(publisher, done)) from fault
     return done
@@ -157,6 +155,15 @@ def _append(
                 return
     advance(done.events % _STEP)
     done.complete = True
+
+
+def _report(
+    cluster: Cluster, registry: Registry, publisher: Publisher, summary: RecordingImported
+) -> None:
+    """Tell on a topic of its own: the import happened tonight, not in the recording's night."""
+    log = Publisher(cluster, registry, IMPORTS, publisher.source, producer=publisher.producer)
+    log.publish(summary)
+    log.flush()
 
 
 def _settled(publisher: Publisher, done: Imported) -> int:

@@ -75,7 +75,7 @@ OBSERVATORY = Topic(
     name="observatory",
     about="all that must be totally ordered: TCS events, commands, ticks, settings, decisions",
     key="the event's own name, where it has one: system.source.key of a TcsEvent",
-    events=("TcsEvent", "TimePassed", "RecordingImported"),
+    events=("TcsEvent", "TimePassed"),
     synced=True,
     max_bytes=4 * MiB,
 )
@@ -86,6 +86,12 @@ ALERTS = Topic(
     events=(),
     partitions=4,
     max_bytes=16 * MiB,
+)
+IMPORTS = Topic(
+    name="imports",
+    about="which recordings were imported; no part of any night, and not replayed",
+    key="none",
+    events=("RecordingImported",),
 )
 REPLAY_CONTROL = Topic(
     name="replay.control",
@@ -103,7 +109,7 @@ SCHEMAS = Topic(
     prefixed=False,
 )
 
-TOPICS = (OBSERVATORY, ALERTS, REPLAY_CONTROL, SCHEMAS)
+TOPICS = (OBSERVATORY, ALERTS, IMPORTS, REPLAY_CONTROL, SCHEMAS)
 BY_NAME: Mapping[str, Topic] = MappingProxyType({topic.name: topic for topic in TOPICS})
 RECORDED = (OBSERVATORY, ALERTS)
 """The topics that make up a night: replayed, indexed and exported."""

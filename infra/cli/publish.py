@@ -41,7 +41,7 @@ def command(
     data: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[DATA]...",
+            metavar="DATA",
             help="JSON objects, or one record as FIELD=VALUE words. Without DATA and --file, "
             "standard input is read.",
             show_default=False,

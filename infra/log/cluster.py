@@ -21,6 +21,7 @@ ANSWER_TIMEOUT_S = 10.0
 """How long a command waits for a log that does not answer before it says so."""
 
 _LOGGER = logging.getLogger("evctl.log")
+_LOGGER.addHandler(logging.NullHandler())  # librdkafka's lines are for those who ask for them
 
 _CLIENT = {
     "client.id": "evctl",

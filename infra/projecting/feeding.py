@@ -41,7 +41,7 @@ class Feed:
         row = self.store.take(*place, real.id)
         continuity.check(cluster, decoder, place, row, real, on_log)
         start = row.next_offset if row.last_id else max(row.next_offset, on_log[0])
-        self.held[place] = Held(row.epoch, start, dict(row.high_waters))
+        self.held[place] = Held(row.epoch, start, self.store.high_waters(*place))
         return start
 
     def drop(self, place: Place) -> None:

@@ -1,4 +1,4 @@
-"""The loop that keeps views up to date: as a member of a consumer group, or once to the log's end."""
+"""The loop that keeps views up to date: in a consumer group, or once to the log's end."""
 
 import logging
 from collections.abc import Sequence

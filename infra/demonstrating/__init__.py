@@ -1,0 +1,6 @@
+"""`evctl demo`: a night goes into a log and out again, and a process is killed on the way.
+
+- `stage`: a temporary site, and evctl commands run in it as processes
+- `story`: what happens, in order
+- `report`: the night report
+"""
