@@ -1,5 +1,6 @@
 """Records typed on the command line: JSON objects, or one record as FIELD=VALUE words."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ def from_words(words: Sequence[str]) -> Iterator[Item]:
         return
     for number, word in enumerate(words, 1):
         try:
-            yield JsonItem(f"argument {number}", loads(word), typed=True)
+            yield JsonItem(f"argument {number}", loads(os.fsencode(word)), typed=True)
         except ValueError as fault:
             raise RecordRefused(f"argument {number}", f"not JSON: {fault}") from fault
 
@@ -53,7 +54,7 @@ def data_of(words: Sequence[str], schema: Schema) -> dict[str, Any]:
 
 def _value(text: str, kind: Schema) -> Any:
     try:
-        value = loads(text)
+        value = loads(os.fsencode(text))
     except ValueError:
         return text
     if kind == "string":

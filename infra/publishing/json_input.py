@@ -22,25 +22,20 @@ def _double(text: str) -> float:
     return value
 
 
-_DECODER = json.JSONDecoder(
-    parse_float=_double,
-    # as orjson: what 64 bits may not hold is a double
-    parse_int=lambda text: int(text) if len(text) < 20 else _double(text),
-)
+_DECODER = json.JSONDecoder(parse_float=_double)
+_MANY_DIGITS = re.compile(rb"\d{19}")
 
 
-def loads(text: bytes | str) -> Any:
+def loads(text: bytes) -> Any:
     """Return the value of a JSON text; bare NaN and ±Infinity are numbers. Raises `ValueError`."""
+    if not _MANY_DIGITS.search(text):  # orjson makes doubles of whole numbers beyond 64 bits
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError:
+            pass
+    # slower, but knows NaN and the byte order mark, and says better what is wrong
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        # slower, but knows NaN and the byte order mark, and says better what is wrong
-        return _decode(text.decode("utf-8-sig") if isinstance(text, bytes) else text)
-
-
-def _decode(text: str) -> Any:
-    try:
-        return _DECODER.decode(text)
+        return _DECODER.decode(text.decode("utf-8-sig"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

@@ -160,12 +160,12 @@ def test_a_second_run_makes_new_records(site: Site, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "sentence"),
     [
-        ('{"more_data": "no"}', "field system: nothing is not text"),
+        ('{"more_data": "no"}', "field system: nothing is not text that is Unicode"),
         (json.dumps({**TCS, "values": {"a": {}}}), "field values.a: {} is not null or true or"),
         (json.dumps({**TCS, "wire_time": 1.5}), "field wire_time: 1.5 is not a whole number of 64"),
         ('{"system": }', "not JSON: Expecting value (column 12)"),
         ("7", "field (record): 7 is not an object with the fields of TcsEvent"),
-        (json.dumps({"event": "Night", "data": {}}), "observatory takes TcsEvent, TimePassed or"),
+        (json.dumps({"event": "Night", "data": {}}), "observatory takes TcsEvent"),
     ],
 )
 def test_one_bad_record_and_the_topic_stays_as_it_was(
@@ -192,8 +192,8 @@ def test_one_bad_record_and_the_topic_stays_as_it_was(
     [
         (["observtory", "a=1"], 2, "There is no topic 'observtory'; did you mean 'observatory'?"),
         (["_schemas", "a=1"], 2, "_schemas is written by evctl itself"),
-        (["observatory", "a=1"], 65, "TimePassed or RecordingImported: say which with --event"),
-        (["observatory", "-e", "Tick", "a=1"], 65, "observatory takes TcsEvent, TimePassed or Rec"),
+        (["observatory", "a=1"], 65, ": say which with --event NAME;"),
+        (["observatory", "-e", "Tick", "a=1"], 65, "observatory takes TcsEvent"),
         (["observatory", "-e", "TimePassed", "night.json"], 2, "'night.json' is no FIELD=VALUE"),
         (["observatory", "-f", "none.json"], 66, "none.json can't be read: No such file"),
         (["observatory", "-f", "a", "b=1"], 2, "give DATA or --file, not both"),
