@@ -30,8 +30,8 @@ class EmptyWindow(EvctlError):
     exit_code = 66
 
     def __init__(self, window: str, nights: Sequence[str]) -> None:
-        there = _listed(nights) if nights else "no night at all"
-        super().__init__(f"Nothing on the log lies in {window}; there is {there}.")
+        there = _listed(nights) if nights else "nothing at all"
+        super().__init__(f"Nothing on the log lies in {window}; the log has {there}.")
         self.window, self.nights = window, nights
 
 

@@ -49,11 +49,7 @@ class Nights:
 
     def bounds(self, night: str) -> tuple[int, int]:
         """Return the night's first instant and the first one after it (µs UTC)."""
-        try:
-            named = datetime.strptime(night, "%Y-%m-%d").replace(tzinfo=UTC).date()
-        except ValueError:
-            raise NotANight(night) from None
-        days = (named - _EPOCH).days - (self.named_by is NamedBy.END)
+        days = number_of(night) - (self.named_by is NamedBy.END)
         start = days * _DAY + self.boundary_hour * _HOUR
         return start, start + _DAY
 
@@ -61,3 +57,12 @@ class Nights:
 def name_of(number: int) -> str:
     """Return the date of a night's number."""
     return (_EPOCH + timedelta(days=number)).isoformat()
+
+
+def number_of(night: str) -> int:
+    """Return the number of the night that a date names; raise `NotANight`."""
+    try:
+        named = datetime.strptime(night, "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        raise NotANight(night) from None
+    return (named - _EPOCH).days

@@ -7,7 +7,8 @@ import typer
 from infra.cli.context import settings
 from infra.cli.options import LogFile, examples
 from infra.cli.progress import progress
-from infra.cli.viewing import chosen_views, open_database
+from infra.cli.viewing import chosen_views
+from infra.indexing import open_database
 from infra.log.cluster import connect
 from infra.log.registry import Registry
 from infra.logs import configure

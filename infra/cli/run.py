@@ -6,8 +6,9 @@ import typer
 
 from infra.cli.context import settings
 from infra.cli.options import LogFile, examples
-from infra.cli.viewing import chosen_views, is_replay, open_database
+from infra.cli.viewing import chosen_views, is_replay
 from infra.database import ViewStore
+from infra.indexing import open_database
 from infra.log import topics
 from infra.log.cluster import connect
 from infra.log.registry import Registry

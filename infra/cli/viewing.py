@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from infra.database import Database, connect
 from infra.indexing import nights_of
 from infra.settings import Settings
 from projections import View, views
@@ -29,12 +28,6 @@ def chosen_views(site: Settings, names: Sequence[str]) -> list[View]:
         if name not in known:
             raise UnknownView(name, sorted(known))
     return [known[name] for name in names or sorted(known)]
-
-
-def open_database(site: Settings) -> Database:
-    """Return the site's database."""
-    password = site.database.password
-    return connect(site.database.url, None if password is None else password.reveal())
 
 
 def is_replay(namespace: str) -> bool:
