@@ -6,63 +6,15 @@ plans that the group's leader makes.
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import NamedTuple
 
 from infra.broker.errors import Code, ProtocolError
+from infra.broker.members import Joined, JoinRequest, Member, State, refuse, stop
 from infra.clock import fresh_id
 
 _LOG = logging.getLogger(__name__)
 _FIRST_JOIN_DELAY_S = 0.02  # members that start together become one generation
 _SESSION_MS = (6_000, 1_800_000)  # Kafka's group.min/max.session.timeout.ms
-
-
-class State(Enum):
-    """Where a group is between two plans."""
-
-    EMPTY = "Empty"
-    JOINING = "PreparingRebalance"
-    SYNCING = "CompletingRebalance"
-    STABLE = "Stable"
-
-
-class JoinRequest(NamedTuple):
-    """What a member says when it joins; times in ms."""
-
-    group: str
-    member_id: str
-    session_timeout_ms: int
-    rebalance_timeout_ms: int
-    protocol_type: str
-    protocols: tuple[tuple[str, bytes], ...]
-    needs_known_id: bool
-
-
-class Joined(NamedTuple):
-    """The generation a member belongs to; only its leader gets the members with their metadata."""
-
-    generation: int
-    protocol_type: str
-    protocol: str
-    leader: str
-    member_id: str
-    members: Sequence[tuple[str, bytes]]
-
-
-@dataclass(eq=False, slots=True)
-class Member:
-    """A consumer in a group; the futures are set while it waits for the others."""
-
-    id: str
-    session_timeout_ms: int
-    rebalance_timeout_ms: int
-    protocols: tuple[tuple[str, bytes], ...]
-    assignment: bytes = b""
-    joining: asyncio.Future[Joined] | None = None
-    syncing: asyncio.Future[bytes] | None = None
-    session: asyncio.TimerHandle | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -95,12 +47,12 @@ class Group:
         member.session_timeout_ms = request.session_timeout_ms
         member.rebalance_timeout_ms = request.rebalance_timeout_ms
         self.protocol_type = request.protocol_type
-        _refuse(member.joining, Code.UNKNOWN_MEMBER_ID, "the same member joined again")
+        refuse(member.joining, Code.UNKNOWN_MEMBER_ID, "the same member joined again")
         joining = member.joining = asyncio.get_running_loop().create_future()
         if self._may_stay(member, changed=changed):
             self._tell_joined(member)
             return joining
-        _stop(member.session)  # while it waits to be told, it is alive
+        stop(member.session)  # while it waits to be told, it is alive
         self._rebalance()
         if self.state is State.JOINING and self._all_joined():
             self._complete_join()
@@ -142,7 +94,7 @@ class Group:
         first = self.state is State.EMPTY
         self.state = State.JOINING
         for member in self.members.values():
-            _refuse(member.syncing, Code.REBALANCE_IN_PROGRESS, "the group rebalances")
+            refuse(member.syncing, Code.REBALANCE_IN_PROGRESS, "the group rebalances")
             member.syncing = None
         wait_s = max(m.rebalance_timeout_ms for m in self.members.values()) / 1000
         if first:
@@ -167,7 +119,7 @@ class Group:
 
     def _complete_join(self) -> None:
         """Form a generation of the members that joined; the others are out."""
-        _stop(self.deadline)
+        stop(self.deadline)
         self.deadline = None
         for member in [m for m in self.members.values() if m.joining is None]:
             self._drop(member)
@@ -264,7 +216,7 @@ class Group:
 
     def touch(self, member: Member) -> None:
         """Begin the member's session timeout anew."""
-        _stop(member.session)
+        stop(member.session)
         loop = asyncio.get_running_loop()
         delay_s = member.session_timeout_ms / 1000
         member.session = loop.call_later(delay_s, self._session_over, member)
@@ -284,12 +236,12 @@ class Group:
 
     def _drop(self, member: Member) -> None:
         self.members.pop(member.id, None)
-        _stop(member.session)
+        stop(member.session)
         for waiting in (member.joining, member.syncing):
-            _refuse(waiting, Code.UNKNOWN_MEMBER_ID, "the member left the group")
+            refuse(waiting, Code.UNKNOWN_MEMBER_ID, "the member left the group")
 
     def _become_empty(self) -> None:
-        _stop(self.deadline)
+        stop(self.deadline)
         self.deadline = None
         self.gathering = False
         self.state = State.EMPTY
@@ -298,9 +250,9 @@ class Group:
 
     def close(self) -> None:
         """Stop all timers."""
-        _stop(self.deadline)
+        stop(self.deadline)
         for member in self.members.values():
-            _stop(member.session)
+            stop(member.session)
 
 
 class Groups:
@@ -338,15 +290,3 @@ class Groups:
         """Stop all timers."""
         for group in self._groups.values():
             group.close()
-
-
-def _stop(timer: asyncio.TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()
-
-
-def _refuse(
-    waiting: asyncio.Future[Joined] | asyncio.Future[bytes] | None, code: Code, message: str
-) -> None:
-    if waiting is not None and not waiting.done():
-        waiting.set_exception(ProtocolError(code, message))

@@ -1,5 +1,6 @@
 """Answers to requests about topics, settings, producer ids and the cluster."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from infra.broker.producer_ids import ProducerIds
 from infra.broker.topic_config import OPTIONS, TopicOption
 from infra.broker.topics import Topic, TopicEntry, Topics
 
+_LOG = logging.getLogger(__name__)
 _TOPIC, _BROKER = 2, 4  # types of resources
 _SET_FOR_TOPIC, _DEFAULT = 1, 5  # sources of a setting
 
@@ -152,7 +154,11 @@ def init_producer_id(ids: ProducerIds, request: Any) -> Values:
     epoch = getattr(request, "producer_epoch", -1)
     if known >= 0 and 0 <= epoch < 2**15 - 2:
         return {"error_code": Code.NONE, "producer_id": known, "producer_epoch": epoch + 1}
-    return {"error_code": Code.NONE, "producer_id": ids.fresh(), "producer_epoch": 0}
+    try:
+        return {"error_code": Code.NONE, "producer_id": ids.fresh(), "producer_epoch": 0}
+    except OSError as error:
+        _LOG.error("no producer id can be handed out: %s", error)
+        return {"error_code": Code.KAFKA_STORAGE_ERROR, "producer_id": -1, "producer_epoch": -1}
 
 
 def describe_cluster(cluster: Cluster) -> Values:

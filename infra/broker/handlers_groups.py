@@ -4,7 +4,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from infra.broker.errors import Code, ProtocolError
-from infra.broker.groups import Groups, Joined, JoinRequest
+from infra.broker.groups import Groups
+from infra.broker.members import Joined, JoinRequest
 from infra.broker.offsets import Change, Committed
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ def segment_bases(directory: Path) -> list[int]:
 def open_log(directory: Path, settings: LogSettings, now_ms: int) -> PartitionLog:
     """Open a log as its last process left it; a torn batch at its end is cut away.
 
-    Raises `LogDamaged` if batches that are intact would be cut away.
+    Raises `LogDamaged` if a cut would lose intact batches.
     """
     bases = segment_bases(directory)
     if not bases:
@@ -171,8 +171,8 @@ def intact_batch(view: memoryview, position: int) -> BatchHeader:
 def is_torn(content: bytes, least_offset: int) -> bool:
     """Whether `content`, which does not begin as it must, is what a cut-off write leaves.
 
-    It is not if it begins with an intact batch, or if one at `least_offset` or later lies anywhere in
-    it: then cutting would lose records.
+    It is not if it begins with an intact batch, or if one at `least_offset` or later lies anywhere
+    in it: then cutting would lose records.
     """
     view = memoryview(content)
     mark = content.find(_MARK, _MARK_AT)
