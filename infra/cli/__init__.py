@@ -24,7 +24,7 @@ COMMANDS = {
     "verify": ("infra.cli.verify", "Prove that a night's tables agree with the log."),
     "demo": ("infra.cli.demo", "See a night go through the log and come out as tables."),
     "doctor": ("infra.cli.doctor", "Find out what is missing or misconfigured, and the mend."),
-    "topic": ("infra.cli.topic", "List, describe and create topics."),
+    "topic": ("infra.cli.topic", "List and describe the topics."),
     "schema": ("infra.cli.schema", "List and show the schemas of events."),
     "config": ("infra.cli.config", "Show, check and copy the settings."),
     "broker": ("infra.cli.broker", "Start, stop and look at the embedded log."),

@@ -25,6 +25,7 @@ _LOGGER.addHandler(logging.NullHandler())  # librdkafka's lines are for those wh
 
 _CLIENT = {
     "client.id": "evctl",
+    "log_level": 2,  # what matters comes by the error callback; the rest repeats while we reconnect
     "reconnect.backoff.ms": 50,
     "reconnect.backoff.max.ms": 500,
     "socket.nagle.disable": True,

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, cast
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from infra.log import codes
 from infra.log.cluster import ANSWER_TIMEOUT_S, Cluster
@@ -46,9 +46,14 @@ def consume(consumer: Consumer, most: int, timeout: float) -> list[Message]:
 def span(consumer: Consumer, cluster: Cluster, place: Place) -> Span:
     """Return the partition's first offset, and the one that its next record will get."""
     partition = TopicPartition(*place)
-    low, end = cluster.ask(
-        lambda: consumer.get_watermark_offsets(partition, timeout=ANSWER_TIMEOUT_S)
-    )
+
+    def ask() -> Span:
+        answer = consumer.get_watermark_offsets(partition, timeout=ANSWER_TIMEOUT_S)
+        if answer is None:  # not an exception, as its documentation has it
+            raise KafkaException(KafkaError(codes.TIMED_OUT))
+        return answer
+
+    low, end = cluster.ask(ask)
     return low, end
 
 

@@ -34,6 +34,7 @@ class Registry:
         self._cluster = cluster
         self._schemas: dict[int, Schema] = {}
         self._decoders: dict[int, tuple[type | None, Decode]] = {}
+        self._unknown: set[int] = set()
         self._next = 0
         topics.ensure(cluster, [SCHEMAS])
         self.refresh()
@@ -106,11 +107,12 @@ class Registry:
 
     def schema(self, number: int, position: Position) -> Schema:
         """Return the schema of an id that the record at `position` names; `UnknownSchema`."""
-        if number not in self._schemas:
+        if number not in self._schemas and number not in self._unknown:
             self.refresh()
         try:
             return self._schemas[number]
         except KeyError:
+            self._unknown.add(number)
             raise UnknownSchema(number, position) from None
 
     def decoder(self, number: int, position: Position) -> tuple[type | None, Decode]:
