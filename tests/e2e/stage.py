@@ -1,0 +1,187 @@
+"""A site of its own in a directory, and evctl run in it as people run it: as processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+import yaml
+
+from infra.broker import control
+from infra.broker.control import Endpoint
+from infra.database import ViewStore, connect
+from infra.indexing import nights_of
+from infra.log.cluster import Cluster
+from infra.log.cluster import connect as connect_log
+from infra.settings import Settings, load
+from projections import views
+from projections.fold import Partition
+
+WAIT_S = 60
+HET: Mapping[str, Any] = {"night_boundary_hour": 18, "night_named_by": "end"}
+RUBIN: Mapping[str, Any] = {"night_boundary_hour": 12, "night_named_by": "start"}
+
+
+class Ended(NamedTuple):
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def sentence(self) -> str:
+        """The last line on standard error: where a command says why it failed."""
+        return self.err.splitlines()[-1] if self.err else ""
+
+
+class Stage:
+    """A site, and evctl on it. `also` makes a second site with the same log."""
+
+    def __init__(self, folder: Path, name: str = "site", **sections: Any) -> None:
+        self.folder, self._sections = folder, sections
+        sections = {"log": {}, **sections}
+        sections["log"] = {"data_dir": str(folder / "log"), **sections["log"]}
+        sections.setdefault("database", {"url": f"sqlite:///{folder / name}.sqlite"})
+        self.site_file = folder / f"{name}.yaml"
+        self.site_file.write_text(yaml.safe_dump(sections), encoding="utf-8")
+
+    def also(self, name: str, **sections: Any) -> "Stage":
+        """Return another site on the same log, which differs in these sections."""
+        return Stage(self.folder, name, **{**self._sections, **sections})
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The site's settings."""
+        return load(self.site_file, None, {}, {}, self.folder).settings
+
+    @property
+    def cluster(self) -> Cluster:
+        """The log, as a client of its present broker."""
+        return connect_log(self.settings)
+
+    def start(self, *words: object, **environ: str) -> subprocess.Popen[str]:
+        """Start a command; what it says goes to pipes."""
+        command = [sys.executable, "-m", "infra.cli", "--site-file", str(self.site_file)]
+        return subprocess.Popen(
+            [*command, *map(str, words)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+            env={**os.environ, **environ},
+        )
+
+    def evctl(self, *words: object, timeout: float = WAIT_S) -> Ended:
+        """Run a command to its end."""
+        return ended(self.start(*words), timeout)
+
+    def done(self, *words: object, timeout: float = WAIT_S) -> str:
+        """Run a command that has to end well, and return what it printed."""
+        result = self.evctl(*words, timeout=timeout)
+        assert result.code == 0, f"evctl {' '.join(map(str, words))}: {result}"
+        return result.out
+
+    @property
+    def broker(self) -> Endpoint | None:
+        """The broker that serves the log, if one does."""
+        return control.find(self.settings.log.data_dir)
+
+    def kill_broker(self) -> int:
+        """End the broker as a power cut does, and return the port it had."""
+        endpoint = self.broker
+        assert endpoint is not None
+        os.kill(endpoint.pid, signal.SIGKILL)
+        until(lambda: self.broker is None)
+        return endpoint.port
+
+    def store(self, view: str, namespace: str = "") -> ViewStore:
+        """Return a view's tables."""
+        url = self.settings.database.url
+        return ViewStore(connect(url), views(nights_of(self.settings))[view], namespace)
+
+    def digests(self, namespace: str = "", night: str | None = None) -> dict[str, str]:
+        """Return the digest of every view's rows."""
+        found = {}
+        for view in views(nights_of(self.settings)):
+            store = self.store(view, namespace)
+            found[view] = store.digest(night)
+            store.database.close()
+        return found
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return what an SQL query of the site's database gives."""
+        database = connect(self.settings.database.url)
+        with database.reading() as connection:
+            found = [tuple(row) for row in connection.exec_driver_sql(query)]
+        database.close()
+        return found
+
+    def applied(self, view: str = "tcs_events", namespace: str = "") -> int:
+        """Return the next offset of `observatory` that a view has to read; 0 without tables."""
+        store = self.store(view, namespace)
+        try:
+            place: Partition = (f"{namespace}observatory", 0)
+            row = store.positions().get(place) if store.exists() else None
+            return 0 if row is None else row.next_offset
+        finally:
+            store.database.close()
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the live processes that were started with a path of this site."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if any(str(self.folder) in word for word in process.cmdline()):
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                continue
+        return found
+
+    def close(self) -> None:
+        """Stop the broker, and see that nothing else is left."""
+        control.stop(self.settings.log.data_dir)
+        _, left = psutil.wait_procs(self.processes(), timeout=5)
+        said = [str(process) for process in left]
+        for process in left:
+            process.kill()
+        assert said == []
+
+
+def ended(process: subprocess.Popen[str], timeout: float = WAIT_S) -> Ended:
+    """Wait for a command's end; one that hangs is killed and fails the test."""
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+    assert "Traceback" not in err, err
+    return Ended(process.returncode, out, err)
+
+
+def until(happened: Callable[[], bool], timeout: float = WAIT_S) -> None:
+    """Wait for a condition; fail if it does not come."""
+    deadline = time.monotonic() + timeout
+    while not happened():
+        assert time.monotonic() < deadline, "what was waited for did not happen"
+        time.sleep(0.02)
+
+
+@contextmanager
+def on_stage(folder: Path, **sections: Any) -> Iterator[Stage]:
+    """Give a site with a running log, and leave no process behind."""
+    stage = Stage(folder, **sections)
+    try:
+        control.start(stage.settings.log.data_dir)
+        yield stage
+    finally:
+        stage.close()
