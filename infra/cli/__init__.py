@@ -14,16 +14,16 @@ from infra.cli.options import examples
 from infra.cli.shell import Shell
 
 COMMANDS = {
-    "publish": ("infra.cli.publish", "Append events to a topic."),
+    "publish": ("infra.cli.publish", "Append records to a topic."),
     "tail": ("infra.cli.tail", "Show a topic, and follow it."),
     "replay": ("infra.cli.replay", "Play a recorded night again, at any speed."),
-    "import": ("infra.cli.import_", "Append a recording to the log."),
-    "export": ("infra.cli.export", "Write a night to a file."),
-    "run": ("infra.cli.run", "Run the projections, or a service, in the foreground."),
-    "rebuild": ("infra.cli.rebuild", "Fill a table anew from the log."),
+    "import": ("infra.cli.import_", "Append recordings of nights to the log."),
+    "export": ("infra.cli.export", "Write a night to a recording."),
+    "run": ("infra.cli.run", "Keep the tables up to date, in the foreground."),
+    "rebuild": ("infra.cli.rebuild", "Fill tables anew from the log."),
     "verify": ("infra.cli.verify", "Prove that a night's tables agree with the log."),
     "demo": ("infra.cli.demo", "See a night go through the log and come out as tables."),
-    "doctor": ("infra.cli.doctor", "Find out what is missing or misconfigured, and the mend."),
+    "doctor": ("infra.cli.doctor", "Find what is missing or misconfigured, and how to mend it."),
     "topic": ("infra.cli.topic", "List and describe the topics."),
     "schema": ("infra.cli.schema", "List and show the schemas of events."),
     "config": ("infra.cli.config", "Show, check and copy the settings."),
@@ -43,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples(
-        "evctl demo                      a first night, start to end",
+        "evctl demo                      see it all work, in a place of its own",
         "evctl doctor                    is everything in place?",
         "evctl publish -h                what a command does and takes",
         "evctl --config quick.yaml tail observatory",
@@ -65,8 +65,8 @@ def evctl(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Settings of this site. Otherwise evctl-site.yaml in EVCTL_CONFIG_DIR, "
-            "in OCS_CONFIG_DIR or in the working directory.",
+            help="Settings of this site. Without it: evctl-site.yaml in EVCTL_CONFIG_DIR, "
+            "in OCS_CONFIG_DIR or in the working directory; else the defaults.",
             show_default=False,
         ),
     ] = None,
@@ -83,7 +83,8 @@ def evctl(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Prefix of the topics of a site on a shared log, e.g. het.",
+            help="Prefix of this site's or this replay's topics, such as het or replay.first; "
+            "the dot after it is added where it is missing.",
             show_default=False,
         ),
     ] = None,

@@ -43,7 +43,10 @@ class Damaged(BrokerError):
 
 @app.command(epilog=examples("evctl broker start", "evctl broker start --log-file broker.log"))
 def start(ctx: typer.Context, log_file: LogFile = None) -> None:
-    """Start the embedded log in the background, if it does not run yet."""
+    """Start the embedded log in the background.
+
+    It runs until `evctl broker stop`. If it runs already, that is said, and is no error.
+    """
     chosen = settings(ctx)
     data_dir = chosen.log.data_dir
     before = control.find(data_dir)
@@ -64,7 +67,10 @@ def stop(
         float, typer.Option(metavar="SECONDS", min=0, help="How long to wait for its end.")
     ] = 10.0,
 ) -> None:
-    """Stop the embedded log: everything is put on the disk first. Stopping twice is no error."""
+    """Stop the embedded log.
+
+    Everything is put on the disk first. Stopping twice is no error.
+    """
     data_dir = settings(ctx).log.data_dir
     stopped = control.stop(data_dir, timeout)
     typer.echo("stopped" if stopped else f"no broker serves {data_dir}")
@@ -72,7 +78,7 @@ def stop(
 
 @app.command()
 def status(ctx: typer.Context) -> None:
-    """Show process, port, free space and the topics with their sizes.
+    """Show the log's process, port, free space and topics.
 
     Ends with 0 if the broker runs, else with 3.
     """
@@ -112,10 +118,11 @@ def check(
         str | None, typer.Option(metavar="TOPIC", help="Only this topic.", show_default=False)
     ] = None,
 ) -> None:
-    """Read every segment and verify checksums, offsets and indexes; changes nothing.
+    """Verify every record on the disk.
 
-    Ends with 0 if all is well, else with 5 after naming each file, byte and offset. A torn batch
-    at the end, left by a crash, is told but no damage: nothing of it was acknowledged.
+    Checksums, offsets and indexes of every segment are read, and nothing is changed. Ends with 0 if
+    all is well, else with 5 after naming each file, byte and offset. A torn batch at the end, left
+    by a crash, is told but no damage: nothing of it was acknowledged.
     """
     data_dir = settings(ctx).log.data_dir
     online = control.find(data_dir) is not None
@@ -142,7 +149,10 @@ def check(
     ),
 )
 def client_config(ctx: typer.Context) -> None:
-    """Print how other Kafka clients connect, as properties of librdkafka; the token is in it."""
+    """Print how other Kafka clients connect.
+
+    These are properties of librdkafka. The token is among them: keep the output to yourself.
+    """
     data_dir = settings(ctx).log.data_dir
     endpoint = control.find(data_dir)
     if endpoint is None:

@@ -38,23 +38,23 @@ class CopyFailed(EvctlError):
 @app.command(
     epilog=examples(
         "evctl config show",
-        "evctl config show --origin                which file or variable set it?",
-        "evctl config show --site-file night.yaml",
+        "evctl config show --origin",
+        "evctl config show --site-file het.yaml",
     )
 )
 def show(
     ctx: typer.Context,
     origin: Annotated[
-        bool, typer.Option("--origin", help="Say beside each value where it was given.")
+        bool, typer.Option("--origin", help="Say beside each value which file or variable gave it.")
     ] = False,
 ) -> None:
-    """Print the settings in force, as YAML; secrets are shown as ***."""
+    """Print the settings in force (YAML); secrets are ***."""
     typer.echo(as_yaml(loaded(ctx), origin=origin), nl=False)
 
 
-@app.command(epilog=examples("evctl config check", "evctl config check --site-file night.yaml"))
+@app.command(epilog=examples("evctl config check", "evctl config check --site-file het.yaml"))
 def check(ctx: typer.Context) -> None:
-    """Check the settings and say everything that is wrong with them.
+    """Say everything that is wrong with the settings.
 
     Ends with 0 if nothing is, else with 78. Whether log and database answer, `evctl doctor` says.
     """
@@ -75,8 +75,8 @@ def check(ctx: typer.Context) -> None:
 
 @app.command(
     epilog=examples(
-        "evctl config copy                  ./evctl-site.yaml, unless it exists",
-        "evctl config copy -t /etc/evctl -b with a backup of the one there",
+        "evctl config copy                     ./evctl-site.yaml, unless it exists",
+        "evctl config copy -t /etc/evctl -b    with a backup of the one there",
     )
 )
 def copy(
@@ -95,7 +95,10 @@ def copy(
         ),
     ] = False,
 ) -> None:
-    """Write evctl-site.yaml, with every option explained, as a start for your own."""
+    """Write evctl-site.yaml with every option explained.
+
+    The file is a start for your own.
+    """
     target = directory / SITE_FILE
     try:
         if not directory.is_dir():

@@ -26,16 +26,23 @@ _PLAYING_S = 10.0
 def command(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="A recording instead of the simulated night."),
+        typer.Argument(metavar="FILE", help="A recording to take instead of the simulated night."),
     ] = None,
     speed: Annotated[
         str | None,
-        typer.Option(metavar="FACTOR|max", help="How fast to replay. [default: in 10 s]"),
+        typer.Option(
+            metavar="FACTOR|max", help="How fast to replay.", show_default="so that it takes 10 s"
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="The simulated night's seed.")] = 1,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Another seed is another simulated night.")
+    ] = 1,
     record: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Only write the simulated night as a recording."),
+        typer.Option(
+            metavar="PATH",
+            help="Write the simulated night as a recording (sqlite) to this file, and end.",
+        ),
     ] = None,
     keep: Annotated[
         Path | None,
@@ -45,7 +52,7 @@ def command(
     """Import a night, replay it while a projection process is killed, and prove the tables.
 
     Everything happens in a directory of its own, with a log and a database of its own; nothing of
-    yours is touched, and no process stays. The exit code is 1 if anything disagrees.
+    yours is touched, and no process stays. Ends with 1 if anything disagrees.
     """
     if record is not None:
         typer.echo(f"{record}: {record_night(record, seed):,} events of the night of seed {seed}")

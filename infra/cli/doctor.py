@@ -10,7 +10,7 @@ from infra.cli.context import loaded
 from infra.cli.options import examples
 from infra.settings import SettingsError, SiteFileMissing
 
-EPILOG = examples("evctl doctor", "evctl doctor --site-file night.yaml")
+EPILOG = examples("evctl doctor", "evctl doctor --site-file het.yaml")
 
 
 def command(ctx: typer.Context) -> None:

@@ -27,18 +27,24 @@ _BY_SUFFIX = {".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 def command(
     ctx: typer.Context,
-    night: Annotated[str, typer.Argument(metavar="NIGHT", help="A date, or `all`.")],
+    night: Annotated[
+        str,
+        typer.Argument(metavar="NIGHT", help="The night's date, such as 2026-11-20, or `all`."),
+    ],
     to: Annotated[Path, typer.Option("--to", metavar="PATH", help="The file to write.")],
     format: Annotated[  # noqa: A002 (the option's name)
         str | None,
         typer.Option(
             "--format",
             metavar="|".join(sorted(writers())),
-            help="How to write it; without, jsonl for PATH.jsonl and else sqlite.",
+            help="The recording's format. Without it: jsonl if PATH ends in .jsonl or .ndjson, "
+            "else sqlite.",
             show_default=False,
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("-f", "--force", help="Replace PATH.")] = False,
+    force: Annotated[
+        bool, typer.Option("-f", "--force", help="Replace PATH if it is there.")
+    ] = False,
     log_file: LogFile = None,
 ) -> None:
     """Write a night's events to a recording, each with its id.

@@ -26,21 +26,32 @@ EPILOG = examples(
 
 def command(
     ctx: typer.Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Recordings of nights.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE", help="Recordings of nights; their formats are seen by how they begin."
+        ),
+    ],
     format: Annotated[  # noqa: A002 (the option's name)
         str | None,
         typer.Option(
             "--format",
             metavar="|".join(sorted(readers())),
-            help="Read the files as this format instead of by what they begin with.",
+            help="Read the files as this format, however they begin.",
             show_default=False,
         ),
     ] = None,
     no_convert_number: Annotated[
-        bool, typer.Option("--no-convert-number", help="Leave numbers as the text they are.")
+        bool,
+        typer.Option(
+            "--no-convert-number", help="Leave text that is a number as text (sqlite only)."
+        ),
     ] = False,
     no_convert_bool: Annotated[
-        bool, typer.Option("--no-convert-bool", help="Leave true and false as the text they are.")
+        bool,
+        typer.Option(
+            "--no-convert-bool", help="Leave the texts true and false as text (sqlite only)."
+        ),
     ] = False,
     log_file: LogFile = None,
 ) -> None:

@@ -11,7 +11,7 @@ LogFile = Annotated[
         "-l",
         "--log-file",
         metavar="FILE",
-        help="Write evctl's own messages to FILE instead of the place set in `logging:`.",
+        help="Write evctl's own messages to FILE, not where the settings say (`logging:`).",
         show_default=False,
     ),
 ]

@@ -54,8 +54,8 @@ def command(
             "-e",
             "--event",
             metavar="NAME",
-            help="What the records are, where they do not say it. Not needed where the topic "
-            "has one event only.",
+            help="The event of records that do not name theirs. Not needed where the topic has "
+            "one event only.",
         ),
     ] = None,
     file: Annotated[
@@ -71,7 +71,7 @@ def command(
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(metavar="R", help="Publish at most R records a second.", show_default=False),
+        typer.Option(metavar="N", help="Publish at most N records a second.", show_default=False),
     ] = None,
     key: Annotated[
         str | None,

@@ -20,12 +20,15 @@ EPILOG = examples("evctl rebuild tcs_latest", "evctl rebuild tcs_events night_su
 
 def command(
     ctx: typer.Context,
-    views: Annotated[list[str], typer.Argument(metavar="VIEW…", help="The views to make anew.")],
+    views: Annotated[
+        list[str], typer.Argument(metavar="VIEW", help="Views to make anew, such as tcs_latest.")
+    ],
     log_file: LogFile = None,
 ) -> None:
-    """Make views anew from the log's beginning, beside the tables that serve, then swap them in.
+    """Fill the tables of views anew from the log.
 
-    Interrupted, it leaves the tables as they were.
+    They are filled from the log's beginning, beside the tables that serve, and then swapped in.
+    Interrupted, the command leaves the tables as they were.
     """
     site = settings(ctx)
     configure(site.logging, "rebuild", log_file)

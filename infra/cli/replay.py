@@ -33,28 +33,37 @@ def command(
     *,
     nights: Annotated[
         list[str] | None,
-        typer.Option("--night", metavar="DATE", help="A night; given again, one after the other."),
+        typer.Option(
+            "--night",
+            metavar="DATE",
+            help="The date that names a night; may be given again: nights are played in turn.",
+        ),
     ] = None,
     start: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="The first event time, UTC.")
+        str | None,
+        typer.Option(
+            "--from", metavar="TIME", help="Event time to begin at, such as 2026-11-20T03:00 (UTC)."
+        ),
     ] = None,
     end: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="The event time to end before.")
+        str | None, typer.Option("--until", metavar="TIME", help="Event time to end before (UTC).")
     ] = None,
     first: Annotated[
         int | None,
         typer.Option(
-            "--from-offset", metavar="N", min=0, help=f"The first offset of {OBSERVATORY.name}."
+            "--from-offset", metavar="N", min=0, help=f"Offset of {OBSERVATORY.name} to begin at."
         ),
     ] = None,
     last: Annotated[
         int | None,
-        typer.Option("--until-offset", metavar="N", min=0, help="The offset to end before."),
+        typer.Option("--until-offset", metavar="N", min=0, help="Offset to end before."),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that was recorded.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Everything that was recorded.")
+    ] = False,
     speed: Annotated[
-        str, typer.Option(metavar="FACTOR|max", help="1 is real time, 10 ten times as fast.")
-    ] = "1.0",
+        str, typer.Option(metavar="FACTOR|max", help="1 is real time, 10 is ten times as fast.")
+    ] = "1",
     topics: Annotated[
         list[str] | None,
         typer.Option(
@@ -65,17 +74,19 @@ def command(
     ] = None,
     replay_id: Annotated[
         str | None,
-        typer.Option("--id", metavar="ID", help="Name of the replay.", show_default="by the time"),
+        typer.Option(
+            "--id", metavar="ID", help="Name of the replay.", show_default="made from the time"
+        ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Write the final report as one JSON object.")
+        bool, typer.Option("--json", help="Print the final report as one JSON object.")
     ] = False,
     log_file: LogFile = None,
 ) -> None:
     """Play a part of the log again, in the order and at the pace in which it happened.
 
-    Give one window: nights, event times, offsets, or all. Its records go byte for byte to topics of
-    the replay's own, NAMESPACEreplay.ID.TOPIC, so that nothing that reads the log live sees them.
+    Give one window: nights, times, offsets, or all. Its records go byte for byte to topics of the
+    replay's own, such as replay.ID.observatory, so that nothing that reads the log live sees them.
     Ctrl+C ends it after the record in hand, with exit code 130.
     """
     factor = parse_speed(speed)

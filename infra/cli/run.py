@@ -23,7 +23,7 @@ EPILOG = examples(
     "evctl run projections",
     "evctl run projections tcs_events tcs_latest",
     "evctl run projections --once",
-    "evctl --namespace replay.first run projections",
+    "evctl --namespace replay.first run projections --once",
 )
 PROJECTIONS = "projections"
 
@@ -42,10 +42,12 @@ def command(
     ctx: typer.Context,
     names: Annotated[
         list[str],
-        typer.Argument(metavar="NAME…", help="`projections`, and if not all of them, the views."),
+        typer.Argument(
+            metavar="NAME", help="`projections`; after it the views, if not all of them."
+        ),
     ],
     once: Annotated[
-        bool, typer.Option("--once", help="Bring the tables to the log's present end, then end.")
+        bool, typer.Option("--once", help="Read up to the log's present end, then end.")
     ] = False,
     log_file: LogFile = None,
 ) -> None:

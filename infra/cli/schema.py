@@ -44,7 +44,10 @@ class _Row(NamedTuple):
 
 @app.command("list", epilog=examples("evctl schema list"))
 def list_(ctx: typer.Context) -> None:
-    """List every published version of our events' schemas, and what else is on `_schemas`."""
+    """List the schemas.
+
+    Every version of our events' schemas, and those of others that are on the topic `_schemas`.
+    """
     typer.echo(f"{'ID':>10}  {'VERSION':>7}  {'WHERE':<20}  SUBJECT")
     for row in _rows(connect(settings(ctx))):
         where = ", ".join(filter(None, ("published" * row.ours, "on the log" * row.on_log)))
@@ -54,16 +57,19 @@ def list_(ctx: typer.Context) -> None:
 @app.command(
     epilog=examples(
         "evctl schema show TcsEvent            the newest version",
-        "evctl schema show 1431872403          the one with this id",
+        "evctl schema show 713362445           the one with this id",
     )
 )
 def show(
     ctx: typer.Context,
     wanted: Annotated[
-        str, typer.Argument(metavar="NAME|ID", help="An event, a subject, or a schema's id.")
+        str,
+        typer.Argument(
+            metavar="NAME|ID", help="An event, or a subject or id of `evctl schema list`."
+        ),
     ],
 ) -> None:
-    """Print a schema as JSON, the content of an .avsc file."""
+    """Print a schema as an .avsc file has it (JSON)."""
     names = {wanted, f"{AVRO_NAMESPACE}.{wanted}"}
     rows = _rows(connect(settings(ctx)))
     found = [

@@ -63,7 +63,8 @@ def command(
         typer.Option(
             "--from",
             metavar="TIME",
-            help="Only records of this event time (UTC) or later, wherever they are in the topic.",
+            help="Only records of this event time or later, such as 2026-11-20T03:10 (UTC), "
+            "wherever they are in the topic.",
         ),
     ] = None,
     from_start: Annotated[
@@ -87,7 +88,7 @@ def command(
     ] = False,
     log_file: LogFile = None,
 ) -> None:
-    """Show the last records of a topic, or those from somewhere on, and follow it.
+    """Show the last records of a topic, or those from a place or time on, and follow it.
 
     Times are event times, UTC. Records of several partitions come as they are read. A record that
     can't be decoded is shown with the reason; the command then ends with 65.

@@ -13,14 +13,14 @@ from infra.log.cluster import Cluster, connect
 from schemas import topics
 from schemas.topics import SCHEMAS, TOPICS, MiB, Topic
 
-app = typer.Typer(no_args_is_help=True, help="List and describe topics.")
+app = typer.Typer(no_args_is_help=True, help="List and describe the topics.")
 _DAY_MS = 86_400_000
 _HEADINGS = ("TOPIC", "EVENTS", "PARTITIONS", "KEPT", "LIMIT", "RECORDS", "ABOUT")
 
 
 @app.command("list", epilog=examples("evctl topic list", "evctl --namespace het. topic list"))
 def list_(ctx: typer.Context) -> None:
-    """List the topics, and how many records of each are on the log."""
+    """List the topics and how many records each has on the log."""
     cluster = connect(settings(ctx))
     held = _records(cluster, TOPICS)
     rows = [
@@ -44,7 +44,10 @@ def show(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="TOPIC", help="A topic of `evctl topic list`.")],
 ) -> None:
-    """Describe one topic: what it is for, its settings, and its partitions on the log."""
+    """Describe a topic.
+
+    What it is for, its settings, and its partitions on the log.
+    """
     topic = topics.topic(name)
     cluster = connect(settings(ctx))
     full_name = topic.full_name(cluster.namespace)

@@ -26,18 +26,21 @@ DISAGREE = 1
 
 def command(
     ctx: typer.Context,
-    night: Annotated[str, typer.Argument(metavar="NIGHT", help="A date, or `all`.")],
+    night: Annotated[
+        str,
+        typer.Argument(metavar="NIGHT", help="The night's date, such as 2026-11-20, or `all`."),
+    ],
     replay: Annotated[
         str | None,
-        typer.Option("--replay", metavar="ID", help="Compare the tables of this replay as well."),
+        typer.Option("--replay", metavar="ID", help="Compare with the tables of this replay, too."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     log_file: LogFile = None,
 ) -> None:
-    """Compare the digests of the tables with those of tables made anew from the log.
+    """Compare the tables with ones made anew from the log, by their digests.
 
-    For one night, the views whose rows belong to nights; for `all`, every view. The exit code is 1
-    if anything differs.
+    For one night, the views whose rows belong to nights; for `all`, every view. Ends with 1 if
+    anything differs, and with 75 if the tables are behind the log.
     """
     site = settings(ctx)
     configure(site.logging, "verify", log_file)
