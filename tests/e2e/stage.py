@@ -108,10 +108,15 @@ class Stage:
         url = self.settings.database.url
         return ViewStore(connect(url), views(nights_of(self.settings))[view], namespace)
 
+    @property
+    def views(self) -> list[str]:
+        """The names of all views."""
+        return sorted(views(nights_of(self.settings)))
+
     def digests(self, namespace: str = "", night: str | None = None) -> dict[str, str]:
         """Return the digest of every view's rows."""
         found = {}
-        for view in views(nights_of(self.settings)):
+        for view in self.views:
             store = self.store(view, namespace)
             found[view] = store.digest(night)
             store.database.close()
