@@ -75,17 +75,15 @@ def _mariadb(shape: Shape, table: Table, keys: list[str], values: Mapping[str, A
     new = statement.inserted
     if shape.kind is Kind.INSERT or not shape.columns:
         return statement.on_duplicate_key_update([(keys[0], table.c[keys[0]])])
-    columns = list(shape.columns)
     if shape.kind is Kind.NEWEST:
-        # Assignments see those before them: the guard comes last, when all have been compared.
+        # An assignment sees those before it: a guard that was just raised is not greater either.
         guard = shape.detail[0]
-        columns.sort(key=lambda name: name == guard)
         newer = new[guard] >= table.c[guard]
         return statement.on_duplicate_key_update(
-            [(name, func.if_(newer, new[name], table.c[name])) for name in columns]
+            [(name, func.if_(newer, new[name], table.c[name])) for name in shape.columns]
         )
     return statement.on_duplicate_key_update(
-        [(name, _value(shape, table, name, new[name], _MARIADB)) for name in columns]
+        [(name, _value(shape, table, name, new[name], _MARIADB)) for name in shape.columns]
     )
 
 
