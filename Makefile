@@ -10,11 +10,11 @@ PIP  := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv setup demo test lint bench clean
+.PHONY: help venv setup demo test lint bench schemas commands clean
 MAKEFLAGS += --no-print-directory
 
 help:  ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 	@echo "Options: PYTHON=python3.12 (or newer), ARGS='…' for evctl, pytest or the benchmarks,"
 	@echo "         and of test: TESTS=path, REQUIRE=all (a skip is a failure),"
 	@echo "         SETUP=no (install no system packages)"
@@ -39,6 +39,12 @@ lint: $(VENV)/.installed-dev  ## Check style, types and import contracts
 
 bench: setup  ## Measure, with bare loops beside
 	@$(VENV)/bin/python -m benchmarks $(ARGS)
+
+schemas: $(VENV)/.installed  ## Publish the schemas of new and changed events, as files
+	@$(VENV)/bin/python -m infra.setup.publish_schemas
+
+commands: $(VENV)/.installed  ## Write docs/reference/commands.md anew from the help texts
+	@$(VENV)/bin/python -m infra.setup.commands_page docs/reference/commands.md
 
 clean:  ## Remove .venv and caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -31,7 +31,7 @@ EPILOG = examples(
     "    more_data=false values.fwhm=1.2 values.filter=r",
     "evctl publish observatory --file night.jsonl --rate 100",
     "evctl publish alerts --file packet.avro --key objectId",
-    "evctl tail observatory --json | evctl --namespace test. publish observatory",
+    "evctl tail observatory --json | evctl --namespace test publish observatory",
 )
 
 

@@ -18,7 +18,7 @@ _DAY_MS = 86_400_000
 _HEADINGS = ("TOPIC", "EVENTS", "PARTITIONS", "KEPT", "LIMIT", "RECORDS", "ABOUT")
 
 
-@app.command("list", epilog=examples("evctl topic list", "evctl --namespace het. topic list"))
+@app.command("list", epilog=examples("evctl topic list", "evctl --namespace het topic list"))
 def list_(ctx: typer.Context) -> None:
     """List the topics and how many records each has on the log."""
     cluster = connect(settings(ctx))
