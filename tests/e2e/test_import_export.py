@@ -21,7 +21,7 @@ from schemas.record import NAMESPACE
 from tests.e2e.stage import WAIT_S, Stage, ended, on_stage
 
 RUBIN, HETDEX = "efd/rubin_summit_2023.jsonl.gz", "hetdex/shots_2017_2019.txt"
-RUBIN_EVENTS = 11_394
+RUBIN_EVENTS, HETDEX_SHOTS = 11_394, 2_450
 RUBIN_SEGMENT = 1_150_000
 """Bytes that Rubin's recording takes in the log."""
 
@@ -80,9 +80,6 @@ def test_import_export_import_is_the_identity(
     with elsewhere(stage) as other:
         other.done("import", path)
         assert on_log(other) == first
-        again = other.folder / path.name
-        other.done("export", "all", "--to", again)
-        assert held(again) == first
 
 
 def test_tables_made_from_an_exported_night_are_the_same(stage: Stage, shared_data: Path) -> None:
@@ -108,18 +105,16 @@ def elsewhere(stage: Stage) -> Iterator[Stage]:
 def test_what_is_on_the_log_is_not_added_in_whichever_file_it_comes(
     stage: Stage, shared_data: Path
 ) -> None:
-    recording = shared_data / RUBIN
-    rubin = list(open_recording(recording).entries())
+    recording = shared_data / HETDEX
+    shots = list(open_recording(recording).entries())
     head, middle = stage.folder / "head.db", stage.folder / "middle.jsonl"
-    for path, form, part in ((head, "sqlite", rubin[:4000]), (middle, "jsonl", rubin[3000:7000])):
+    for path, form, part in ((head, "sqlite", shots[:1200]), (middle, "jsonl", shots[800:2000])):
         with writer_for(form)(path) as writer:
             for entry in part:
                 writer.add(entry)
-    assert ": 4,000 events added (" in stage.done("import", head)
-    said = stage.done("import", middle)
-    assert ": 3,000 events added, 1,000 were on the log already (" in said
-    said = stage.done("import", recording)
-    assert f": {RUBIN_EVENTS - 7000:,} events added, 7,000 were on the log already (" in said
+    assert ": 1,200 events added (" in stage.done("import", head)
+    assert ": 800 events added, 400 were on the log already (" in stage.done("import", middle)
+    assert ": 450 events added, 2,000 were on the log already (" in stage.done("import", recording)
     whole = stage.folder / "whole.db"
     stage.done("export", "all", "--to", whole)
     lines = stage.done("import", recording, head, middle, whole).splitlines()
@@ -127,7 +122,7 @@ def test_what_is_on_the_log_is_not_added_in_whichever_file_it_comes(
     assert all(": 0 events added, " in line for line in lines)
     found = on_log(stage)
     assert [said for _, said in found] == [said for _, said in held(recording)]
-    assert len({identity for identity, _ in found}) == RUBIN_EVENTS
+    assert len({identity for identity, _ in found}) == HETDEX_SHOTS
 
 
 @pytest.mark.parametrize("seed", [1, 2])
