@@ -113,7 +113,9 @@ class Fold:
         changes = self._project(record)
         tables = self._tables
         for change in changes:
-            tables[change[0]][0].check(change, record.position)
+            limits, merging = tables[change[0]]
+            if limits.of_row or not merging.knows(change[1]):
+                limits.check(change, record.position)
         for change in changes:
             tables[change[0]][1].add(change)
         self.applied += 1

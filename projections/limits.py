@@ -37,7 +37,8 @@ class Limits:
         others = [column for column in table.columns if not column.primary_key]
         self._table = table.name
         self._key = _limits(table.primary_key.columns)
-        self._row = _limits(others)
+        self.of_row = _limits(others)
+        """Of the other columns; without any, a key that passed once passes again."""
 
     def check(self, change: Change, position: Position) -> None:
         """Raise `RecordDoesNotFit` if a text of the change is too long."""
@@ -45,12 +46,12 @@ class Limits:
         for at, limit, column in self._key:
             if len(key[at]) > limit:
                 raise RecordDoesNotFit(position, f"{self._table}.{column}", key[at], limit)
-        if self._row and not isinstance(change, Delete):
+        if self.of_row and not isinstance(change, Delete):
             self._check_row(change, position)
 
     def _check_row(self, change: Any, position: Position) -> None:
         values = change.values
-        for at, limit, column in self._row:
+        for at, limit, column in self.of_row:
             value = values[at] if type(values) is tuple else values.get(column)
             if value is not None and len(value) > limit:
                 raise RecordDoesNotFit(position, f"{self._table}.{column}", value, limit)

@@ -92,8 +92,14 @@ class Merging:
         self._columns = tuple(column.name for column in others)
         self._at = {column: place for place, column in enumerate(self._columns)}
         self._stored = {c.name: c.info["stored"] for c in others if "stored" in c.info}
+        self._stored_at = [(self._at[name], stored) for name, stored in self._stored.items()]
+        self._shapes: dict[tuple[type, str | None], Shape] = {}
         self._stage: dict[Key, Merged] = {}
         self._stages = [self._stage]
+
+    def knows(self, key: Key) -> bool:
+        """Whether a change of this key was merged since the last stage began."""
+        return key in self._stage
 
     def add(self, change: Change) -> None:
         """Merge a change with what is known of its key."""
@@ -160,17 +166,30 @@ class Merging:
         for stage in self._stages:
             grouped: dict[Shape, list[Values]] = {}
             for key in sorted(stage):
-                shape, row = self._shaped(key, stage[key])
-                grouped.setdefault(shape, []).append(row)
+                merged = stage[key]
+                if type(merged) is Insert or type(merged) is Upsert:
+                    shape, row = self._whole(merged), key + self._row(merged[2])
+                else:
+                    shape, row = self._part(key, merged)
+                rows = grouped.get(shape)
+                if rows is None:
+                    grouped[shape] = [row]
+                else:
+                    rows.append(row)
             yield from (Statement(shape, rows) for shape, rows in grouped.items())
 
-    def _shaped(self, key: Key, merged: Merged) -> tuple[Shape, Values]:
-        if isinstance(merged, Insert):
-            return Shape(self.table, Kind.INSERT, self._columns), key + self._row(merged.values)
-        if isinstance(merged, Upsert):
-            guard = (merged.newest_by,) if merged.newest_by else ()
+    def _whole(self, merged: Insert | Upsert) -> Shape:
+        """Return the shape of a whole row; it is made once, for every row asks for it."""
+        guard = merged.newest_by if isinstance(merged, Upsert) else None
+        shape = self._shapes.get((type(merged), guard))
+        if shape is None:
             kind = Kind.NEWEST if guard else Kind.UPSERT
-            return Shape(self.table, kind, self._columns, guard), key + self._row(merged.values)
+            kind = Kind.INSERT if isinstance(merged, Insert) else kind
+            shape = Shape(self.table, kind, self._columns, (guard,) if guard else ())
+            self._shapes[type(merged), guard] = shape
+        return shape
+
+    def _part(self, key: Key, merged: Merged) -> tuple[Shape, Values]:
         if isinstance(merged, Combined):
             columns = self._ordered(merged.parts)
             names = tuple(merged.parts[column][0].__name__ for column in columns)
@@ -186,11 +205,10 @@ class Merging:
         return tuple(sorted(columns, key=self._at.__getitem__))
 
     def _row(self, values: Values) -> Values:
-        if not self._stored:
+        if not self._stored_at:
             return values
         row = list(values)
-        for column, stored in self._stored.items():
-            at = self._at[column]
+        for at, stored in self._stored_at:
             row[at] = stored(row[at])
         return tuple(row)
 
@@ -200,9 +218,10 @@ class Merging:
 
 
 def _first(change: Change) -> Merged:
-    if isinstance(change, (Increment, Max, Min)):
-        return Combined(change)
-    return change
+    kind = type(change)
+    if kind is Insert or kind is Upsert:
+        return change  # type: ignore[return-value]  # mypy does not narrow by type(…) here
+    return Combined(change) if isinstance(change, (Increment, Max, Min)) else change
 
 
 def _deleted(_: Merging, __: Merged, change: Delete) -> Merged:

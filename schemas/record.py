@@ -130,8 +130,13 @@ def from_headers(headers: Headers | None, position: Position) -> Provenance:
     A record without `src` was written by a foreign client: its source is the partition and its
     seq the offset, which are as unique.
     """
-    given: dict[str, bytes] = dict(headers) if headers else {}
-    src = given.get("src")
+    given: dict[str, bytes] = {}
+    src: bytes | None
+    if headers is not None and len(headers) == 1 and headers[0][0] == "src":
+        src = headers[0][1]  # nearly every record
+    else:
+        given = dict(headers) if headers else {}
+        src = given.get("src")
     if src is None:
         source, seq = f"{position.topic}/{position.partition}", position.offset
     else:
@@ -140,7 +145,7 @@ def from_headers(headers: Headers | None, position: Position) -> Provenance:
             source, seq = name.decode(), int(number)
         except ValueError:
             raise BadHeaders("src", src, "SOURCE:SEQ") from None
-    if len(given) <= 1:
+    if not given:
         return Provenance(source, seq)
     epoch, replay = given.get("epoch"), given.get("replay")
     return Provenance(

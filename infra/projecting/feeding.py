@@ -40,9 +40,8 @@ class Feed:
         """
         row = self.store.take(*place, real.id)
         continuity.check(cluster, decoder, place, row, real, on_log)
-        start = row.next_offset if row.last_id else max(row.next_offset, on_log[0])
-        self.held[place] = Held(row.epoch, start, self.store.high_waters(*place))
-        return start
+        self.held[place] = Held(row.epoch, row.next_offset, self.store.high_waters(*place))
+        return max(row.next_offset, on_log[0])  # a new view begins where the log does
 
     def drop(self, place: Place) -> None:
         """Stop writing a partition; another instance may take it."""

@@ -11,6 +11,7 @@ from infra.log.reading import Place, Span
 from infra.log.registry import Registry
 from infra.projecting.feeding import Feed
 from infra.signals import Stop
+from infra.steady import unhurried
 from infra.windows import places_of
 from projections import View
 from schemas.errors import EvctlError
@@ -96,15 +97,16 @@ def fill(
 ) -> int:
     """Feed the records of the spans for which `holds` is true; return how many were read."""
     decode, count = Decoder(registry).record, 0
-    for batch in reading.messages(cluster, spans, batch=_BATCH):
-        records = [record for record in map(decode, batch) if holds(record)]
-        for feed in feeds:
-            if not feed.apply(records):
-                raise Overtaken(feed.view.name)
-        count += len(batch)
-        advance(len(batch))
-        if stop is not None and stop.requested:
-            break
+    with unhurried():
+        for batch in reading.messages(cluster, spans, batch=_BATCH):
+            records = [record for record in map(decode, batch) if holds(record)]
+            for feed in feeds:
+                if not feed.apply(records):
+                    raise Overtaken(feed.view.name)
+            count += len(batch)
+            advance(len(batch))
+            if stop is not None and stop.requested:
+                break
     return count
 
 

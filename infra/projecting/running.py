@@ -17,11 +17,13 @@ from infra.log.registry import Registry
 from infra.projecting.feeding import Feed
 from infra.settings import Settings
 from infra.signals import Stop
+from infra.steady import unhurried
 from schemas.topics import topic
 
 _LOGGER = logging.getLogger("evctl.projections")
 _REPORT_S = 10.0
 _RETRY_S = 0.5
+_ONCE_DELAY_S = 0.05
 _MEMBER = {
     "partition_assignment_strategy": "cooperative-sticky",
     "session_timeout_ms": 10_000,
@@ -54,8 +56,9 @@ class Projector:
             ends = reading.whole(self._cluster, places)
             starts = [TopicPartition(*place, self._take(place, ends[place])) for place in places]
             consumer.assign(starts)
-            while not stop.requested and self._behind(ends):
-                self._step(consumer, stop)
+            with unhurried():
+                while not stop.requested and self._behind(ends):
+                    self._step(consumer, stop, _ONCE_DELAY_S)
         finally:
             consumer.close()
 
@@ -71,12 +74,13 @@ class Projector:
         consumer.subscribe(list(self._real), on_assign=self._assigned, on_revoke=self._revoked)
         reported = monotonic()
         try:
-            while not stop.requested:
-                self._step(consumer, stop)
-                self._commit(consumer)
-                if monotonic() - reported > _REPORT_S:
-                    _LOGGER.info("%d records applied since the start", self.applied)
-                    reported = monotonic()
+            with unhurried():
+                while not stop.requested:
+                    self._step(consumer, stop, self._max_delay)
+                    self._commit(consumer)
+                    if monotonic() - reported > _REPORT_S:
+                        _LOGGER.info("%d records applied since the start", self.applied)
+                        reported = monotonic()
         finally:
             consumer.close()
 
@@ -120,10 +124,11 @@ class Projector:
             if feed.reads(place, namespace)
         )
 
-    def _step(self, consumer: Consumer, stop: Stop) -> None:
-        got = cast("list[Message]", consumer.consume(self._batch_size, self._max_delay))
+    def _step(self, consumer: Consumer, stop: Stop, delay: float) -> None:
+        got = cast("list[Message]", consumer.consume(self._batch_size, delay))
         self._cluster.check()
-        records = [self._decoder.record(m) for m in got if self._sound(m)]
+        decode = self._decoder.record
+        records = [decode(m) for m in got if m.error() is None or self._passing(m)]
         if not records:
             return
         self._cluster.answered()
@@ -140,11 +145,10 @@ class Projector:
                 return
         self.applied += len(records)
 
-    def _sound(self, message: Message) -> bool:
+    def _passing(self, message: Message) -> bool:
+        """Pass over an error that mends itself: false. Raise any other."""
         error = message.error()
-        if error is None:
-            return True
-        if error.code() not in codes.AWAY and (error.fatal() or not error.retriable()):
+        if error and error.code() not in codes.AWAY and (error.fatal() or not error.retriable()):
             raise LogUnavailable(self._cluster.servers, error.str())
         return False
 

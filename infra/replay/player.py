@@ -16,8 +16,8 @@ from infra.replay.pacing import Pace
 from infra.replay.report import Report
 from infra.replay.request import Request
 from infra.replay.stage import Stage
-from infra.replay.steady import steady
 from infra.signals import Stop
+from infra.steady import steady
 from infra.windows import EmptyWindow, Window
 
 _TIME_TO_READ_S = 0.0005

@@ -1,6 +1,8 @@
 """The newest value of every value name of every TCS event name: what an operator's page shows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 from sqlalchemy import MetaData, Table
 
@@ -35,6 +37,10 @@ def project(record: AnyRecord) -> Sequence[Change]:
         return ()
     topic, time = event.topic, event.data_time
     return [
-        Upsert(LATEST, (topic, name), (time, value, value, value), "data_time")
+        _upsert((LATEST, (topic, name), (time, value, value, value), "data_time"))
         for name, value in event.values.items()
     ]
+
+
+_upsert: Callable[[tuple[Any, ...]], Upsert] = partial(tuple.__new__, Upsert)
+"""Half the time of `Upsert(…)`, which is called for each value of each event."""
