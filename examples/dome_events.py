@@ -1,0 +1,14 @@
+"""What the dome reports."""
+
+from typing import Annotated
+
+from schemas.declare import REPORTED, Doc, Micros, Unit, event
+
+
+@event(REPORTED)
+class DomeMoved:
+    """The dome came to rest at another azimuth."""
+
+    time: Micros
+    azimuth: Annotated[float, Unit("deg"), Doc("from north through east")]
+    shutter_open: bool
