@@ -18,8 +18,8 @@ from statistics import quantiles
 
 from confluent_kafka import Producer, TopicPartition
 
-from benchmarks.scratch_log import DUSK, publish_night, scratch_log
-from benchmarks.table import Row, markdown
+from benchmarks.scene import DUSK, publish_night, scratch_log
+from benchmarks.table import Row
 from infra.log import reading, topics
 from infra.log.cluster import Cluster
 from infra.replay.event_time import first_long
@@ -123,7 +123,3 @@ def _sleep_and_send(cluster: Cluster, namespace: str) -> float:
         producer.poll(0)
     producer.flush()
     return began
-
-
-if __name__ == "__main__":
-    print(markdown(rows(quick="--quick" in sys.argv)))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from benchmarks.scene import events, rate, scene
+from benchmarks.scene import publish_night, rate, scene
 from benchmarks.table import Row
 from infra.database import ViewStore, connect
 from infra.indexing import nights_of
@@ -18,7 +18,6 @@ from infra.log.cluster import Cluster
 from infra.log.cluster import connect as connect_log
 from infra.log.decoding import Decoder
 from infra.log.registry import Registry
-from infra.log.writing import Publisher
 from infra.projecting.feeding import Feed
 from infra.projecting.running import Projector
 from infra.settings import Settings
@@ -40,15 +39,14 @@ def rows(quick: bool = False) -> list[Row]:
     count, rounds = (20_000, 1) if quick else (200_000, 5)
     with scene() as site, databases() as urls:
         cluster = connect_log(site)
-        publisher = Publisher(cluster, Registry(cluster), OBSERVATORY, "bench", linger_ms=20)
-        for event in events(count):
-            publisher.publish(event)
-        publisher.flush()
+        publish_night(cluster, count, 1000.0)
         known = views(nights_of(site))
-        bare = median(rate(count, lambda: _decode(cluster)) for _ in range(rounds))
+        bare = median(rate(count, lambda: decode_all(cluster)) for _ in range(rounds))
         found = []
         for (name, kind), bar in BARS.items():
-            measured = [_into(site, cluster, known[name], urls[kind], count) for _ in range(rounds)]
+            measured = [
+                into_table(site, cluster, known[name], urls[kind], count) for _ in range(rounds)
+            ]
             ours = median(measured)
             note = f"bar: {bar:,}; bare: consume and decode only"
             found.append(Row(f"{name} into {kind}", ours, "events/s", bare, ours / bare, note))
@@ -79,7 +77,7 @@ def databases() -> Iterator[dict[str, Callable[[], str]]]:
             server.stop()
 
 
-def _decode(cluster: Cluster) -> None:
+def decode_all(cluster: Cluster) -> None:
     decode = Decoder(Registry(cluster)).record
     place = (OBSERVATORY.full_name(cluster.namespace), 0)
     for batch in reading.messages(cluster, {place: [reading.whole(cluster, [place])[place]]}):
@@ -87,7 +85,7 @@ def _decode(cluster: Cluster) -> None:
             decode(message)
 
 
-def _into(
+def into_table(
     site: Settings, cluster: Cluster, view: View, new: Callable[[], str], count: int
 ) -> float:
     database = connect(new())

@@ -3,7 +3,6 @@
 python -m benchmarks.replay_speed
 """
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
@@ -12,8 +11,8 @@ from typing import Any
 
 from confluent_kafka import TopicPartition
 
-from benchmarks.scratch_log import publish_night, scratch_log
-from benchmarks.table import Row, against, markdown
+from benchmarks.scene import publish_night, scratch_log
+from benchmarks.table import Row, against
 from infra.log import topics
 from infra.log.cluster import Cluster
 from infra.log.reading import consume
@@ -29,12 +28,12 @@ def rows(quick: bool = False) -> list[Row]:
     """Return the rates of both, medians of alternating runs, for all and for a night of the log."""
     events, runs = (100_000, 1) if quick else (500_000, 5)
     with scratch_log() as cluster:
-        publish_night(cluster, events, rate=1000)
+        publish_night(cluster, events, 1000.0)
         ours, filtered, bare = [], [], []
         for run in range(runs):
-            bare.append(events / _seconds(_bare, cluster, events, f"bare{run}"))
-            ours.append(events / _seconds(_replay, cluster, f"whole{run}", False))
-            filtered.append(events / _seconds(_replay, cluster, f"night{run}", True))
+            bare.append(events / _seconds(bare_copy, cluster, events, f"bare{run}"))
+            ours.append(events / _seconds(replay_copy, cluster, f"whole{run}", False))
+            filtered.append(events / _seconds(replay_copy, cluster, f"night{run}", True))
     note = f"{events:,} events of 140 bytes; bar: 200,000/s and 0.5"
     return [
         against("replay --all --speed max", median(ours), median(bare), "events/s", note),
@@ -48,7 +47,8 @@ def _seconds(play: Callable[..., None], *arguments: Any) -> float:
     return perf_counter() - began
 
 
-def _replay(cluster: Cluster, replay: str, bounded: bool) -> None:
+def replay_copy(cluster: Cluster, replay: str, bounded: bool) -> None:
+    """Replay all of the log at full speed; `bounded`: as a window of event time."""
     window = offsets(cluster, OBSERVATORY, None, None)
     if bounded:
         window = replace(window, start=0, end=2**62)
@@ -56,7 +56,7 @@ def _replay(cluster: Cluster, replay: str, bounded: bool) -> None:
         Player(cluster, Request([window], AS_FAST_AS_POSSIBLE, replay), stop).run()
 
 
-def _bare(cluster: Cluster, events: int, name: str) -> None:
+def bare_copy(cluster: Cluster, events: int, name: str) -> None:
     """Read all and write it to another topic, with nothing of ours in the loop."""
     target = OBSERVATORY.full_name(f"{name}.")
     topics.ensure(cluster.in_namespace(f"{name}."), [replace(OBSERVATORY, synced=False)])
@@ -84,7 +84,3 @@ def _bare(cluster: Cluster, events: int, name: str) -> None:
         producer.poll(0)
     producer.flush()
     consumer.close()
-
-
-if __name__ == "__main__":
-    print(markdown(rows(quick="--quick" in sys.argv)))

@@ -12,11 +12,13 @@ from typing import Any
 from infra.broker import control
 from infra.log import topics
 from infra.log.cluster import Cluster, connect
+from infra.log.registry import Registry
+from infra.log.writing import Publisher
 from infra.settings import Settings, load
 from schemas.events.tcs import TcsEvent
-from schemas.topics import Topic
+from schemas.topics import OBSERVATORY, Topic
 
-START = 1_763_604_000_000_000
+DUSK = 1_763_604_000_000_000
 """Event time of the first event, µs UTC."""
 
 
@@ -37,7 +39,7 @@ def scene() -> Iterator[Settings]:
 def events(count: int, rate: float = 1000.0) -> list[TcsEvent]:
     """Return `count` events of four values, about 140 bytes each on the wire, `rate` a second."""
     step = round(1e6 / rate)
-    return [_event(n, START + n * step) for n in range(count)]
+    return [_event(n, DUSK + n * step) for n in range(count)]
 
 
 def _event(n: int, time: int) -> TcsEvent:
@@ -56,6 +58,21 @@ def _event(n: int, time: int) -> TcsEvent:
         },
         original_text={},
     )
+
+
+def publish_night(cluster: Cluster, count: int, per_second: float) -> None:
+    """Publish `count` events to `observatory`."""
+    publisher = Publisher(cluster, Registry(cluster), OBSERVATORY, "bench", linger_ms=20)
+    for event in events(count, per_second):
+        publisher.publish(event)
+    publisher.flush()
+
+
+@contextmanager
+def scratch_log() -> Iterator[Cluster]:
+    """Yield an empty embedded log, removed afterwards."""
+    with scene() as site:
+        yield connect(site)
 
 
 def fresh(site: Settings, name: str, wanted: Sequence[Topic]) -> Cluster:
