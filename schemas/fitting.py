@@ -20,9 +20,10 @@ class DoesNotFit(EvctlError):
     exit_code = 65
 
     def __init__(self, path: str, value: object, expected: str) -> None:
-        shown = "nothing" if value is _MISSING else repr(value)
+        shown = repr(value)
         shown = shown if len(shown) <= 80 else f"{shown[:77]}…"
-        super().__init__(f"field {path or '(record)'}: {shown} is not {expected}")
+        fault = "is missing; it is" if value is _MISSING else f"{shown} is not"
+        super().__init__(f"field {path or '(record)'}: {fault} {expected}")
         self.path, self.value, self.expected = path, value, expected
 
 

@@ -22,7 +22,7 @@ EPILOG = examples(
     "evctl export 2026-11-20 --to night.jsonl --format jsonl",
     "evctl export all --to everything.db",
 )
-_BY_SUFFIX = {".jsonl": "jsonl", ".ndjson": "jsonl"}
+_JSON_LINES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
 
 def command(
@@ -53,7 +53,7 @@ def command(
     """
     site = settings(ctx)
     configure(site.logging, "export", log_file)
-    write = writer_for(format or _BY_SUFFIX.get(to.suffix, "sqlite"))(to, overwrite=force)
+    write = writer_for(format or _format_of(to))(to, overwrite=force)
     cluster = connect(site)
     index = night_index(cluster, site)
     window = index.all() if night == "all" else index.night(night)
@@ -64,6 +64,10 @@ def command(
             typer.echo(f"stopped; {to} was not written", err=True)
             raise typer.Exit(stop.exit_code) from None
     typer.echo(f"{to}: {_said(done)}")
+
+
+def _format_of(path: Path) -> str:
+    return "jsonl" if path.name.endswith(_JSON_LINES) else "sqlite"
 
 
 def _records(window: Window) -> int:

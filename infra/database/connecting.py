@@ -22,6 +22,10 @@ BUSY_TIMEOUT_S = 30
 ANSWER_TIMEOUT_S = 120
 """How long MariaDB may take over one statement's first rows before it counts as away."""
 
+STALL_TIMEOUT_S = 10
+"""How long MariaDB lets a writer hold its locks and say nothing: a stopped process must not keep
+the one that takes over from writing. MySQL has no such limit."""
+
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=NORMAL",
@@ -33,6 +37,7 @@ _MARIADB_SESSION = (
     "sql_mode='STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_BACKSLASH_ESCAPES,"
     "NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO', "
     f"innodb_lock_wait_timeout={BUSY_TIMEOUT_S}, lock_wait_timeout={BUSY_TIMEOUT_S}"
+    f"/*M! , idle_write_transaction_timeout={STALL_TIMEOUT_S} */"  # a comment to MySQL
 )
 _WRITING = {"evctl_writing": True}
 

@@ -64,10 +64,11 @@ class Cluster:
     options: Mapping[str, Any]
     down_since: float | None = None
     _reason: str = field(default="", repr=False)
+    _admin: AdminClient | None = field(default=None, repr=False)
 
     def in_namespace(self, namespace: str) -> "Cluster":
         """Return the same log, seen with another namespace."""
-        return Cluster(self.servers, namespace, self.options)
+        return Cluster(self.servers, namespace, self.options, _admin=self.admin())
 
     def producer(self, on_failure: OnDelivery | None = None, **overrides: Any) -> Producer:
         """Return a producer: idempotent, all replicas acknowledged, memory bounded.
@@ -83,8 +84,10 @@ class Cluster:
         return Consumer(self._config(_CONSUMER | {"group.id": "evctl.unnamed"}, overrides))
 
     def admin(self) -> AdminClient:
-        """Return an admin client; keep it until its futures are resolved."""
-        return AdminClient(self._config({}, {}))
+        """Return the admin client, made once: it takes 20 ms to connect."""
+        if self._admin is None:
+            self._admin = AdminClient(self._config({}, {}))
+        return self._admin
 
     def _config(self, kind: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
         named = {key.replace("_", "."): value for key, value in overrides.items()}

@@ -1,7 +1,7 @@
 """The loop that keeps views up to date: in a consumer group, or once to the log's end."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import cast
 
@@ -26,7 +26,7 @@ _RETRY_S = 0.5
 _ONCE_DELAY_S = 0.05
 _MEMBER = {
     "partition_assignment_strategy": "cooperative-sticky",
-    "session_timeout_ms": 10_000,
+    "session_timeout_ms": 6_000,  # as short as Kafka allows by default: one that died is missed
     "heartbeat_interval_ms": 1_000,
 }
 
@@ -45,6 +45,7 @@ class Projector:
         self._topics = [topic(name) for name in sorted(names)]
         self._real: dict[str, topics.RealTopic] = {}
         self._committed: dict[Place, int] = {}
+        self._untaken: set[Place] = set()
         self.applied = 0
 
     def once(self, stop: Stop) -> None:
@@ -54,8 +55,7 @@ class Projector:
         try:
             places = self._places()
             ends = reading.whole(self._cluster, places)
-            starts = [TopicPartition(*place, self._take(place, ends[place])) for place in places]
-            consumer.assign(starts)
+            consumer.assign(self._taken(places, ends))
             with unhurried():
                 while not stop.requested and self._behind(ends):
                     self._step(consumer, stop, _ONCE_DELAY_S)
@@ -95,7 +95,7 @@ class Projector:
         return [(name, n) for name, real in self._real.items() for n in range(real.partitions)]
 
     def _behind(self, ends: dict[Place, Span]) -> bool:
-        return any(
+        return bool(self._untaken) or any(
             held.next_offset < ends[place][1]
             for feed in self._feeds
             for place, held in feed.held.items()
@@ -103,20 +103,56 @@ class Projector:
 
     def _assigned(self, consumer: Consumer, given: list[TopicPartition]) -> None:
         places = [(p.topic, p.partition) for p in given]
-        spans = reading.whole(self._cluster, places)
-        starts = [TopicPartition(*place, self._take(place, spans[place])) for place in places]
-        consumer.incremental_assign(starts)
-        for start in starts:
-            _LOGGER.info("took %s[%d] from offset %d", start.topic, start.partition, start.offset)
+        try:
+            consumer.incremental_assign(self._taken(places, reading.whole(self._cluster, places)))
+        except DatabaseAway as away:
+            consumer.incremental_assign([TopicPartition(*place, 0) for place in places])
+            self._leave_aside(consumer, places, away)
 
     def _revoked(self, consumer: Consumer, given: list[TopicPartition]) -> None:
         for partition in given:
-            for feed in self._feeds:
-                feed.drop((partition.topic, partition.partition))
+            self._let_go((partition.topic, partition.partition))
+            self._untaken.discard((partition.topic, partition.partition))
         consumer.incremental_unassign(given)
 
+    def _let_go(self, place: Place) -> None:
+        for feed in self._feeds:
+            feed.drop(place)
+
+    def _leave_aside(
+        self, consumer: Consumer, places: Sequence[Place], why: DatabaseAway | None = None
+    ) -> None:
+        """Read nothing more of partitions until they are taken anew, while polling goes on."""
+        if why is not None:
+            _LOGGER.warning("%s Reading waits for it.", why)
+        consumer.pause([TopicPartition(*place) for place in places])
+        for place in places:
+            self._let_go(place)
+        self._untaken.update(places)
+
+    def _take_anew(self, consumer: Consumer, stop: Stop) -> None:
+        """Take what was left aside, if the database answers, and read it on from what that says."""
+        places = sorted(self._untaken)
+        try:
+            starts = self._taken(places, reading.whole(self._cluster, places))
+        except DatabaseAway:
+            stop.wait(_RETRY_S)
+            return
+        partitions = [TopicPartition(*place) for place in places]
+        consumer.incremental_unassign(partitions)
+        consumer.incremental_assign(starts)
+        consumer.resume(partitions)
+        self._untaken.clear()
+
+    def _taken(self, places: Sequence[Place], spans: Mapping[Place, Span]) -> list[TopicPartition]:
+        """Take partitions for every view made from them; return where reading has to begin."""
+        self._real.update(topics.describe(self._cluster, sorted({name for name, _ in places})))
+        starts = [TopicPartition(*place, self._take(place, spans[place])) for place in places]
+        for start in starts:
+            _LOGGER.info("took %s[%d] from offset %d", start.topic, start.partition, start.offset)
+        return starts
+
     def _take(self, place: Place, on_log: Span) -> int:
-        """Take a partition for every view made from it; return where reading has to begin."""
         real, namespace = self._real[place[0]], self._cluster.namespace
         return min(
             feed.take(self._cluster, self._decoder, place, real, on_log)
@@ -125,6 +161,8 @@ class Projector:
         )
 
     def _step(self, consumer: Consumer, stop: Stop, delay: float) -> None:
+        if self._untaken:
+            self._take_anew(consumer, stop)
         got = cast("list[Message]", consumer.consume(self._batch_size, delay))
         self._cluster.check()
         decode = self._decoder.record
@@ -134,14 +172,14 @@ class Projector:
         self._cluster.answered()
         for feed in self._feeds:
             try:
-                mine = feed.apply(records)
-            except DatabaseAway as away:
-                _LOGGER.warning("%s Reading waits for it.", away)
-                self._again(consumer, stop)
-                return
+                mine, away = feed.apply(records), None
+            except DatabaseAway as fault:
+                mine, away = False, fault
             if not mine:
-                _LOGGER.warning("another instance wrote %s; taking it anew", feed.view.name)
-                self._again(consumer, stop)
+                if away is None:
+                    _LOGGER.warning("another instance wrote %s; taking it anew", feed.view.name)
+                given = [(p.topic, p.partition) for p in consumer.assignment()]
+                self._leave_aside(consumer, given, away)
                 return
         self.applied += len(records)
 
@@ -151,23 +189,6 @@ class Projector:
         if error and error.code() not in codes.AWAY and (error.fatal() or not error.retriable()):
             raise LogUnavailable(self._cluster.servers, error.str())
         return False
-
-    def _again(self, consumer: Consumer, stop: Stop) -> None:
-        """Take everything anew, when the database answers, and read on from what it says."""
-        given = consumer.assignment()
-        consumer.pause(given)
-        while not stop.requested:
-            try:
-                places = [(p.topic, p.partition) for p in given]
-                spans = reading.whole(self._cluster, places)
-                starts = [(place, self._take(place, spans[place])) for place in places]
-            except DatabaseAway:
-                consumer.poll(_RETRY_S)  # paused: this only keeps us in the group
-                continue
-            for place, start in starts:
-                consumer.seek(TopicPartition(*place, start))
-            consumer.resume(given)
-            return
 
     def _commit(self, consumer: Consumer) -> None:
         """Tell the group how far the slowest view is: for lag tools, nothing reads it back."""

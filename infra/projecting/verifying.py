@@ -26,8 +26,8 @@ class TablesBehind(EvctlError):
     def __init__(self, view: str, namespace: str, behind: int) -> None:
         option = f"--namespace {namespace} " if namespace else ""
         super().__init__(
-            f"{view} is {behind:,} records behind the log: nothing can be compared yet. Run "
-            f"`evctl {option}run projections --once`, then verify again."
+            f"{view} is behind the log (records to go: {behind:,}): nothing can be compared yet. "
+            f"Run `evctl {option}run projections --once`, then verify again."
         )
         self.view, self.namespace, self.behind = view, namespace, behind
 

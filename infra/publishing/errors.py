@@ -23,6 +23,8 @@ class RecordRefused(EvctlError):
         )
         super().__init__(f"{where}: {str(fault).removesuffix('.')}; {fate}.")
         self.where, self.fault, self.published = where, fault, published
+        if isinstance(fault, EventNotNamed):  # the command is at fault, not the data
+            self.exit_code = fault.exit_code
 
     def after(self, published: int) -> "RecordRefused":
         """Return the same error, met after so many records had been published."""

@@ -160,7 +160,7 @@ def test_a_second_run_makes_new_records(site: Site, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "sentence"),
     [
-        ('{"more_data": "no"}', "field system: nothing is not text that is Unicode"),
+        ('{"more_data": "no"}', "field system: is missing; it is text that is Unicode"),
         (json.dumps({**TCS, "values": {"a": {}}}), "field values.a: {} is not null or true or"),
         (json.dumps({**TCS, "wire_time": 1.5}), "field wire_time: 1.5 is not a whole number of 64"),
         ('{"system": }', "not JSON: Expecting value (column 12)"),
@@ -359,7 +359,7 @@ def test_a_live_feed_is_published_as_it_comes(site: Site) -> None:
         feed(run, b'{"system": 1}\n')
         assert run.wait(timeout=10) == 65, "the end of the feed is not waited for"
         sentence = said(run)
-    assert sentence.startswith("evctl: (standard input):4: field data_time: nothing is not")
+    assert sentence.startswith("evctl: (standard input):4: field data_time: is missing")
     assert sentence.endswith("; 3 records before it went on the log.\n")
     assert len(site.messages("observatory")) == 3
 

@@ -133,7 +133,7 @@ def test_typed_records_are_completed_and_files_are_not() -> None:
     assert found == TcsEvent(NOW, NOW, "pas", "a", "b", False, {"ra": 1}, {})
     short = {"system": "pas", "source": "a", "key": "b", "more_data": False, "values": {"ra": 1}}
     assert decode(events().encode(JsonItem("argument 1", short, typed=True)).data, 0) == found
-    with pytest.raises(DoesNotFit, match="field data_time: nothing is not"):
+    with pytest.raises(DoesNotFit, match="field data_time: is missing"):
         events().encode(JsonItem("in:1", short))
 
 
