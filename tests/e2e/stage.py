@@ -46,6 +46,7 @@ class Stage:
     """A site, and evctl on it. `also` makes a second site with the same log."""
 
     def __init__(self, folder: Path, name: str = "site", **sections: Any) -> None:
+        folder.mkdir(exist_ok=True)
         self.folder, self._sections = folder, sections
         sections = {"log": {}, **sections}
         sections["log"] = {"data_dir": str(folder / "log"), **sections["log"]}
