@@ -103,7 +103,10 @@ class RecordingExists(EvctlError):
     exit_code = 73
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"{path} already exists: name another file, or remove it first (export replaces it with --force).")
+        super().__init__(
+            f"{path} already exists: name another file, or remove it first "
+            "(`evctl export --force` replaces it)."
+        )
         self.path = path
 
 

@@ -192,7 +192,7 @@ def test_one_bad_record_and_the_topic_stays_as_it_was(
     [
         (["observtory", "a=1"], 2, "There is no topic 'observtory'; did you mean 'observatory'?"),
         (["_schemas", "a=1"], 2, "_schemas is written by evctl itself"),
-        (["observatory", "a=1"], 65, ": say which with --event NAME;"),
+        (["observatory", "a=1"], 2, ": say which with --event NAME;"),
         (["observatory", "-e", "Tick", "a=1"], 65, "observatory takes TcsEvent"),
         (["observatory", "-e", "TimePassed", "night.json"], 2, "'night.json' is no FIELD=VALUE"),
         (["observatory", "-f", "none.json"], 66, "none.json can't be read: No such file"),

@@ -167,7 +167,7 @@ def test_each_kind_of_window(site: Site, window: list[str], records: int) -> Non
         (
             ["--night", "2020-01-01"],
             66,
-            "Nothing on the log lies in the night 2020-01-01; there is the nights 2026-11-21",
+            "Nothing on the log lies in the night 2020-01-01; the log has the nights 2026-11-21",
         ),
         (["--from-offset", "900"], 66, "Nothing on the log lies in offsets 900 to the end"),
         (["--all", "--topics", "alerts"], 66, "Nothing on the log lies in the whole log, only"),

@@ -242,7 +242,7 @@ def test_a_window_without_records_is_refused_and_makes_nothing(
     index = index_of(cluster)
     window = index.between(MIDNIGHT + 2, MIDNIGHT + 5)
     request = Request([window], speed, "nothing", index.names())
-    with pytest.raises(EmptyWindow, match=f"there is the night {FIRST}"):
+    with pytest.raises(EmptyWindow, match=f"the log has the night {FIRST}"):
         Player(cluster, request, stop).run()
     prefix = f"{cluster.namespace}replay."
     assert not [name for name in topics.existing(cluster) if name.startswith(prefix)]
