@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from infra.replay.report import factor
+
 
 @dataclass(slots=True)
 class Told:
@@ -63,7 +65,7 @@ def text(told: Told) -> str:
 
 
 def _speed(speed: float | str) -> str:
-    return speed if isinstance(speed, str) else f"{speed:,.4g}x"
+    return speed if isinstance(speed, str) else factor(speed)
 
 
 def _lateness(replay: Mapping[str, Any]) -> str:

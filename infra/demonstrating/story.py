@@ -103,7 +103,8 @@ class Story:
 
     def _replay(self) -> None:
         namespace = f"replay.{REPLAY}."
-        self._say(f"replaying it at {self._speed}x while two projection processes share the work")
+        pace = "full speed" if self._speed == "max" else f"{self._speed}x"
+        self._say(f"replaying it at {pace} while two projection processes share the work")
         replay = self._cluster.in_namespace(namespace)
         watch = Watch(self._site, self._database, replay, self._names)
         heavy, rest = self._workers(namespace)
