@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from infra.broker.errors import AlreadyOwned, DirectoryUnusable, FormatTooNew
 from infra.clock import fresh_id
 
 LOCK = ".lock"
+PORT = "last-port"
 PROPERTIES = "meta.properties"
 FORMAT = 1
 _RETRY_S = 0.2  # another process may hold the lock for an instant, to look whether it is held
@@ -89,6 +91,20 @@ def is_owned(data_dir: Path) -> bool:
         return not _try(fd, fcntl.LOCK_SH)
     finally:
         os.close(fd)
+
+
+def last_port(data_dir: Path) -> int:
+    """Return the port that the directory's last broker listened on; 0 if that is not known."""
+    try:
+        return int((data_dir / PORT).read_text())
+    except (OSError, ValueError):
+        return 0
+
+
+def keep_port(data_dir: Path, port: int) -> None:
+    """Write the port down for the next broker; to lose it does no harm."""
+    with suppress(OSError):  # a full disk must not keep readers from being served
+        (data_dir / PORT).write_text(f"{port}\n")
 
 
 def _try(fd: int, kind: int) -> bool:

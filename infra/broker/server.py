@@ -83,16 +83,31 @@ class Broker:
         await self._end(server)
 
     async def _listen(self) -> asyncio.Server:
+        """Listen on the port asked for; without one, where the last broker of the directory did.
+
+        So clients that have lost a broker find the next one without being told.
+        """
+        server = None
+        if not self.options.port:
+            server = await self._listen_on(ownership.last_port(self.data_dir))
+        if server is None:
+            server = await self._listen_on(self.options.port)
+        if server is None:
+            raise PortInUse(HOST, self.options.port)
+        port = server.sockets[0].getsockname()[1]
+        ownership.keep_port(self.data_dir, port)
+        self.cluster = Cluster(self._cluster_id, HOST, port)
+        return server
+
+    async def _listen_on(self, port: int) -> asyncio.Server | None:
+        """Return the listening server, or null where the port is another's."""
         loop = asyncio.get_running_loop()
-        port = self.options.port
         try:
-            server = await loop.create_server(lambda: Connection(self), HOST, port, backlog=512)
+            return await loop.create_server(lambda: Connection(self), HOST, port, backlog=512)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise PortInUse(HOST, port) from error
+                return None
             raise
-        self.cluster = Cluster(self._cluster_id, HOST, server.sockets[0].getsockname()[1])
-        return server
 
     def _owner(self) -> Owner:
         return Owner(getpid(), HOST, self.cluster.port, self._linger_s)

@@ -249,3 +249,17 @@ def test_it_starts_quickly_and_is_small(tmp_path: Path) -> None:
         assert psutil.Process(endpoint.pid).memory_info().rss < 60e6
     finally:
         control.stop(tmp_path / "log")
+
+
+def test_the_next_broker_listens_where_the_last_one_did(tmp_path: Path) -> None:
+    first = control.start(tmp_path)
+    os.kill(first.pid, signal.SIGKILL)
+    second = control.start(tmp_path)
+    try:
+        assert second.port == first.port
+    finally:
+        control.stop(tmp_path)
+    with socket.create_server(("127.0.0.1", first.port)):
+        third = control.start(tmp_path)
+        assert third.port != first.port
+        control.stop(tmp_path)
