@@ -5,11 +5,13 @@ from collections.abc import Mapping
 
 from sqlalchemy import select
 
-from infra.database import Database, DatabaseAway, ViewStore, connect
-from infra.log import topics
+from infra.database import Database, DatabaseAway, PositionRow, ViewStore, connect
+from infra.log import reading, topics
 from infra.log.cluster import Cluster
-from infra.log.errors import TopicMissing
+from infra.log.errors import LogDiverged, LogTruncated, TopicMissing
 from infra.log.reading import Place
+from infra.log.topics import RealTopic
+from infra.projecting import continuity
 from infra.settings import Settings
 from infra.windows import NightIndex, read_index
 from projections import View, views
@@ -51,12 +53,20 @@ def night_index(cluster: Cluster, settings: Settings) -> NightIndex:
         return NightIndex(nights, {})
 
 
+def _continues(cluster: Cluster, place: Place, row: PositionRow, real: RealTopic) -> bool:
+    try:
+        continuity.check(cluster, place, row, real, reading.whole(cluster, [place])[place])
+    except (LogDiverged, LogTruncated):
+        return False
+    return True
+
+
 def _from_table(
     database: Database, view: View, cluster: Cluster
 ) -> tuple[Mapping[Place, int], list[tuple[int, Place, int, int]]]:
     """Return up to which offset the table knows each partition, and what it knows.
 
-    What it says of a topic that was made anew since, or of other settings, is left aside.
+    What it says of a log that is another one by now, or of other settings, is left aside.
     """
     store = ViewStore(database, view, cluster.namespace)
     if not store.exists():
@@ -68,7 +78,7 @@ def _from_table(
         for place, row in store.positions().items()
         if row.definition == view.definition
         and place[0] in real
-        and real[place[0]].id == row.topic_id
+        and _continues(cluster, place, row, real[place[0]])
     }
     (table,) = store.tables.data.values()
     columns = ("night", "topic", "kafka_partition", "first_offset", "last_offset")

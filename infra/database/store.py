@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Table, func, inspect, select, update
+from sqlalchemy import Connection, Table, case, func, inspect, select, update
 from sqlalchemy.schema import CreateTable
 
 from infra.database import packets
@@ -104,8 +104,9 @@ class ViewStore:
     def take(self, topic: str, partition: int, topic_id: str) -> PositionRow:
         """Raise the partition's epoch by one, so that no other reader can write, and return it.
 
-        A row that is missing is made, at offset 0 and with this topic id; one that is there keeps
-        its own. Raises `SchemaMismatch` if the rows are of another definition of the view.
+        A row that is missing is made, at offset 0 and with this topic id; one of a partition that
+        was read keeps its own. Raises `SchemaMismatch` if the rows are of another definition of
+        the view.
         """
         table, view = self.tables.position, self.view
         shape = Shape(table, Kind.INSERT, tuple(c.name for c in table.columns)[2:])
@@ -113,7 +114,9 @@ class ViewStore:
         mine = (table.c.topic == topic) & (table.c.kafka_partition == partition)
         with self.database.writing() as connection:
             connection.exec_driver_sql(self._sql(shape), new)
-            connection.execute(update(table).where(mine).values(epoch=table.c.epoch + 1))
+            known = case((table.c.next_offset == 0, topic_id), else_=table.c.topic_id)
+            raised = {"epoch": table.c.epoch + 1, "topic_id": known}
+            connection.execute(update(table).where(mine).values(raised))
             row = PositionRow(*connection.execute(select(table).where(mine)).one())
             self._require_definition(row)
             return row

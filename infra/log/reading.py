@@ -2,13 +2,14 @@
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from time import monotonic
 from typing import Protocol, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from infra.log import codes
 from infra.log.cluster import ANSWER_TIMEOUT_S, Cluster
-from infra.log.errors import LogTruncated, LogUnavailable
+from infra.log.errors import LogDiverged, LogTruncated, LogUnavailable
 from schemas.record import Position
 
 Place = tuple[str, int]
@@ -72,8 +73,8 @@ def messages(
     """Yield the messages of the spans in poll batches, each partition in order, then end.
 
     The spans of a partition are disjoint and rise. Partitions are read together, in no stated
-    order among them. Raises `LogTruncated` where a span's start is gone, and `LogUnavailable`
-    where the log stops answering.
+    order among them. Raises `LogTruncated` where a span's start is gone, `LogDiverged` where the
+    log stays shorter than a span, and `LogUnavailable` where it stops answering.
     """
     reader = SpanReader(cluster, spans)
     try:
@@ -98,6 +99,7 @@ class SpanReader:
             place: deque(s for s in given if s[0] < s[1]) for place, given in spans.items()
         }
         self.left = {place: waiting for place, waiting in self.left.items() if waiting}
+        self._too_short: dict[Place, tuple[int, float]] = {}
         self._consumer = cluster.consumer(enable_partition_eof=True)
         if self.left:
             starts = [TopicPartition(*place, waiting[0][0]) for place, waiting in self.left.items()]
@@ -110,7 +112,15 @@ class SpanReader:
         kept = got if self._all_wanted(got) else self._sifted(got)
         if kept:
             self._cluster.answered()
+        if self._too_short:
+            self._require_more()
         return kept
+
+    def _require_more(self) -> None:
+        """Raise `LogDiverged` where the log has ended before a span for a while."""
+        for place, (end, since) in self._too_short.items():
+            if monotonic() - since > ANSWER_TIMEOUT_S:
+                raise LogDiverged(Position(*place, end), "its end", "more")
 
     def _all_wanted(self, got: list[Message]) -> bool:
         """Whether these are records from within the only span left: at a third of the cost."""
@@ -139,6 +149,7 @@ class SpanReader:
         if error is not None:
             self._on_error(error, place, message.offset())
             return False
+        self._too_short.pop(place, None)
         waiting = self.left.get(place)
         if waiting is None:
             return False
@@ -162,9 +173,13 @@ class SpanReader:
             # the end of a span may be compacted away, or be the marker of a transaction
             if place in self.left and offset >= self.left[place][0][1]:
                 self._next_span(place)
+            elif place in self.left:
+                self._too_short[place] = offset, monotonic()
         elif code in {codes.AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:
             start = self.left[place][0][0]
-            low, _ = span(self._consumer, self._cluster, place)
+            low, end = span(self._consumer, self._cluster, place)
+            if start > end:
+                raise LogDiverged(Position(*place, end), "its end", "more")
             raise LogTruncated(Position(*place, start), low)
         elif code not in codes.AWAY and (error.fatal() or not error.retriable()):
             raise LogUnavailable(self._cluster.servers, error.str())

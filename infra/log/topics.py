@@ -86,7 +86,8 @@ def describe(
     """Return the topics as the cluster has them; raise `TopicMissing`."""
     admin = admin or cluster.admin()
     found = {}
-    for name, future in admin.describe_topics(TopicCollection(list(names))).items():
+    asked = TopicCollection(list(names))
+    for name, future in admin.describe_topics(asked, request_timeout=ANSWER_TIMEOUT_S).items():
         try:
             description = cluster.ask(future.result)
         except KafkaException as fault:

@@ -3,16 +3,14 @@
 from infra.database import PositionRow
 from infra.log import reading
 from infra.log.cluster import Cluster
-from infra.log.decoding import Decoder
 from infra.log.errors import LogDiverged, LogTruncated
 from infra.log.reading import Place, Span
 from infra.log.topics import RealTopic
-from schemas.record import Position
+from schemas.record import Position, from_headers
 
 
 def check(
     cluster: Cluster,
-    decoder: Decoder,
     place: Place,
     row: PositionRow,
     topic: RealTopic,
@@ -35,7 +33,7 @@ def check(
         raise LogTruncated(Position(*place, row.next_offset), low)
     if row.last_offset is None or row.last_offset < low:
         return
-    found = _id_at(cluster, decoder, place, row.last_offset)
+    found = _id_at(cluster, place, row.last_offset)
     if found != row.last_id:
         raise LogDiverged(
             Position(*place, row.last_offset),
@@ -44,9 +42,9 @@ def check(
         )
 
 
-def _id_at(cluster: Cluster, decoder: Decoder, place: Place, offset: int) -> bytes | None:
+def _id_at(cluster: Cluster, place: Place, offset: int) -> bytes | None:
     for batch in reading.messages(cluster, {place: [(offset, offset + 1)]}):
-        return decoder.record(batch[0]).provenance.id_bytes
+        return from_headers(batch[0].headers(), Position(*place, offset)).id_bytes
     return None
 
 

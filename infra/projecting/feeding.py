@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from infra.database import ViewStore
 from infra.log.cluster import Cluster
-from infra.log.decoding import Decoder
 from infra.log.reading import Place, Span
 from infra.log.topics import RealTopic
 from infra.projecting import continuity
@@ -30,16 +29,14 @@ class Feed:
         """Whether the view is made from the topic of a partition."""
         return any(topic(name).full_name(namespace) == place[0] for name in self.view.topics)
 
-    def take(
-        self, cluster: Cluster, decoder: Decoder, place: Place, real: RealTopic, on_log: Span
-    ) -> int:
+    def take(self, cluster: Cluster, place: Place, real: RealTopic, on_log: Span) -> int:
         """Become the writer of a partition, and return the offset to read it from.
 
         A writer from before finds its next batch refused. Raises `LogDiverged` or `LogTruncated`
         where the log is not the one that the rows came from.
         """
         row = self.store.take(*place, real.id)
-        continuity.check(cluster, decoder, place, row, real, on_log)
+        continuity.check(cluster, place, row, real, on_log)
         self.held[place] = Held(row.epoch, row.next_offset, self.store.high_waters(*place))
         return max(row.next_offset, on_log[0])  # a new view begins where the log does
 

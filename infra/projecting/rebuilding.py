@@ -58,30 +58,33 @@ def rebuild(
     store = ViewStore(database, view, cluster.namespace, BUILD)
     store.drop()
     store.create()
-    done = Rebuilt()
+    done, ours = Rebuilt(), True
     try:
         feed = Feed(store)
-        spans = begin(cluster, registry, [feed])
+        spans = begin(cluster, [feed])
         while spans and not stop.requested:
             done.records += fill(cluster, registry, [feed], spans, stop, advance)
             spans = _grown(cluster, feed)
         done.complete = not stop.requested
         if done.complete:
             ViewStore(database, view, cluster.namespace).swap(BUILD)
+    except Overtaken:
+        ours = False  # the tables are the other process's
+        raise
     finally:
-        if not done.complete:
+        if ours and not done.complete:
             store.drop()
     return done
 
 
-def begin(cluster: Cluster, registry: Registry, feeds: Iterable[Feed]) -> dict[Place, list[Span]]:
+def begin(cluster: Cluster, feeds: Iterable[Feed]) -> dict[Place, list[Span]]:
     """Take all partitions that the views are made from, and return what is to be read of them."""
-    decoder, wanted = Decoder(registry), {}
+    wanted = {}
     for feed in feeds:
         places = places_of(cluster, [topic(name) for name in feed.view.topics])
         real = topics.describe(cluster, sorted({name for name, _ in places}))
         for place, on_log in reading.whole(cluster, places).items():
-            start = feed.take(cluster, decoder, place, real[place[0]], on_log)
+            start = feed.take(cluster, place, real[place[0]], on_log)
             wanted[place] = [(start, on_log[1])]
     return wanted
 

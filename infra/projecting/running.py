@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import cast
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from infra.database import DatabaseAway
 from infra.log import codes, reading, topics
@@ -24,6 +24,7 @@ _LOGGER = logging.getLogger("evctl.projections")
 _REPORT_S = 10.0
 _RETRY_S = 0.5
 _ONCE_DELAY_S = 0.05
+_NOT_THERE = {codes.AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
 _MEMBER = {
     "partition_assignment_strategy": "cooperative-sticky",
     "session_timeout_ms": 6_000,  # as short as Kafka allows by default: one that died is missed
@@ -38,7 +39,7 @@ class Projector:
         self, cluster: Cluster, registry: Registry, feeds: Sequence[Feed], settings: Settings
     ) -> None:
         self._cluster, self._feeds = cluster, feeds
-        self._decoder = Decoder(registry)
+        self._decoder, self._admin = Decoder(registry), cluster.admin()
         self._batch_size = settings.projections.batch_size
         self._max_delay = settings.projections.max_delay
         names = {name for feed in feeds for name in feed.view.topics}
@@ -155,7 +156,7 @@ class Projector:
     def _take(self, place: Place, on_log: Span) -> int:
         real, namespace = self._real[place[0]], self._cluster.namespace
         return min(
-            feed.take(self._cluster, self._decoder, place, real, on_log)
+            feed.take(self._cluster, place, real, on_log)
             for feed in self._feeds
             if feed.reads(place, namespace)
         )
@@ -170,6 +171,9 @@ class Projector:
         if not records:
             return
         self._cluster.answered()
+        if anew := self._made_anew({record.position.topic for record in records}):
+            self._leave_aside(consumer, anew)
+            return
         for feed in self._feeds:
             try:
                 mine, away = feed.apply(records), None
@@ -183,9 +187,20 @@ class Projector:
                 return
         self.applied += len(records)
 
+    def _made_anew(self, names: set[str]) -> list[Place]:
+        """Return what we hold of topics that are not those we took: deleted and made anew.
+
+        A consumer reads on in such a topic at the old one's offset and says nothing.
+        """
+        real = topics.describe(self._cluster, sorted(names), self._admin)
+        anew = {name for name in names if real[name].id != self._real[name].id}
+        return [place for feed in self._feeds for place in feed.held if place[0] in anew]
+
     def _passing(self, message: Message) -> bool:
         """Pass over an error that mends itself: false. Raise any other."""
-        error = message.error()
+        error, place = message.error(), (message.topic(), message.partition())
+        if error and error.code() in _NOT_THERE:  # taking it says how the log differs
+            self._taken([place], reading.whole(self._cluster, [place]))
         if error and error.code() not in codes.AWAY and (error.fatal() or not error.retriable()):
             raise LogUnavailable(self._cluster.servers, error.str())
         return False

@@ -110,6 +110,6 @@ def _refold(
     for store in stores:
         store.create()
     feeds = [Feed(store) for store in stores]
-    begin(cluster, registry, feeds)
+    begin(cluster, feeds)
     ranges = {place: list(spans) for place, spans in window.ranges.items()}
     fill(cluster, registry, feeds, ranges, None, advance, lambda record: window.holds(record.time))

@@ -115,9 +115,16 @@ def test_one_partition_lost_drops_the_whole_batch(database: Database) -> None:
 
 def test_a_taken_row_keeps_the_topic_it_was_read_from(database: Database) -> None:
     store = store_of(database)
+    assert store.apply(batch_of(taken(store), event(0)))
+    row = store.take(TOPIC, 0, "another")
+    assert (row.topic_id, row.epoch) == ("id", 2)
+
+
+def test_a_row_of_which_nothing_was_read_follows_a_topic_made_anew(database: Database) -> None:
+    store = store_of(database)
     store.take(TOPIC, 0, "first")
     row = store.take(TOPIC, 0, "second")
-    assert (row.topic_id, row.epoch) == ("first", 2)
+    assert (row.topic_id, row.epoch) == ("second", 2)
 
 
 def test_many_starters_make_the_tables_once_and_each_gets_an_epoch(database_url: str) -> None:
