@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from infra.log import reading
 from infra.log.cluster import Cluster
-from infra.log.decoding import Decoder
+from infra.log.decoding import Decoder, Repeats
 from infra.log.registry import Registry
 from infra.signals import Stop
 from infra.windows import Window
@@ -38,14 +38,14 @@ def export(
     The file is whole or not there: raises `Stopped` if the user ends it, `Undecodable` for a
     record that can't be read.
     """
-    decode, done = Decoder(registry).record, Exported()
+    decode, repeats, done = Decoder(registry).record, Repeats(), Exported()
     with writer:
         for batch in reading.messages(cluster, window.ranges):
             if stop.requested:
                 raise Stopped
             for message in batch:
                 record = decode(message)
-                if not window.holds(record.time):
+                if repeats.has(record) or not window.holds(record.time):
                     continue
                 if isinstance(record.event, TcsEvent):
                     writer.add(Entry(record.event, record.id, record.position.offset))

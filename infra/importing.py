@@ -9,7 +9,7 @@ from pathlib import Path
 from infra.clock import utc_micros
 from infra.log import reading
 from infra.log.cluster import Cluster
-from infra.log.decoding import Decoder
+from infra.log.decoding import Decoder, Repeats
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
 from infra.signals import Stop
@@ -84,11 +84,13 @@ class AlreadyThere:
 
     def _read(self, night: int) -> Counter[bytes]:
         found: Counter[bytes] = Counter()
-        number = self._index.nights.number
+        number, repeats = self._index.nights.number, Repeats()
         for batch in reading.messages(self._cluster, self._index.ranges(night, night)):
             for message in batch:
                 record = self._decoder.record(message)
-                if isinstance(record.event, TcsEvent) and number(record.time) == night:
+                if repeats.has(record) or not isinstance(record.event, TcsEvent):
+                    continue
+                if number(record.time) == night:
                     found[event_digest(record.event)] += 1
         return found
 

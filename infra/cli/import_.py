@@ -1,5 +1,6 @@
 """`evctl import`: a recording of a night goes into the log."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +13,12 @@ from infra.importing import Imported, import_recording
 from infra.indexing import night_index
 from infra.log.cluster import connect
 from infra.log.registry import Registry
+from infra.log.turns import Turn
 from infra.logs import configure
 from infra.signals import stopping
 from producers.formats import open_recording, readers
 from schemas import utc
+from schemas.topics import IMPORTS
 
 EPILOG = examples(
     "evctl import night.db",
@@ -73,14 +76,24 @@ def command(
     ]
     cluster = connect(site)
     registry = Registry(cluster)
-    with stopping() as stop:
-        for recording in recordings:
+    with stopping() as stop, Turn(cluster, IMPORTS, "import", stop, _wait) as turn:
+        for recording in recordings if turn.mine else []:
             index = night_index(cluster, site)
-            with progress(f"importing {recording.path.name}", recording.count()) as advance:
+            with progress(f"importing {recording.path.name}", recording.count()) as bar:
+
+                def advance(events: int, bar: Callable[[int], None] = bar) -> None:
+                    bar(events)
+                    turn.keep()
+
                 done = import_recording(cluster, registry, index, recording, stop, advance)
             typer.echo(f"{recording.path}: {_said(done)}")
             if stop.requested:
-                raise typer.Exit(stop.exit_code)
+                break
+        raise typer.Exit(stop.exit_code)
+
+
+def _wait() -> None:
+    typer.echo("another import into this log is under way; waiting for its end", err=True)
 
 
 def _said(done: Imported) -> str:

@@ -5,4 +5,5 @@
 - `registry`: the schemas on `_schemas`, by id
 - `writing`: events to records, acknowledged
 - `reading`: messages from fixed starts to fixed ends; `decoding`: messages to records
+- `turns`: what only one process may do at a time
 """
