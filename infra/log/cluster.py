@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -19,6 +20,9 @@ OnDelivery = Callable[[KafkaError | None, Message], None]
 EMBEDDED = "embedded"
 ANSWER_TIMEOUT_S = 10.0
 """How long a command waits for a log that does not answer before it says so."""
+
+_HARDLY_ANY = 4 * 1024 * 1024
+"""Less free space (bytes) may be too little for one batch."""
 
 _LOGGER = logging.getLogger("evctl.log")
 _LOGGER.addHandler(logging.NullHandler())  # librdkafka's lines are for those who ask for them
@@ -56,19 +60,21 @@ _CONSUMER = {
 class Cluster:
     """A log: its bootstrap servers, our namespace in it, and clients of it.
 
-    `down_since` is the monotonic time since when no broker has answered, or none.
+    `down_since` is the monotonic time since when no broker has answered, or none. `disk` is where
+    an embedded broker keeps the log, and below how much free space it refuses records, in bytes.
     """
 
     servers: str
     namespace: str
     options: Mapping[str, Any]
+    disk: tuple[Path, int] | None = None
     down_since: float | None = None
     _reason: str = field(default="", repr=False)
     _admin: AdminClient | None = field(default=None, repr=False)
 
     def in_namespace(self, namespace: str) -> "Cluster":
         """Return the same log, seen with another namespace."""
-        return Cluster(self.servers, namespace, self.options, _admin=self.admin())
+        return Cluster(self.servers, namespace, self.options, self.disk, _admin=self.admin())
 
     def producer(self, on_failure: OnDelivery | None = None, **overrides: Any) -> Producer:
         """Return a producer: idempotent, all replicas acknowledged, memory bounded.
@@ -116,6 +122,19 @@ class Cluster:
         if self.down_since is not None and monotonic() - self.down_since > timeout:
             raise LogUnavailable(self.servers, self._reason)
 
+    def refusal(self) -> str | None:
+        """Say why an embedded broker takes no records, where its disk is full: clients can't tell.
+
+        They hear of an error that may pass, and try until the record is too old.
+        """
+        if self.disk is None:
+            return None
+        from infra.broker import disk  # noqa: PLC0415 (asyncio, which few commands need)
+
+        path, floor = self.disk
+        free = disk.free_space(path)
+        return disk.low_space(path, free, floor) if free < max(floor, _HARDLY_ANY) else None
+
     def ask(self, question: Callable[[], Any]) -> Any:
         """Return the answer to a client's question; `LogUnavailable` where there is none."""
         try:
@@ -151,4 +170,8 @@ def connect(settings: Settings, *, start: bool = True) -> Cluster:
             free_space_floor=settings.broker.free_space_floor,
         )
     access = endpoint.client_config()
-    return Cluster(access.pop("bootstrap.servers"), log.namespace, {**access, **options})
+    servers, disk = (
+        access.pop("bootstrap.servers"),
+        (log.data_dir, settings.broker.free_space_floor),
+    )
+    return Cluster(servers, log.namespace, {**access, **options}, disk)

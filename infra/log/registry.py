@@ -102,8 +102,8 @@ class Registry:
         )
         while producer.flush(0.2):
             self._cluster.check()
-        for fault in faults:
-            raise NotAcknowledged(SCHEMAS.name, 1, str(fault))
+        for fault in filter(None, faults):
+            raise NotAcknowledged(SCHEMAS.name, 1, self._cluster.refusal() or fault.str())
 
     def schema(self, number: int, position: Position) -> Schema:
         """Return the schema of an id that the record at `position` names; `UnknownSchema`."""

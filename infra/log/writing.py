@@ -29,6 +29,7 @@ class Producer:
         self._producer = cluster.producer(self._failed, linger_ms=linger_ms)
         self._produce: Callable[..., None] = self._producer.produce
         self._faults: list[tuple[str, KafkaError]] = []
+        self._sent = self._acknowledged = 0
 
     def _failed(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
@@ -57,21 +58,27 @@ class Producer:
                     raise RecordTooLarge(topic, len(value or b""), 104_857_600) from fault
                 raise
             else:
+                self._sent += 1
                 return
 
     def serve(self, timeout: float = 0.0) -> None:
-        """Take delivery reports for up to `timeout` s; raise `NotAcknowledged` for a failed one."""
+        """Take delivery reports for up to `timeout` s; raise `NotAcknowledged` for a failed one.
+
+        Raises `LogUnavailable` where records wait and the log has not answered for long.
+        """
         self._producer.poll(timeout)
         self._raise()
+        self._look()
 
     def waiting(self) -> int:
         """Return how many records are not acknowledged yet."""
         return len(self._producer)
 
     def flush(self) -> None:
-        """Wait until everything sent is acknowledged; raise `NotAcknowledged` otherwise."""
+        """Wait until everything sent is acknowledged; raise as `serve` does otherwise."""
         while self._producer.flush(0.5):
             self._raise()
+            self._look()
         self._raise()
         self._cluster.answered()
 
@@ -83,7 +90,16 @@ class Producer:
     def _raise(self) -> None:
         if self._faults:
             topic, error = self._faults[0]
-            raise NotAcknowledged(topic, len(self._faults) + self.waiting(), error.str())
+            reason = self._cluster.refusal() or error.str()
+            raise NotAcknowledged(topic, len(self._faults) + self.waiting(), reason)
+
+    def _look(self) -> None:
+        """Note that the log answers, if more is acknowledged than at the last look."""
+        acknowledged = self._sent - self.waiting()
+        if acknowledged > self._acknowledged or acknowledged == self._sent:
+            self._cluster.answered()
+        self._acknowledged = acknowledged
+        self._cluster.check()
 
 
 class Publisher:

@@ -39,7 +39,7 @@ class Projector:
         self, cluster: Cluster, registry: Registry, feeds: Sequence[Feed], settings: Settings
     ) -> None:
         self._cluster, self._feeds = cluster, feeds
-        self._decoder, self._admin = Decoder(registry), cluster.admin()
+        self._decoder = Decoder(registry)
         self._batch_size = settings.projections.batch_size
         self._max_delay = settings.projections.max_delay
         names = {name for feed in feeds for name in feed.view.topics}
@@ -192,7 +192,7 @@ class Projector:
 
         A consumer reads on in such a topic at the old one's offset and says nothing.
         """
-        real = topics.describe(self._cluster, sorted(names), self._admin)
+        real = topics.describe(self._cluster, sorted(names))
         anew = {name for name in names if real[name].id != self._real[name].id}
         return [place for feed in self._feeds for place in feed.held if place[0] in anew]
 

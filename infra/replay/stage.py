@@ -41,7 +41,6 @@ class Stage:
             f"replay/{request.replay}",
             producer=self._producer,
         )
-        self._acknowledged = 0
         self.carrier = Carrier(self._producer, names, request.replay)
         self._journal.publish(
             ReplayStarted(
@@ -63,12 +62,6 @@ class Stage:
     def look(self) -> None:
         """Raise `LogUnavailable` or `NotAcknowledged` if records wait in vain."""
         self._producer.serve()
-        waiting = self._producer.waiting()
-        acknowledged = self.carrier.sent - waiting
-        if acknowledged > self._acknowledged or not waiting:
-            self._target.answered()
-        self._acknowledged = acknowledged
-        self._target.check()
 
     def finish(self, report: Report) -> None:
         """Record `ReplayFinished`."""
