@@ -101,9 +101,13 @@ class RecordingWriter(ABC):
             self.write(entry)
 
     def __enter__(self) -> Self:
-        with self._named_faults():
-            self.partial.unlink(missing_ok=True)
-            self.start()
+        try:
+            with self._named_faults():
+                self.partial.unlink(missing_ok=True)
+                self.start()
+        except BaseException:
+            self._clear_away()
+            raise
         return self
 
     def __exit__(
@@ -117,8 +121,11 @@ class RecordingWriter(ABC):
                     self.partial.replace(self.path)
                     _sync(self.path.parent)
         finally:
-            self.abandon()
-            self.partial.unlink(missing_ok=True)
+            self._clear_away()
+
+    def _clear_away(self) -> None:
+        self.abandon()
+        self.partial.unlink(missing_ok=True)
 
     @contextmanager
     def _named_faults(self) -> Iterator[None]:

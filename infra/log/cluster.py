@@ -108,6 +108,8 @@ class Cluster:
         }
 
     def _note(self, error: KafkaError) -> None:
+        if error.str().startswith("GroupCoordinator"):
+            return  # cut whenever a consumer closes early; the other connections tell of faults
         if error.code() in {codes.ALL_BROKERS_DOWN, codes.AUTHENTICATION}:
             self.down_since = self.down_since or monotonic()
             self._reason = error.str()

@@ -187,7 +187,8 @@ def on_stage(folder: Path, **sections: Any) -> Iterator[Stage]:
     """Give a site with a running log, and leave no process behind."""
     stage = Stage(folder, **sections)
     try:
-        control.start(stage.settings.log.data_dir)
+        settings = stage.settings
+        control.start(settings.log.data_dir, free_space_floor=settings.broker.free_space_floor)
         yield stage
     finally:
         stage.close()
