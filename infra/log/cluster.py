@@ -21,6 +21,8 @@ EMBEDDED = "embedded"
 ANSWER_TIMEOUT_S = 10.0
 """How long a command waits for a log that does not answer before it says so."""
 
+_CALL_TIMEOUT_S = 2.0
+
 _HARDLY_ANY = 4 * 1024 * 1024
 """Less free space (bytes) may be too little for one batch."""
 
@@ -110,19 +112,33 @@ class Cluster:
     def _note(self, error: KafkaError) -> None:
         if error.str().startswith("GroupCoordinator"):
             return  # cut whenever a consumer closes early; the other connections tell of faults
+        known = self.down_since is not None
         if error.code() in {codes.ALL_BROKERS_DOWN, codes.AUTHENTICATION}:
             self.down_since = self.down_since or monotonic()
             self._reason = error.str()
-        _LOGGER.info("%s: %s", error.name(), error.str())
+        _LOGGER.log(logging.DEBUG if known else logging.INFO, "%s: %s", error.name(), error.str())
 
     def answered(self) -> None:
         """Note that a broker has just answered."""
         self.down_since = None
 
     def check(self, timeout: float = ANSWER_TIMEOUT_S) -> None:
-        """Raise `LogUnavailable` if no broker has answered for `timeout` s."""
+        """Raise `LogUnavailable` if no broker has answered for `timeout` s, nor does it now."""
         if self.down_since is not None and monotonic() - self.down_since > timeout:
-            raise LogUnavailable(self.servers, self._reason)
+            self._call()
+
+    def _call(self) -> None:
+        """Ask for an answer: a broker may be back that had nothing to say since."""
+        try:
+            self.admin().list_topics(timeout=_CALL_TIMEOUT_S)
+        except KafkaException:
+            raise LogUnavailable(self.servers, self._reason) from None
+        self.answered()
+
+    def leave(self, consumer: Consumer) -> None:
+        """Close a member of a group; where no broker answers, without waiting a minute for one."""
+        if self.down_since is None:
+            consumer.close()
 
     def refusal(self) -> str | None:
         """Say why an embedded broker takes no records, where its disk is full: clients can't tell.
@@ -144,6 +160,7 @@ class Cluster:
         except KafkaException as fault:
             error = fault.args[0]
             if isinstance(error, KafkaError) and error.code() in codes.AWAY:
+                self.down_since = self.down_since or monotonic()
                 raise LogUnavailable(self.servers, self._reason or error.str()) from fault
             raise
         self.answered()

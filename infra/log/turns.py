@@ -92,4 +92,4 @@ class Turn:
         self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
     ) -> None:
         if self._consumer is not None:
-            self._consumer.close()
+            self._cluster.leave(self._consumer)

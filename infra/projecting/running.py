@@ -83,7 +83,7 @@ class Projector:
                         _LOGGER.info("%d records applied since the start", self.applied)
                         reported = monotonic()
         finally:
-            consumer.close()
+            self._cluster.leave(consumer)
 
     def _find_topics(self) -> bool:
         there = set(topics.existing(self._cluster))

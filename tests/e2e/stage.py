@@ -2,17 +2,19 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
 import yaml
+from sqlalchemy import make_url
 
 from infra.broker import control
 from infra.broker.control import Endpoint
@@ -78,7 +80,7 @@ class Stage:
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.folder,
-            env={**os.environ, **environ},
+            env={**os.environ, "TMPDIR": str(self.folder), "PYTHONFAULTHANDLER": "1", **environ},
         )
 
     def evctl(self, *words: object, timeout: float = WAIT_S) -> Ended:
@@ -104,10 +106,10 @@ class Stage:
         until(lambda: self.broker is None)
         return endpoint.port
 
-    def store(self, view: str, namespace: str = "") -> ViewStore:
-        """Return a view's tables."""
+    def store(self, view: str, namespace: str = "", build: str = "") -> ViewStore:
+        """Return a view's tables, or those that are built beside them."""
         url = self.settings.database.url
-        return ViewStore(connect(url), views(nights_of(self.settings))[view], namespace)
+        return ViewStore(connect(url), views(nights_of(self.settings))[view], namespace, build)
 
     @property
     def views(self) -> list[str]:
@@ -131,9 +133,9 @@ class Stage:
         database.close()
         return found
 
-    def applied(self, view: str = "tcs_events", namespace: str = "") -> int:
+    def applied(self, view: str = "tcs_events", namespace: str = "", build: str = "") -> int:
         """Return the next offset of `observatory` that a view has to read; 0 without tables."""
-        store = self.store(view, namespace)
+        store = self.store(view, namespace, build)
         try:
             place: Partition = (f"{namespace}observatory", 0)
             row = store.positions().get(place) if store.exists() else None
@@ -163,13 +165,12 @@ class Stage:
 
 
 def ended(process: subprocess.Popen[str], timeout: float = WAIT_S) -> Ended:
-    """Wait for a command's end; one that hangs is killed and fails the test."""
+    """Wait for a command's end; one that hangs shows where, is killed and fails the test."""
     try:
         out, err = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise
+        process.send_signal(signal.SIGABRT)
+        raise AssertionError(f"{process.args!r} hangs:\n{process.communicate()[1]}") from None
     assert "Traceback" not in err, err
     return Ended(process.returncode, out, err)
 
@@ -180,6 +181,28 @@ def until(happened: Callable[[], bool], timeout: float = WAIT_S) -> None:
     while not happened():
         assert time.monotonic() < deadline, "what was waited for did not happen"
         time.sleep(0.02)
+
+
+def suspend(process: subprocess.Popen[str], stage: Stage) -> None:
+    """Stop a process at any moment, but on SQLite not while it holds the file's only lock.
+
+    Nobody could write then until it goes on. MariaDB takes the locks of a silent writer away.
+    """
+    process.send_signal(signal.SIGSTOP)
+    path = make_url(stage.settings.database.url).database
+    while path and Path(path).is_file() and not _free(path):
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGSTOP)
+
+
+def _free(path: str) -> bool:
+    """Whether a SQLite file may be written now."""
+    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as database:
+        try:
+            database.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+    return True
 
 
 @contextmanager

@@ -3,21 +3,20 @@
 import random
 import re
 import signal
-import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
 
+from infra.broker import control
 from infra.log import reading
+from infra.log.cluster import ANSWER_TIMEOUT_S
 from producers import Entry
 from producers.formats import writer_for
 from producers.simulated_night import simulated_night
 from tests.database_servers import MariaDBServer, new_server
-from tests.e2e.stage import Stage, ended, on_stage, until
+from tests.e2e.stage import Stage, ended, on_stage, suspend, until
 
 _TOOK = re.compile(r"^(\S+ ?\S*).*took observatory\[0\] from", re.MULTILINE)
 NIGHT = 6000
@@ -102,28 +101,6 @@ def proven(stage: Stage) -> None:
     assert (rows, int(activity)) == (logged(stage), logged(stage))
 
 
-def suspend(process: subprocess.Popen[str], stage: Stage) -> None:
-    """Stop a process at any moment, but on SQLite not while it holds the file's only lock.
-
-    Nobody could write then until it goes on. MariaDB takes the locks of a silent writer away.
-    """
-    process.send_signal(signal.SIGSTOP)
-    path = make_url(stage.settings.database.url).database
-    while path and Path(path).is_file() and not free(path):
-        process.send_signal(signal.SIGCONT)
-        process.send_signal(signal.SIGSTOP)
-
-
-def free(path: str) -> bool:
-    """Whether a SQLite file may be written now."""
-    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as database:
-        try:
-            database.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            return False
-    return True
-
-
 def test_one_takes_over_where_another_is_stopped_or_killed(group: Group, night: list[Path]) -> None:
     stage, chance = group.stage, random.Random(3)
     first, second = group.join(), group.join()
@@ -197,6 +174,22 @@ def test_a_database_that_goes_away_and_comes_back_is_waited_for(
     until(lambda: group.caught_up(logged(stage)))
     staying.send_signal(signal.SIGTERM)
     assert ended(staying).code == 128 + signal.SIGTERM
+    proven(stage)
+
+
+def test_a_broker_that_is_away_for_a_while_ends_no_idle_projector(
+    group: Group, night: list[Path]
+) -> None:
+    stage = group.stage
+    running = group.join()
+    stage.done("import", night[0])
+    until(lambda: group.caught_up(logged(stage)))
+    port = stage.kill_broker()
+    control.start(stage.settings.log.data_dir, port=port)
+    with pytest.raises(subprocess.TimeoutExpired):
+        running.wait(ANSWER_TIMEOUT_S + 3)
+    stage.done("import", night[1])
+    until(lambda: group.caught_up(logged(stage)))
     proven(stage)
 
 
