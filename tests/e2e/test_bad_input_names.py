@@ -47,10 +47,10 @@ def test_alike_names_are_kept_apart_on_every_way(
         assert sqlite.digests() == mariadb.digests()
         sqlite.done("export", "all", "--to", out, "--format", form)
         assert [entry.event for entry in open_recording(out).entries()] == events
-        for name in NAMES:
-            lines = sqlite.done("tail", "observatory", "--key", f"tcs.so {name}.{name}", "--json")
-            (line,) = lines.splitlines()
-            assert json.loads(line)["key"] == name
+        for name in ("key", "key ", "key😀"):
+            key = f"tcs.so {name}.{name}"
+            (line,) = sqlite.done("tail", "observatory", "--key", key, "--json").splitlines()
+            assert json.loads(line)["key"] == key
 
 
 def apart(site: Stage) -> None:

@@ -20,6 +20,8 @@ from tests.e2e.stage import Stage, ended, on_stage, suspend, until
 
 _TOOK = re.compile(r"^(\S+ ?\S*).*took observatory\[0\] from", re.MULTILINE)
 NIGHT = 6000
+SMALL = {"batch_size": 100}
+"""Many transactions, so that an instance is stopped between any two, or within one."""
 
 
 class Group:
@@ -66,13 +68,13 @@ class Group:
 
 @pytest.fixture
 def night(tmp_path: Path) -> list[Path]:
-    """A simulated night, in three recordings."""
+    """A simulated night, in four recordings."""
     events = list(simulated_night(7, rate=NIGHT / 36_000))
     paths = []
-    for number in range(3):
+    for number in range(4):
         paths.append(tmp_path / f"part{number}.db")
         with writer_for("sqlite")(paths[-1]) as writer:
-            for event in events[number::3]:
+            for event in events[number::4]:
                 writer.add(Entry(event, None, 0))
     return paths
 
@@ -80,7 +82,7 @@ def night(tmp_path: Path) -> list[Path]:
 @pytest.fixture
 def group(tmp_path: Path, database_url: str) -> Iterator[Group]:
     """A group at a site of its own, on each database in turn."""
-    with on_stage(tmp_path, database={"url": database_url}) as stage:
+    with on_stage(tmp_path, database={"url": database_url}, projections=SMALL) as stage:
         group = Group(stage)
         try:
             yield group
@@ -111,17 +113,18 @@ def test_one_takes_over_where_another_is_stopped_or_killed(group: Group, night: 
     until(lambda: stage.applied() > chance.randrange(500))
     suspend(stopped, stage)
     assert ended(importing).code == 0
+    stage.done("import", night[1])
     until(lambda: group.caught_up(logged(stage)))
     assert group.holder() is not stopped
 
     stopped.send_signal(signal.SIGCONT)  # it holds a batch, and does not know that it is late
-    stage.done("import", night[1])
+    stage.done("import", night[2])
     until(lambda: group.caught_up(logged(stage)))
     assert (first.poll(), second.poll()) == (None, None)
 
     killed = group.holder()
     killed.kill()
-    stage.done("import", night[2])
+    stage.done("import", night[3])
     until(lambda: group.caught_up(logged(stage)))
 
     last = second if killed is first else first
@@ -138,7 +141,10 @@ def frail(tmp_path: Path) -> Iterator[tuple[Group, MariaDBServer]]:
     """A group whose database server may go away."""
     server = new_server(tmp_path / "mariadb")
     try:
-        with server.database() as url, on_stage(tmp_path / "site", database={"url": url}) as stage:
+        with (
+            server.database() as url,
+            on_stage(tmp_path / "site", database={"url": url}, projections=SMALL) as stage,
+        ):
             group = Group(stage)
             try:
                 yield group, server
