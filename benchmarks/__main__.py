@@ -97,4 +97,5 @@ def _commit() -> str:
     return found.stdout.strip() or "unknown"
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":  # a benchmark's own processes import this again
+    main(sys.argv[1:])

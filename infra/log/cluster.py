@@ -78,6 +78,10 @@ class Cluster:
         """Return the same log, seen with another namespace."""
         return Cluster(self.servers, namespace, self.options, self.disk, _admin=self.admin())
 
+    def __reduce__(self) -> tuple[type["Cluster"], tuple[str, str, Mapping[str, Any]]]:
+        """Go to another process as what names the log: clients can't."""
+        return Cluster, (self.servers, self.namespace, self.options)
+
     def producer(self, on_failure: OnDelivery | None = None, **overrides: Any) -> Producer:
         """Return a producer: idempotent, all replicas acknowledged, memory bounded.
 
