@@ -136,7 +136,7 @@ def test_an_import_that_was_interrupted_is_run_again_and_doubles_nothing(
     assert f"{recording}: stopped; " in out
     assert out.endswith("; run it again to add the rest\n")
     begun = chance.uniform(0.1, 0.2)
-    for moment in sorted(chance.uniform(begun, 0.8) for _ in range(3)):
+    for moment in sorted(chance.uniform(begun, 0.8) for _ in range(2)):
         code, out, _ = cut_short(stage, recording, moment, signal.SIGKILL)
         assert (code, out) == (-signal.SIGKILL, "")
         assert ascending(on_log(stage), identified(recording)) < RUBIN_EVENTS

@@ -183,6 +183,7 @@ def test_a_database_that_goes_away_and_comes_back_is_waited_for(
     proven(stage)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_broker_that_is_away_for_a_while_ends_no_idle_projector(
     group: Group, night: list[Path]
 ) -> None:
