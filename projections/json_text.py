@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+_EMPTY: dict[str, Any] = {}
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
@@ -19,6 +20,8 @@ def json_text(value: Any, dumps: Any = orjson.dumps, option: int = orjson.OPT_SO
 
     Raises `TypeError` for other types, and for whole numbers beyond 64 bits.
     """
+    if value == _EMPTY:  # of nearly every event's original texts
+        return "{}"
     text: bytes = dumps(value, None, option)
     if b"null" in text:  # orjson's only word for NaN and infinity, but also that of None
         text = dumps(_marked(value), None, option)

@@ -5,7 +5,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, make_dataclass
 from functools import cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 import fastavro
@@ -152,16 +152,19 @@ def writer(cls: type, prefix: bytes = b"") -> Callable[[Any], bytes]:
     return encode
 
 
-def _builder(cls: type) -> Callable[..., Any]:
-    """Return a constructor of a frozen, slotted dataclass that takes a third of its time.
+def _builder(cls: type) -> Callable[[Mapping[str, Any]], Any]:
+    """Return what makes a frozen, slotted dataclass of its fields, in a quarter of the time.
 
     Its own `__init__` goes through `object.__setattr__` for each field, since the class is frozen;
     a twin with the same slots is filled directly, and then becomes an instance of the class.
     """
-    twin = make_dataclass(cls.__name__, [(field.name, Any) for field in fields(cls)], slots=True)
+    names = [field.name for field in fields(cls)]
+    twin = make_dataclass(cls.__name__, [(name, Any) for name in names], slots=True)
+    pick = itemgetter(*names)
+    values = pick if len(names) > 1 else (lambda found: (pick(found),))
 
-    def build(**values: Any) -> Any:
-        made = twin(**values)
+    def build(found: Mapping[str, Any]) -> Any:
+        made = twin(*values(found))
         made.__class__ = cls
         return made
 
@@ -195,17 +198,17 @@ def reader(written: Schema, cls: type | None) -> Callable[[bytes, int], Any]:
     if wanted == parsed:
         wanted = None
     read, buffer_type, name = fastavro.schemaless_reader, io.BytesIO, full_name(written)
-    build: Callable[..., Any] = dict if cls is None else _builder(cls)
+    build = None if cls is None else _builder(cls)
 
     def decode(data: bytes, start: int) -> Any:
         buffer = buffer_type(data)
         buffer.seek(start)
         try:
-            found = read(buffer, parsed, wanted)
+            found: Any = read(buffer, parsed, wanted)
         except _READING_FAULTS as fault:
             raise NotAvro(name, f"{type(fault).__name__}: {fault}") from fault
         if buffer.tell() != len(data):
             raise NotAvro(name, f"{len(data) - buffer.tell()} bytes are left over")
-        return build(**found) if isinstance(found, dict) else found
+        return found if build is None else build(found)
 
     return decode

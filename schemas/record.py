@@ -12,7 +12,8 @@ because a TCS event has about 140 bytes:
 | `replay` | the replay's id, ASCII             | records that a replay carried         |
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from hashlib import sha1
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
@@ -76,6 +77,10 @@ class Provenance(NamedTuple):
             index = self.seq & ((1 << INDEX_BITS) - 1)
             return _derived(self.cause.bytes, f"{service}:{index}".encode())
         return _derived(_NAMESPACE_BYTES, f"{self.source}:{self.seq}".encode())
+
+
+_provenance: Callable[[tuple[Any, ...]], Provenance] = partial(tuple.__new__, Provenance)
+"""Half the time of `Provenance(…)`, which is made for each record read."""
 
 
 class Record(NamedTuple, Generic[_E]):
@@ -146,7 +151,7 @@ def from_headers(headers: Headers | None, position: Position) -> Provenance:
         except ValueError:
             raise BadHeaders("src", src, "SOURCE:SEQ") from None
     if not given:
-        return Provenance(source, seq)
+        return _provenance((source, seq, None, None, None, None))
     epoch, replay = given.get("epoch"), given.get("replay")
     return Provenance(
         source,
