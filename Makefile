@@ -3,6 +3,7 @@
 PYTHON ?= python3
 SETUP  ?= yes
 TESTS  ?=
+NODES  ?= 1
 ARGS   ?=
 
 VENV := .venv
@@ -10,19 +11,20 @@ PIP  := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv setup demo test lint bench schemas commands clean
+.PHONY: help venv setup demo test lint bench kafka-up kafka-down schemas commands clean
 MAKEFLAGS += --no-print-directory
 
 help:  ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo "Options: PYTHON=python3.12 (or newer), ARGS='…' for evctl, pytest or the benchmarks,"
 	@echo "         and of test: TESTS=path, REQUIRE=all (a skip is a failure),"
-	@echo "         SETUP=no (install no system packages)"
+	@echo "         SETUP=no (install no system packages), NODES=3 for kafka-up"
 
 venv: $(VENV)/.installed  ## Install evctl into .venv
 
 setup: $(VENV)/.installed-dev  ## Install all that the tests need, system packages too
 	@SETUP='$(SETUP)' sh infra/setup/system-packages.sh
+	@$(VENV)/bin/python -m infra.kafka install --if-possible
 
 demo: $(VENV)/.installed  ## See a night go through the log and come out as tables
 	@$(VENV)/bin/evctl demo $(ARGS)
@@ -39,6 +41,12 @@ lint: $(VENV)/.installed-dev  ## Check style, types and import contracts
 
 bench: setup  ## Measure, with bare loops beside
 	@$(VENV)/bin/python -m benchmarks $(ARGS)
+
+kafka-up: $(VENV)/.installed  ## Start Apache Kafka here, of one node or NODES=3, until kafka-down
+	@$(VENV)/bin/python -m infra.kafka up --nodes $(NODES)
+
+kafka-down: $(VENV)/.installed  ## Stop it, and remove its records
+	@$(VENV)/bin/python -m infra.kafka down
 
 schemas: $(VENV)/.installed  ## Publish the schemas of new and changed events, as files
 	@$(VENV)/bin/python -m infra.setup.publish_schemas

@@ -18,7 +18,16 @@ import fastavro
 from benchmarks.table import Row, markdown
 from infra.clock import utc_micros
 
-MODULES = ("broker", "publishing", "recordings", "projecting", "rubin", "replay_speed", "pacing")
+MODULES = (
+    "broker",
+    "against_kafka",
+    "publishing",
+    "recordings",
+    "projecting",
+    "rubin",
+    "replay_speed",
+    "pacing",
+)
 RESULTS = Path(__file__).parent / "results"
 _PACKAGES = ("confluent-kafka", "fastavro", "sqlalchemy", "pymysql", "orjson", "kio")
 _EVENT = {"a": 1_763_604_000_000_000, "b": "metrology", "c": 1.2, "d": 3.4, "e": 17, "f": True}
@@ -41,8 +50,10 @@ def main(words: list[str]) -> None:
     text = [_heading(), ""]
     print("\n".join(text), flush=True)
     for name in chosen:
-        rows: list[Row] = import_module(f"benchmarks.{name}").rows(quick)
-        table = f"## {name}\n\n{markdown(rows)}\n"
+        module = import_module(f"benchmarks.{name}")
+        rows: list[Row] = module.rows(quick)
+        beside = getattr(module, "BESIDE", "bare")
+        table = f"## {name}\n\n{markdown(rows, beside)}\n"
         print(table, flush=True)
         text.append(table)
     if not quick and chosen == list(MODULES):

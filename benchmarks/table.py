@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """One figure: ours, the bare loop's in the same run, their ratio, and the bar it is held to."""
+    """One figure: ours, the bare loop's or peer's in the same run, their ratio, and the bar."""
 
     name: str
     value: float
@@ -20,9 +20,9 @@ def against(name: str, ours: float, bare: float, unit: str, note: str = "") -> R
     return Row(name, ours, unit, bare, ours / bare, note)
 
 
-def markdown(rows: Sequence[Row]) -> str:
-    """Return the table as Markdown."""
-    lines = ["| what | ours | bare | ratio | note |", "|---|---:|---:|---:|---|"]
+def markdown(rows: Sequence[Row], beside: str = "bare") -> str:
+    """Return the table as Markdown; `beside` heads the column of what ours is compared with."""
+    lines = [f"| what | ours | {beside} | ratio | note |", "|---|---:|---:|---:|---|"]
     for row in rows:
         bare = "" if row.bare is None else f"{_figure(row.bare)} {row.unit}"
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"

@@ -7,7 +7,14 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from infra.broker import auth, codec_lookup, handlers_admin, handlers_data, handlers_groups
+from infra.broker import (
+    auth,
+    codec_lookup,
+    fetching,
+    handlers_admin,
+    handlers_data,
+    handlers_groups,
+)
 from infra.broker.errors import Code, MalformedFrame
 from infra.broker.handlers_data import Parts, Reply
 from infra.broker.wire import Reader
@@ -97,7 +104,7 @@ def _sasl_authenticate(
 
 _ALL = (
     Api(0, "Produce", 3, 9, 9, lambda b, _, v, body: handlers_data.produce(b.topics, v, body)),
-    Api(1, "Fetch", 4, 12, 12, lambda b, _, v, body: handlers_data.fetch(b.topics, v, body)),
+    Api(1, "Fetch", 4, 12, 12, lambda b, _, v, body: fetching.fetch(b.topics, v, body)),
     Api(
         2,
         "ListOffsets",

@@ -1,7 +1,8 @@
 """Produce (3–9) and Fetch (4–12) packed by hand: the two requests that carry the records."""
 
+from operator import itemgetter
 from struct import Struct
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from infra.broker.errors import Code, MalformedFrame
 from infra.broker.wire import Reader, count, string, tags, uvarint
@@ -27,12 +28,8 @@ class Produced(NamedTuple):
     message: str | None = None
 
 
-class FetchPartition(NamedTuple):
-    """One partition of a fetch; `max_bytes` bounds its part of the answer."""
-
-    partition: int
-    offset: int
-    max_bytes: int
+FetchRow: TypeAlias = tuple[int, int, int]
+"""One partition of a fetch: its index, the offset, and the most bytes that may be its part."""
 
 
 class FetchRequest(NamedTuple):
@@ -42,7 +39,7 @@ class FetchRequest(NamedTuple):
     min_bytes: int
     max_bytes: int
     isolation: int
-    topics: list[tuple[str, list[FetchPartition]]]
+    topics: list[tuple[str, list[FetchRow]]]
 
 
 class Fetched(NamedTuple):
@@ -51,6 +48,7 @@ class Fetched(NamedTuple):
     partition: int
     error: int
     high_watermark: int = -1
+    last_stable: int = -1
     log_start: int = -1
     records: bytes = b""
 
@@ -92,13 +90,16 @@ def pack_produced(version: int, topics: list[tuple[str, list[Produced]]]) -> lis
     return out
 
 
-# (columns of one partition up to the version, positions of: index, offset, max bytes)
+# Of each row: index, offset, most bytes; the rest is for replicas, and from 12 on tagged fields.
 _FETCH_ROW = {
-    4: (Struct(">iqi"), 0, 1, 2),
-    5: (Struct(">iqqi"), 0, 1, 3),
-    9: (Struct(">iiqqi"), 0, 2, 4),
-    12: (Struct(">iiqiqib"), 0, 2, 5),
+    4: Struct(">iqi"),
+    5: Struct(">iq8xi"),
+    9: Struct(">i4xq8xi"),
+    12: Struct(">i4xq12xib"),
 }
+
+
+_TAGS, _UNTAGGED = itemgetter(3), itemgetter(0, 1, 2)
 
 
 def read_fetch(version: int, body: memoryview) -> FetchRequest:
@@ -106,16 +107,20 @@ def read_fetch(version: int, body: memoryview) -> FetchRequest:
     r = Reader(body, flexible=version >= 12)
     _replica, max_wait, min_bytes, max_bytes = r.i32(), r.i32(), r.i32(), r.i32()
     isolation = r.i8()
+    if isolation not in {0, 1}:
+        raise MalformedFrame(f"isolation level {isolation}, known are 0 and 1")
     if version >= 7:
         r.view(8)  # session id and epoch
-    row, index, offset, limit = _FETCH_ROW[max(v for v in _FETCH_ROW if v <= version)]
+    row = _FETCH_ROW[max(v for v in _FETCH_ROW if v <= version)]
     topics = []
     for _ in range(r.count()):
         name = r.string()
         rows = r.view(r.count() * row.size)
-        if version >= 12 and any(fields[-1] for fields in row.iter_unpack(rows)):
-            raise MalformedFrame("a tagged field in a partition of a fetch")
-        partitions = [FetchPartition(f[index], f[offset], f[limit]) for f in row.iter_unpack(rows)]
+        partitions = list(row.iter_unpack(rows))
+        if version >= 12:
+            if any(map(_TAGS, partitions)):
+                raise MalformedFrame("a tagged field in a partition of a fetch")
+            partitions = list(map(_UNTAGGED, partitions))
         r.skip_tags()
         topics.append((name, partitions))
     return FetchRequest(max_wait, min_bytes, max_bytes, isolation, topics)
@@ -125,29 +130,42 @@ _FETCHED = {4: Struct(">ihqq"), 5: Struct(">ihqqq")}
 _FETCH_HEAD = Struct(">ihi")
 
 
-def pack_fetched(
-    version: int, isolation: int, topics: list[tuple[str, list[Fetched]]]
-) -> list[bytes]:
-    """Encode a Fetch response; the records stay as they are."""
-    flexible = version >= 12
-    aborted = count(0 if isolation else -1, flexible)
-    replica = _I32.pack(-1) if version >= 11 else b""
-    out = [_FETCH_HEAD.pack(0, Code.NONE, 0) if version >= 7 else _I32.pack(0)]
-    out.append(count(len(topics), flexible))
-    for name, partitions in topics:
-        out += (string(name, flexible), count(len(partitions), flexible))
-        for p in partitions:
-            hw = p.high_watermark  # it is the last stable offset too: there are no transactions
-            if version >= 5:
-                fixed = _FETCHED[5].pack(p.partition, p.error, hw, hw, p.log_start)
-            else:
-                fixed = _FETCHED[4].pack(p.partition, p.error, hw, hw)
-            length = uvarint(len(p.records) + 1) if flexible else _I32.pack(len(p.records))
-            out.append(fixed + aborted + replica + length)
-            if p.records:
-                out.append(p.records)
-            if flexible:
-                out.append(b"\0")
-        out.append(tags(flexible))
-    out.append(tags(flexible))
-    return out
+class FetchPacking:
+    """Packs a Fetch response of one version piece by piece; the records stay as they are."""
+
+    def __init__(self, version: int, isolation: int) -> None:
+        self.key = (version << 1) | isolation
+        """Rows without records that are packed for one key are good for it."""
+        self._flexible = version >= 12
+        self._has_head = version >= 7
+        self._has_start = version >= 5
+        aborted = count(0 if isolation else -1, self._flexible)
+        self._after_offsets = aborted + (_I32.pack(-1) if version >= 11 else b"")
+
+    def begin(self, topics: int) -> list[bytes]:
+        """Return the start of a response about so many topics."""
+        head = _FETCH_HEAD.pack(0, Code.NONE, 0) if self._has_head else _I32.pack(0)
+        return [head, count(topics, self._flexible)]
+
+    def topic(self, out: list[bytes], name: str, rows: int) -> None:
+        """Begin a topic with so many rows."""
+        out += (string(name, self._flexible), count(rows, self._flexible))
+
+    def row(self, out: list[bytes], p: Fetched) -> None:
+        """Pack the answer for one partition."""
+        ends = p.high_watermark, p.last_stable
+        if self._has_start:
+            fixed = _FETCHED[5].pack(p.partition, p.error, *ends, p.log_start)
+        else:
+            fixed = _FETCHED[4].pack(p.partition, p.error, *ends)
+        size = len(p.records)
+        length = uvarint(size + 1) if self._flexible else _I32.pack(size)
+        out.append(fixed + self._after_offsets + length)
+        if size:
+            out.append(p.records)
+        self.end(out)
+
+    def end(self, out: list[bytes]) -> None:
+        """End a row, a topic or the response."""
+        if self._flexible:
+            out.append(b"\0")

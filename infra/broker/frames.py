@@ -36,7 +36,7 @@ class _Slot:
 
     def __init__(self) -> None:
         self.answer: Parts | None = None
-        self.task: asyncio.Task[Parts | None] | None = None
+        self.task: asyncio.Future[Parts] | asyncio.Task[Parts | None] | None = None
         self.closes = False
 
 
@@ -184,13 +184,17 @@ class Connection(asyncio.BufferedProtocol):
             self._answer(slot, correlation, reply, tagged=tagged)
             return
         self._slots.append(slot)
-        slot.task = asyncio.get_running_loop().create_task(reply)
+        slot.task = asyncio.ensure_future(reply)
         slot.task.add_done_callback(lambda task: self._finished(task, slot, correlation, tagged))
         if len(self._slots) >= _MAX_WAITING:
             self._set_blocked()
 
     def _finished(
-        self, task: asyncio.Task[Parts | None], slot: _Slot, correlation: int, tagged: bool
+        self,
+        task: asyncio.Future[Parts] | asyncio.Task[Parts | None],
+        slot: _Slot,
+        correlation: int,
+        tagged: bool,
     ) -> None:
         if task.cancelled() or self._transport is None:
             return

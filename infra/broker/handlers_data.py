@@ -1,22 +1,18 @@
-"""Answers to Produce, Fetch, ListOffsets and Metadata."""
+"""Answers to Produce, ListOffsets and Metadata."""
 
 import asyncio
-import logging
 from collections.abc import Coroutine
 from uuid import UUID
 
 from infra.broker import codec_data, codec_lookup
-from infra.broker.codec_data import Fetched, FetchRequest, Produced
+from infra.broker.codec_data import Produced
 from infra.broker.codec_lookup import Cluster, OffsetFound, OffsetQuery, TopicFound, TopicQuery
 from infra.broker.errors import Code, ProtocolError
-from infra.broker.partition import Partition
 from infra.broker.topics import Topics
 
-_LOG = logging.getLogger(__name__)
 Parts = list[bytes]
-Reply = Parts | Coroutine[None, None, Parts | None] | None
+Reply = Parts | Coroutine[None, None, Parts | None] | asyncio.Future[Parts] | None
 _NO_ID = UUID(int=0)
-_FETCH_CEILING = 64 << 20  # bytes of one answer, whatever the client allows
 _ACKS = {-1, 0, 1}
 _END, _START, _LARGEST = -1, -2, -3
 
@@ -74,72 +70,6 @@ async def _when_synced(version: int, acks: int, results: Results, waiting: Acks)
             for topic, produced in results
         ]
     return codec_data.pack_produced(version, results) if acks else None
-
-
-def fetch(topics: Topics, version: int, body: memoryview) -> Reply:
-    """Read batches; where there are too few, wait for an append or the client's limit."""
-    request = codec_data.read_fetch(version, body)
-    found, enough = _collect(topics, request)
-    if enough or request.max_wait_ms <= 0:
-        return codec_data.pack_fetched(version, request.isolation, found)
-    waited_for = [
-        topics.partition(name, row.partition) for name, rows in request.topics for row in rows
-    ]
-    return _fetch_later(topics, version, request, waited_for)
-
-
-async def _fetch_later(
-    topics: Topics, version: int, request: FetchRequest, partitions: list[Partition]
-) -> Parts:
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + request.max_wait_ms / 1000
-    found, enough = _collect(topics, request)
-    while not enough and loop.time() < deadline:
-        woken: asyncio.Future[None] = loop.create_future()
-        timer = loop.call_at(deadline, _end_wait, woken)
-        for partition in partitions:
-            partition.waiters.add(woken)
-        try:
-            await woken
-        finally:
-            timer.cancel()
-            for partition in partitions:
-                partition.waiters.discard(woken)
-        found, enough = _collect(topics, request)
-    return codec_data.pack_fetched(version, request.isolation, found)
-
-
-def _end_wait(woken: asyncio.Future[None]) -> None:
-    if not woken.done():
-        woken.set_result(None)
-
-
-def _collect(topics: Topics, request: FetchRequest) -> tuple[list[tuple[str, list[Fetched]]], bool]:
-    """Read what is there now; the flag says that the client should have it at once."""
-    room = min(request.max_bytes, _FETCH_CEILING)
-    size, refused = 0, False
-    found = []
-    for name, rows in request.topics:
-        answers = []
-        for row in rows:
-            limit = min(row.max_bytes, room - size)
-            try:
-                log = topics.partition(name, row.partition).log
-                records = b""
-                if limit > 0 or not size:
-                    records = log.read(row.offset, limit, at_least_one=not size)
-                size += len(records)
-                answer = Fetched(row.partition, 0, log.high_watermark, log.start_offset, records)
-            except ProtocolError as error:
-                refused = True
-                answer = Fetched(row.partition, error.code)
-            except OSError as error:
-                refused = True
-                _LOG.error("%s[%d]@%d can't be read: %s", name, row.partition, row.offset, error)
-                answer = Fetched(row.partition, Code.KAFKA_STORAGE_ERROR)
-            answers.append(answer)
-        found.append((name, answers))
-    return found, refused or size >= request.min_bytes
 
 
 def list_offsets(topics: Topics, version: int, body: memoryview) -> Parts:

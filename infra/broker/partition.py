@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from infra.broker.checkpoint import sync_and_close
 from infra.broker.codec_data import Produced
@@ -12,19 +13,36 @@ from infra.broker.errors import Code, ProtocolError
 from infra.broker.log import Appended, PartitionLog, Tail
 from infra.clock import utc_micros
 
+if TYPE_CHECKING:
+    from infra.broker.fetching import Fetch
+
 _LOG = logging.getLogger(__name__)
 SYNC_BYTES = 16 << 20  # appended to a log between two synced checkpoints
 _LONGEST_TIMER_S = 24 * 3600.0  # Kafka's "never" is too long for a timer
 
 
+class Bounds(NamedTuple):
+    """What readers see of a partition; a fetch's isolation level is the place of its end."""
+
+    high_watermark: int
+    last_stable: int
+    log_start: int
+
+
 class Partition:
-    """One log with those who wait for it."""
+    """One log with those who wait for it.
+
+    `waiting` has the fetches that wait for records of the topic, `nothing` the packed answers to
+    fetches at its end, by kind of answer.
+    """
 
     def __init__(self, topic: str, index: int, log: PartitionLog, disk: Disk) -> None:
         self.topic = topic
         self.index = index
         self.log = log
-        self.waiters: set[asyncio.Future[None]] = set()
+        self.waiting: set[Fetch] = set()
+        self.nothing: dict[int, bytes] = {}
+        self.bounds = self._moved()
         self._disk = disk
         self._unsynced_records = 0
         self._unacked: deque[tuple[int, asyncio.Future[None]]] = deque()
@@ -94,16 +112,22 @@ class Partition:
         """Let readers see, and producers know, what lies before `tail`."""
         if tail.offset > self.log.high_watermark:
             self.log.reveal(tail)
+            self.bounds = self._moved()
         while self._unacked and self._unacked[0][0] <= tail.offset:
             acked = self._unacked.popleft()[1]
             if not acked.done():
                 acked.set_result(None)
         self._wake()
 
+    def _moved(self) -> Bounds:
+        """Return the bounds that readers see now; answers packed for others are forgotten."""
+        self.nothing.clear()
+        end = self.log.high_watermark
+        return Bounds(end, end, self.log.start_offset)
+
     def _wake(self) -> None:
-        for waiter in self.waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        for fetch in self.waiting:
+            fetch.notify(self)
 
     def _start_sync(self) -> None:
         if self._flush_timer is not None:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from infra.broker import files, topic_config
@@ -17,6 +18,9 @@ from infra.broker.log import PartitionLog
 from infra.broker.partition import Partition
 from infra.broker.recovery import open_log
 from infra.clock import fresh_id, utc_micros
+
+if TYPE_CHECKING:
+    from infra.broker.fetching import Fetch
 
 _LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
@@ -39,12 +43,15 @@ class TopicEntry:
 
 
 class Topic:
-    """A topic that is being served."""
+    """A topic that is being served; `waiting` has the fetches that wait for its records."""
 
     def __init__(self, entry: TopicEntry, partitions: list[Partition]) -> None:
         self.entry = entry
         self.id = UUID(entry.id)
         self.partitions = partitions
+        self.waiting: set[Fetch] = set()
+        for partition in partitions:
+            partition.waiting = self.waiting
 
 
 def read_entries(data_dir: Path) -> tuple[list[TopicEntry], list[TopicEntry]]:

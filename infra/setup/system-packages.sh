@@ -7,7 +7,9 @@ set -eu
 NEEDS='mariadbd mariadb-server-core to hold the tables in a MariaDB of their own
 mariadb-install-db mariadb-server-core to hold the tables in a MariaDB of their own
 my_print_defaults mariadb-client-core which mariadb-install-db calls
-kcat kcat to read and write the log with a Kafka client that is not ours'
+kcat kcat to read and write the log with a Kafka client that is not ours
+java openjdk-17-jre-headless to run Apache Kafka, which the embedded log is held to
+mvn maven to bring Apache Kafka'
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
@@ -26,9 +28,10 @@ if [ "${SETUP:-yes}" = no ] || ! can_install; then
     if command -v apt-get >/dev/null; then
         echo "To install it: sudo apt-get install --no-install-recommends $packages"
     elif command -v brew >/dev/null; then
-        echo 'To install it: brew install mariadb kcat'
+        echo 'To install it: brew install mariadb kcat openjdk maven'
     else
-        echo 'To install it: a MariaDB server (10.11 or newer) and kcat, on the PATH.'
+        echo 'To install it: a MariaDB server (10.11 or newer), kcat, Java (17 or newer) and Maven,
+            on the PATH.'
     fi
     echo 'Until then the tests that use it are skipped.'
     exit 0

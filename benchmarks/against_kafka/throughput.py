@@ -1,0 +1,122 @@
+"""Produce and consume at full speed: records a second, and what of it is the broker's time."""
+
+from statistics import median
+from time import perf_counter
+from typing import NamedTuple
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from benchmarks.against_kafka.servers import Server
+from benchmarks.table import Row
+
+_SIZES = {100: 2_000_000, 1_000: 600_000, 100_000: 6_000}
+"""Bytes a record, and how many records a run has."""
+_DIFFERENT = 64  # payloads, so that a codec finds no more repetition than telemetry has
+
+
+class _Run(NamedTuple):
+    """Records a second, and seconds of the broker's processor for a million of them."""
+
+    rate: float
+    cpu: float
+
+
+def rows(ours: Server, theirs: Server, quick: bool) -> list[Row]:
+    """Return rates and the broker's time, for each size and codec, in both directions."""
+    found = []
+    for size, number in _SIZES.items():
+        for codec in ("none", "lz4"):
+            count = number // 10 if quick else number
+            found += _compare(ours, theirs, size, codec, count, rounds=1 if quick else 5)
+    return found
+
+
+def _compare(
+    ours: Server, theirs: Server, size: int, codec: str, count: int, rounds: int
+) -> list[Row]:
+    runs: dict[tuple[str, str], list[_Run]] = {}
+    values = _payloads(size)
+    for _ in range(rounds):
+        for server in (ours, theirs):
+            topic = server.topic()
+            for way, run in (
+                ("produce", _produce(server, topic, values, codec, count)),
+                ("consume", _consume(server, topic, count)),
+            ):
+                runs.setdefault((way, server.name), []).append(run)
+            server.delete(topic)
+    found = []
+    for way in ("produce", "consume"):
+        mine, other = (runs[way, server.name] for server in (ours, theirs))
+        what, small = f"{way}, {_bytes(size)}, {codec}", size <= 1000 and codec == "none"
+        rate, beside = median(r.rate for r in mine), median(r.rate for r in other)
+        note = f"{count:,} records" + ("; bar: 0.95" if small else "")
+        found.append(Row(what, rate, "records/s", beside, rate / beside, note))
+        cpu, beside = median(r.cpu for r in mine), median(r.cpu for r in other)
+        note = "bar: 0.5" if small else ""
+        unit = "s/million"
+        found.append(Row(f"{what}, broker's CPU", cpu, unit, beside, cpu / beside, note))
+    return found
+
+
+def _bytes(size: int) -> str:
+    return f"{size} B" if size < 1000 else f"{size // 1000} kB"
+
+
+def _payloads(size: int) -> list[bytes]:
+    """Return different texts of readings: digits compress as telemetry does, to about a third."""
+    texts = []
+    for n in range(_DIFFERENT):
+        numbers = (f"{(n * 7919 + k * 104_729) % 1_000_003 / 997:.6f}" for k in range(size // 4))
+        texts.append(",".join(numbers).encode()[:size])
+    return texts
+
+
+def _produce(server: Server, topic: str, values: list[bytes], codec: str, count: int) -> _Run:
+    producer = Producer(
+        {
+            **server.client,
+            "enable.idempotence": True,
+            "linger.ms": 5,
+            "compression.type": codec,
+            "queue.buffering.max.messages": 1_000_000,
+            "queue.buffering.max.kbytes": 512 * 1024,
+            "message.max.bytes": 10_000_000,
+        }
+    )
+    producer.list_topics(topic, timeout=30)  # connected
+    cpu, begin = server.cpu_s(), perf_counter()
+    send, poll = producer.produce, producer.poll
+    for n in range(count):
+        while True:
+            try:
+                send(topic, values[n % _DIFFERENT], partition=0)
+                break
+            except BufferError:
+                poll(0.01)
+    left = producer.flush(120)
+    seconds, cpu = perf_counter() - begin, server.cpu_s() - cpu
+    if left:
+        raise RuntimeError(f"{left} of {count} records were not acknowledged by {server.name}")
+    return _Run(count / seconds, cpu / count * 1e6)
+
+
+def _consume(server: Server, topic: str, count: int) -> _Run:
+    consumer = Consumer(
+        {
+            **server.client,
+            "group.id": "bench",
+            "enable.auto.commit": False,
+            "fetch.queue.backoff.ms": 10,
+            "queued.min.messages": 1_000_000,
+            "auto.offset.reset": "error",
+        }
+    )
+    consumer.list_topics(topic, timeout=30)  # connected
+    cpu, begin, got = server.cpu_s(), perf_counter(), 0
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    while got < count:
+        got += len(consumer.consume(min(10_000, count - got), 1.0))
+    seconds, cpu = perf_counter() - begin, server.cpu_s() - cpu
+    consumer.close()
+    return _Run(count / seconds, cpu / count * 1e6)

@@ -1,0 +1,55 @@
+"""Apache Kafka on this machine: one standing cluster for all who ask, nodes that die and return."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from infra.kafka import Cluster, KafkaMissing, install, standing
+from infra.kafka.errors import AnotherSize
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _jars() -> None:
+    try:
+        install()
+    except KafkaMissing as missing:
+        pytest.skip(f"needs kafka: {missing}")
+
+
+def test_all_who_ask_at_once_get_the_same_until_it_is_taken_down(tmp_path: Path) -> None:
+    try:
+        with ThreadPoolExecutor(3) as threads:
+            first, *others = threads.map(standing.up, [tmp_path] * 3)
+        assert [first, first] == others
+        with pytest.raises(AnotherSize, match="1 node"):
+            standing.up(tmp_path, nodes=3)
+    finally:
+        assert standing.down(tmp_path)
+    assert not standing.down(tmp_path)
+    assert not (tmp_path / "nodes").exists()
+
+
+def test_three_nodes_keep_what_they_acknowledged_while_one_is_dead(tmp_path: Path) -> None:
+    with Cluster(tmp_path, nodes=3) as kafka:
+        admin = AdminClient({**kafka.client_config()})
+        admin.create_topics([NewTopic("kept", 3)])["kept"].result()
+        described = admin.list_topics("kept", timeout=10).topics["kept"]
+        assert [len(p.replicas) for p in described.partitions.values()] == [3, 3, 3]
+        kafka.nodes[2].kill()
+        producer = Producer(kafka.client_config() | {"enable.idempotence": True})
+        failed: list[object] = []
+        for number in range(300):
+            producer.produce(
+                "kept",
+                b"%d" % number,
+                partition=number % 3,
+                on_delivery=lambda error, _: failed.append(error) if error else None,
+            )
+        assert producer.flush(60) == 0
+        assert failed == []
+        kafka.nodes[2].start()
+        kafka.wait_until_complete()
