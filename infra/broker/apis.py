@@ -13,7 +13,9 @@ from infra.broker import (
     fetching,
     handlers_admin,
     handlers_data,
+    handlers_group_admin,
     handlers_groups,
+    handlers_offsets,
 )
 from infra.broker.errors import Code, MalformedFrame
 from infra.broker.handlers_data import Parts, Reply
@@ -27,7 +29,9 @@ NEVER = 1000
 
 Handler = Callable[["Broker", "Connection", int, memoryview], Reply]
 Values = dict[str, object]
-ColdHandler = Callable[["Broker", Any], Values | Coroutine[None, None, Values]]
+Answer = Values | Coroutine[None, None, Values]
+ColdHandler = Callable[["Broker", Any], Answer]
+ColdHandlerOfClient = Callable[["Broker", "Connection", Any], Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,18 @@ def _cold(
     key: int, name: str, lowest: int, highest: int, flexible: int, answer: ColdHandler
 ) -> Api:
     """Return an API that kio decodes and encodes."""
+    return _cold_of_client(key, name, lowest, highest, flexible, lambda b, _, r: answer(b, r))
 
-    def handle(broker: "Broker", _: "Connection", version: int, body: memoryview) -> Reply:
+
+def _cold_of_client(
+    key: int, name: str, lowest: int, highest: int, flexible: int, answer: ColdHandlerOfClient
+) -> Api:
+    """Return an API that kio decodes and encodes, and whose answer depends on who asks."""
+
+    def handle(broker: "Broker", client: "Connection", version: int, body: memoryview) -> Reply:
         from infra.broker import codec_cold  # noqa: PLC0415  kio takes 0.1 s to import
 
-        values = answer(broker, codec_cold.decode(key, version, body))
+        values = answer(broker, client, codec_cold.decode(key, version, body))
         if isinstance(values, dict):
             return codec_cold.encode(key, version, values)
         return _encode_later(key, version, values)
@@ -148,11 +159,26 @@ _ALL = (
     _cold(
         10, "FindCoordinator", 0, 3, 3, lambda b, r: handlers_admin.find_coordinator(b.cluster, r)
     ),
-    _cold(8, "OffsetCommit", 2, 8, 8, handlers_groups.offset_commit),
-    _cold(9, "OffsetFetch", 1, 7, 6, handlers_groups.offset_fetch),
-    _cold(11, "JoinGroup", 0, 7, 6, lambda b, r: handlers_groups.join(b.groups, r)),
+    _cold(8, "OffsetCommit", 2, 8, 8, handlers_offsets.offset_commit),
+    _cold(9, "OffsetFetch", 1, 7, 6, handlers_offsets.offset_fetch),
+    _cold(47, "OffsetDelete", 0, 0, NEVER, handlers_offsets.offset_delete),
+    _cold_of_client(
+        11, "JoinGroup", 0, 9, 6, lambda b, client, r: handlers_groups.join(b.groups, client, r)
+    ),
     _cold(12, "Heartbeat", 0, 4, 4, lambda b, r: handlers_groups.heartbeat(b.groups, r)),
-    _cold(13, "LeaveGroup", 0, 4, 4, lambda b, r: handlers_groups.leave(b.groups, r)),
+    _cold(13, "LeaveGroup", 0, 5, 4, lambda b, r: handlers_groups.leave(b.groups, r)),
     _cold(14, "SyncGroup", 0, 5, 4, lambda b, r: handlers_groups.sync(b.groups, r)),
+    _cold(
+        15,
+        "DescribeGroups",
+        0,
+        5,
+        5,
+        lambda b, r: handlers_group_admin.describe_groups(b.groups, r),
+    ),
+    _cold(16, "ListGroups", 0, 4, 3, lambda b, r: handlers_group_admin.list_groups(b.groups, r)),
+    _cold(
+        42, "DeleteGroups", 0, 2, 2, lambda b, r: handlers_group_admin.delete_groups(b.groups, r)
+    ),
 )
 APIS = {api.key: api for api in _ALL}

@@ -49,6 +49,7 @@ class Connection(asyncio.BufferedProtocol):
         self.bare_token_next = False  # after SaslHandshake 0 the token comes without a request
         self.closing = False  # close once what is answered was sent
         self.peer = "?"
+        self.client_id = ""
         self._broker = broker
         self._buffer = memoryview(bytearray(_BUFFER))
         self._start = self._end = 0
@@ -71,6 +72,11 @@ class Connection(asyncio.BufferedProtocol):
                 slot.task.cancel()
         self._slots.clear()
         self._broker.disconnected(self)
+
+    @property
+    def host(self) -> str:
+        """The address of the client, as Kafka writes it."""
+        return f"/{self.peer.rpartition(':')[0]}"
 
     def close(self) -> None:
         """Close once what is written was sent."""
@@ -165,6 +171,8 @@ class Connection(asyncio.BufferedProtocol):
             self._answer(_Slot(), correlation, unsupported_version(api, version), tagged=False)
             return
         position = _HEADER.size + max(client_length, 0)
+        if not self.client_id and client_length > 0:
+            self.client_id = str(frame[_HEADER.size : position], "utf-8", "replace")
         if version >= api.flexible_from:
             reader = Reader(frame, position, flexible=True)
             reader.skip_tags()

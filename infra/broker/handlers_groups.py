@@ -1,22 +1,22 @@
-"""Answers to requests about consumer groups and their committed offsets."""
+"""Answers to the members of consumer groups: join, sync, heartbeat, leave."""
 
 import logging
 from typing import TYPE_CHECKING, Any
 
 from infra.broker.errors import Code, ProtocolError
 from infra.broker.groups import Groups
-from infra.broker.members import Joined, JoinRequest
-from infra.broker.offsets import Change, Committed
+from infra.broker.members import Claim, Joined, JoinRequest
 
 if TYPE_CHECKING:
-    from infra.broker.server import Broker
+    from infra.broker.frames import Connection
 
 _LOG = logging.getLogger(__name__)
 Values = dict[str, object]
 _ASKS_FOR_KNOWN_ID = 4  # from this version on a newcomer first gets its id
+_TELLS_TO_SKIP = 9  # from this version on a leader can be told that the plan stands
 
 
-async def join(groups: Groups, request: Any) -> Values:
+async def join(groups: Groups, connection: "Connection", request: Any) -> Values:
     """Join a group; the answer waits for the generation."""
     session_ms = round(request.session_timeout.total_seconds() * 1000)
     rebalance = getattr(request, "rebalance_timeout", None)
@@ -28,6 +28,10 @@ async def join(groups: Groups, request: Any) -> Values:
         protocol_type=request.protocol_type,
         protocols=tuple((p.name, bytes(p.metadata)) for p in request.protocols),
         needs_known_id=request.__version__ >= _ASKS_FOR_KNOWN_ID,
+        instance_id=getattr(request, "group_instance_id", None),
+        client_id=connection.client_id,
+        client_host=connection.host,
+        knows_skip=request.__version__ >= _TELLS_TO_SKIP,
     )
     try:
         outcome = groups.join(asked)
@@ -35,6 +39,7 @@ async def join(groups: Groups, request: Any) -> Values:
             return _not_joined(Code.MEMBER_ID_REQUIRED, outcome)
         return _joined(await outcome)
     except ProtocolError as refused:
+        _LOG.info("a member may not join: %s", refused.message)
         return _not_joined(refused.code, request.member_id)
 
 
@@ -45,6 +50,7 @@ def _not_joined(code: Code, member_id: str) -> Values:
         "protocol_type": None,
         "protocol_name": "",
         "leader": "",
+        "skip_assignment": False,
         "member_id": member_id,
         "members": [],
     }
@@ -57,21 +63,30 @@ def _joined(joined: Joined) -> Values:
         "protocol_type": joined.protocol_type,
         "protocol_name": joined.protocol,
         "leader": joined.leader,
+        "skip_assignment": joined.skip_assignment,
         "member_id": joined.member_id,
         "members": [
-            {"member_id": member_id, "group_instance_id": None, "metadata": metadata}
-            for member_id, metadata in joined.members
+            {"member_id": member_id, "group_instance_id": instance_id, "metadata": metadata}
+            for member_id, instance_id, metadata in joined.members
         ],
     }
+
+
+def claim_of(request: Any) -> Claim:
+    """Return who a request says that its sender is."""
+    return Claim(
+        request.member_id, request.generation_id, getattr(request, "group_instance_id", None)
+    )
 
 
 async def sync(groups: Groups, request: Any) -> Values:
     """Hand over or receive the plan of a generation."""
     plan = {a.member_id: bytes(a.assignment) for a in request.assignments}
+    agreed = (getattr(request, "protocol_type", None), getattr(request, "protocol_name", None))
     values: Values = {"protocol_type": None, "protocol_name": None}
     try:
-        group = groups.find(request.group_id)
-        assignment = await group.sync(request.member_id, request.generation_id, plan)
+        group = groups.of_member(request.group_id)
+        assignment = await group.sync(claim_of(request), plan, agreed)
     except ProtocolError as refused:
         return values | {"error_code": refused.code, "assignment": b""}
     return {
@@ -85,7 +100,7 @@ async def sync(groups: Groups, request: Any) -> Values:
 def heartbeat(groups: Groups, request: Any) -> Values:
     """Keep a member alive."""
     try:
-        groups.find(request.group_id).heartbeat(request.member_id, request.generation_id)
+        groups.of_member(request.group_id).heartbeat(claim_of(request))
     except ProtocolError as refused:
         return {"error_code": refused.code}
     return {"error_code": Code.NONE}
@@ -94,92 +109,19 @@ def heartbeat(groups: Groups, request: Any) -> Values:
 def leave(groups: Groups, request: Any) -> Values:
     """Take members out of a group."""
     asked = getattr(request, "members", None)
-    leaving = [request.member_id] if asked is None else [m.member_id for m in asked]
-    members = []
-    for member_id in leaving:
-        code = Code.NONE
-        try:
-            groups.find(request.group_id).leave(member_id)
-        except ProtocolError as refused:
-            code = refused.code
-        members.append({"member_id": member_id, "group_instance_id": None, "error_code": code})
-    error = members[0]["error_code"] if asked is None else Code.NONE
-    return {"error_code": error, "members": members}
-
-
-def offset_commit(broker: "Broker", request: Any) -> Values:
-    """Commit offsets of a member, or of a consumer that assigns itself (generation −1)."""
-    refused = _may_commit(broker.groups, request)
-    changes: list[Change] = []
-    codes: dict[tuple[str, int], Code] = {}
-    for topic in request.topics:
-        for p in topic.partitions:
-            code = refused or _exists(broker, topic.name, p.partition_index)
-            codes[topic.name, p.partition_index] = code
-            if code is Code.NONE:
-                epoch = getattr(p, "committed_leader_epoch", -1)
-                committed = Committed(p.committed_offset, epoch, p.committed_metadata or "")
-                changes.append(((request.group_id, topic.name, p.partition_index), committed))
+    leaving: list[tuple[str, str | None]] = (
+        [(request.member_id, None)]
+        if asked is None
+        else [(m.member_id, m.group_instance_id) for m in asked]
+    )
     try:
-        broker.offsets.commit(changes)
-    except OSError as error:
-        _LOG.error("offsets of group %s are not committed: %s", request.group_id, error)
-        codes = dict.fromkeys(codes, Code.KAFKA_STORAGE_ERROR)
-    return {
-        "topics": [
-            {
-                "name": topic.name,
-                "partitions": [
-                    {"partition_index": i, "error_code": codes[topic.name, i]}
-                    for i in (p.partition_index for p in topic.partitions)
-                ],
-            }
-            for topic in request.topics
-        ]
-    }
-
-
-def _may_commit(groups: Groups, request: Any) -> Code:
-    generation = getattr(request, "generation_id_or_member_epoch", None)
-    if generation is None:
-        generation = request.generation_id
-    try:
-        group = groups.find(request.group_id)
-        if generation >= 0 or group.members:
-            group.touch(group.member(request.member_id, generation))
+        codes = groups.of_member(request.group_id).leave(leaving)
     except ProtocolError as refused:
-        return refused.code
-    return Code.NONE
-
-
-def _exists(broker: "Broker", topic: str, partition: int) -> Code:
-    try:
-        broker.topics.partition(topic, partition)
-    except ProtocolError as refused:
-        return refused.code
-    return Code.NONE
-
-
-def offset_fetch(broker: "Broker", request: Any) -> Values:
-    """Return committed offsets; −1 where there is none."""
-    if request.topics is None:
-        known = broker.offsets.of_group(request.group_id)
-        wanted = [(topic, sorted(partitions)) for topic, partitions in known.items()]
-    else:
-        wanted = [(topic.name, list(topic.partition_indexes)) for topic in request.topics]
-    topics = []
-    for topic, indexes in wanted:
-        partitions = []
-        for index in indexes:
-            found = broker.offsets.get(request.group_id, topic, index) or Committed(-1)
-            partitions.append(
-                {
-                    "partition_index": index,
-                    "committed_offset": found.offset,
-                    "committed_leader_epoch": found.leader_epoch,
-                    "metadata": found.metadata,
-                    "error_code": Code.NONE,
-                }
-            )
-        topics.append({"name": topic, "partitions": partitions})
-    return {"error_code": Code.NONE, "topics": topics}
+        if refused.code is Code.INVALID_GROUP_ID:
+            return {"error_code": refused.code, "members": []}
+        codes = [refused.code] * len(leaving)
+    members = [
+        {"member_id": member_id, "group_instance_id": instance_id, "error_code": code}
+        for (member_id, instance_id), code in zip(leaving, codes, strict=True)
+    ]
+    return {"error_code": codes[0] if asked is None else Code.NONE, "members": members}

@@ -1,17 +1,13 @@
-"""Committed offsets of consumer groups: a file of changes, rewritten when it has grown."""
+"""Committed offsets of consumer groups."""
 
-import json
-import os
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from crc32c import crc32c
-
-from infra.broker import files
+from infra.broker.journal import Entry, Journal
 
 _FILE = "committed-offsets.log"
-_REWRITE_LINES = 10_000  # and only when most of the lines are outdated
 
 
 class Committed(NamedTuple):
@@ -29,84 +25,80 @@ Change = tuple[Key, Committed | None]
 class CommittedOffsets:
     """The offsets of all groups; a change is in the file, safe from a crash, when `commit` returns.
 
-    They are kept until their topic is deleted, whether their group is alive or not.
+    They are kept until their group or their topic is deleted, whether the group is alive or not.
+    `pending` counts, for each partition of a group, the open transactions that may still commit it.
     """
 
     def __init__(self, data_dir: Path) -> None:
-        self._path = data_dir / _FILE
-        self._offsets: dict[Key, Committed] = {}
-        self._lines = 0
-        self._size = 0
-        self._load()
-        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        os.ftruncate(self._fd, self._size)
-
-    def _load(self) -> None:
-        """Read the changes up to the first line that a crash has torn."""
-        if not self._path.exists():
-            return
-        for line in self._path.read_bytes().splitlines(keepends=True):
-            checksum, _, content = line.rstrip(b"\n").partition(b" ")
-            if not line.endswith(b"\n") or checksum != b"%08x" % crc32c(content):
-                return
-            group, topic, partition, *committed = json.loads(content)
+        self._journal = Journal(data_dir / _FILE)
+        self._offsets: dict[str, dict[tuple[str, int], Committed]] = {}
+        self.pending: Counter[Key] = Counter()
+        for group, topic, partition, *committed in self._journal.read():
             self._apply((group, topic, partition), Committed(*committed) if committed else None)
-            self._lines += 1
-            self._size += len(line)
 
     def _apply(self, key: Key, committed: Committed | None) -> None:
+        group, topic, partition = key
+        of_group = self._offsets.setdefault(group, {})
         if committed is None:
-            self._offsets.pop(key, None)
+            of_group.pop((topic, partition), None)
         else:
-            self._offsets[key] = committed
+            of_group[topic, partition] = committed
+        if not of_group:
+            del self._offsets[group]
 
     def commit(self, changes: Iterable[Change]) -> None:
         """Write and apply changes, all or none; raises `OSError` if the disk refuses."""
         changes = list(changes)
-        content = b"".join(_line(*change) for change in changes)
-        try:
-            files.write_at(self._fd, content, self._size)
-        except OSError:
-            os.ftruncate(self._fd, self._size)
-            raise
-        self._size += len(content)
-        self._lines += len(changes)
+        self._journal.append(_entry(*change) for change in changes)
         for key, committed in changes:
             self._apply(key, committed)
-        if self._lines > max(_REWRITE_LINES, 4 * len(self._offsets)):
-            self._rewrite()
+        self._journal.shorten(self._entries)
 
-    def _rewrite(self) -> None:
-        content = b"".join(_line(*item) for item in self._offsets.items())
-        files.replace(self._path, content)
-        os.close(self._fd)
-        self._fd = os.open(self._path, os.O_RDWR)
-        self._lines, self._size = len(self._offsets), len(content)
+    def _entries(self) -> Iterator[Entry]:
+        for group, offsets in self._offsets.items():
+            for (topic, partition), committed in offsets.items():
+                yield _entry((group, topic, partition), committed)
 
     def get(self, group: str, topic: str, partition: int) -> Committed | None:
         """Return what `group` committed for a partition."""
-        return self._offsets.get((group, topic, partition))
+        return self._offsets.get(group, {}).get((topic, partition))
+
+    def groups(self) -> set[str]:
+        """Return the groups that have committed something."""
+        return set(self._offsets)
 
     def of_group(self, group: str) -> dict[str, dict[int, Committed]]:
         """Return all that `group` committed, by topic and partition."""
         found: dict[str, dict[int, Committed]] = {}
-        for (owner, topic, partition), committed in self._offsets.items():
-            if owner == group:
-                found.setdefault(topic, {})[partition] = committed
+        for (topic, partition), committed in self._offsets.get(group, {}).items():
+            found.setdefault(topic, {})[partition] = committed
         return found
+
+    def forget_group(self, group: str) -> None:
+        """Drop all that `group` committed."""
+        self.forget([(group, *partition) for partition in self._offsets.get(group, {})])
 
     def forget_topic(self, topic: str) -> None:
         """Drop the offsets of a topic that is deleted: a new one of its name begins anew."""
-        gone = [key for key in self._offsets if key[1] == topic]
-        if gone:
-            self.commit((key, None) for key in gone)
+        self.forget(
+            [
+                (group, name, partition)
+                for group, offsets in self._offsets.items()
+                for name, partition in offsets
+                if name == topic
+            ]
+        )
+
+    def forget(self, keys: Iterable[Key]) -> None:
+        """Drop single offsets, all or none."""
+        known = [key for key in keys if self.get(*key) is not None]
+        if known:
+            self.commit((key, None) for key in known)
 
     def close(self) -> None:
         """Sync and close the file."""
-        files.sync_data(self._fd)
-        os.close(self._fd)
+        self._journal.close()
 
 
-def _line(key: Key, committed: Committed | None) -> bytes:
-    content = json.dumps([*key, *(committed or ())]).encode()
-    return b"%08x %s\n" % (crc32c(content), content)
+def _entry(key: Key, committed: Committed | None) -> Entry:
+    return [*key, *(committed or ())]

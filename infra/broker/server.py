@@ -51,7 +51,7 @@ class Broker:
         self.disk = Disk(self.data_dir, options.free_space_floor)
         self.topics: Topics = Topics(self.data_dir, self.disk)
         self.offsets: CommittedOffsets = CommittedOffsets(self.data_dir)
-        self.groups: Groups = Groups()
+        self.groups: Groups = Groups(self.data_dir, self.offsets)
         self.cluster: Cluster = Cluster(self._cluster_id, HOST, options.port)
         self._connections: set[Connection] = set()
         self._linger_s = options.linger_s
@@ -66,6 +66,7 @@ class Broker:
         loop.add_signal_handler(signal.SIGUSR1, self.stay)
         _allow_open_files()
         self.topics.open()
+        self.groups.open()
         server = await self._listen()
         self._tell()
         ready(self._owner())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.broker import auth, ownership
+from infra.broker import auth, journal, ownership
 from infra.broker.errors import AlreadyOwned, Code, ProtocolError
 from infra.broker.offsets import Committed, CommittedOffsets
 from infra.broker.ownership import Lock, Owner
@@ -39,12 +39,32 @@ def test_a_torn_line_takes_nothing_else_along(
 
 def test_the_file_of_offsets_does_not_grow_for_ever(tmp_path: Path) -> None:
     store = CommittedOffsets(tmp_path)
-    for offset in range(10_002):
-        store.commit([(("g", "a", 0), Committed(offset))])
-    assert (tmp_path / "committed-offsets.log").stat().st_size < 1000
+    for first in range(0, 100_000, 1000):
+        store.commit((("g", "a", 0), Committed(offset)) for offset in range(first, first + 1000))
+    assert (tmp_path / "committed-offsets.log").stat().st_size < 1.1 * journal.REWRITE_BYTES
     store.commit([(("g", "a", 1), Committed(1))])
     again = CommittedOffsets(tmp_path)
-    assert again.of_group("g") == {"a": {0: Committed(10_001), 1: Committed(1)}}
+    assert again.of_group("g") == {"a": {0: Committed(99_999), 1: Committed(1)}}
+
+
+def test_a_disk_that_refuses_to_rewrite_loses_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = CommittedOffsets(tmp_path)
+    (tmp_path / "committed-offsets.log.new").mkdir()  # where the new content would go
+    store.commit((("g", "a", 0), Committed(offset)) for offset in range(40_000))
+    assert "is not rewritten" in caplog.text
+    store.commit([(("g", "a", 1), Committed(1))])
+    again = CommittedOffsets(tmp_path)
+    assert again.of_group("g") == {"a": {0: Committed(39_999), 1: Committed(1)}}
+
+
+def test_a_deleted_group_takes_its_offsets_along(tmp_path: Path) -> None:
+    store = CommittedOffsets(tmp_path)
+    store.commit([(("g", "a", 0), Committed(5)), (("h", "a", 0), Committed(6))])
+    store.forget_group("g")
+    again = CommittedOffsets(tmp_path)
+    assert (again.groups(), again.of_group("g")) == ({"h"}, {})
 
 
 def test_a_forgotten_topic_stays_forgotten(tmp_path: Path) -> None:
