@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from infra.broker.errors import Code, ProtocolError
 from infra.broker.members import Claim, Joined, JoinRequest, Member, State, refuse, stop, vote
 from infra.broker.roster import Roster, fresh_member_id
-from infra.broker.subscription import PROTOCOL_TYPE, topics_of
 
 _LOG = logging.getLogger(__name__)
 _FIRST_JOIN_DELAY_S = 0.02  # members that start together become one generation
@@ -35,10 +34,10 @@ class Group:
         self._gathering = False  # the first members are given an instant to arrive together
         self._deadline: asyncio.TimerHandle | None = None
 
-    def resume(self) -> None:
-        """Go on after a restart of the broker: members have their session timeout to show up."""
+    def resume(self, left: Callable[[str], float | None]) -> None:
+        """Go on after a restart; `left` is what a member has of its session in s, null for all."""
         for member in self.roster:
-            self.roster.touch(member)
+            self.roster.touch(member, left(member.id))
         if self.state is State.JOINING:
             self._wait(self._complete_join)
         elif self.state is State.SYNCING:
@@ -85,8 +84,10 @@ class Group:
 
         In a stable group it takes over its part of the plan, and nobody else notices.
         """
-        keeps_plan = self.state is State.STABLE and self._wishes_the_same(former, request)
         member = Member.of(request, fresh_member_id(request))
+        same = request.protocol_type == self.protocol_type
+        same = same and self.roster.wishes_the_same(former, member, self.protocol)
+        keeps_plan = same and self.state is State.STABLE
         member.assignment, member.synced = former.assignment, former.synced
         self.roster.drop(former, Code.FENCED_INSTANCE_ID, "a later one has its instance id")
         self.roster.by_id[member.id] = member
@@ -103,15 +104,6 @@ class Group:
         leads = request.knows_skip and self.leader == member.id
         self._tell_joined(member, member.id if leads else leader, skip=leads)
         return joining
-
-    def _wishes_the_same(self, former: Member, request: JoinRequest) -> bool:
-        """Whether the plan would be the same; metadata also say what a member owned before."""
-        member = Member.of(request, "")
-        others = [m for m in self.roster if m is not former]
-        if request.protocol_type != self.protocol_type or vote([*others, member]) != self.protocol:
-            return False
-        asked, before = (topics_of(m.metadata(self.protocol)) for m in (member, former))
-        return asked == before or self.protocol_type != PROTOCOL_TYPE
 
     def _park(self, member: Member) -> asyncio.Future[Joined]:
         refuse(member.joining, Code.UNKNOWN_MEMBER_ID, "the same member joined again")
@@ -301,11 +293,6 @@ class Group:
         self.generation += 1
         self.leader = self.protocol = ""
         self._changed(self)
-
-    def subscribes(self, topic: str) -> bool:
-        """Whether a member reads a topic; true where they do not say what they read."""
-        asked = [topics_of(m.metadata(self.protocol)) for m in self.roster]
-        return any(topics is None or topic in topics for topics in asked)
 
     def close(self) -> None:
         """Stop all timers."""

@@ -5,33 +5,76 @@ So members go on after a restart as if nothing had been, and who was fenced stay
 
 import logging
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from infra.broker.checkpoint import boot_id
 from infra.broker.group import Group
 from infra.broker.journal import Entry, Journal
 from infra.broker.members import Member, State
+from infra.clock import utc_micros
 
 _LOG = logging.getLogger(__name__)
 _FILE = "groups.log"
 
 
+class Left(NamedTuple):
+    """What a member had left of its session when the broker ended, in seconds."""
+
+    group: str
+    member: str
+    seconds: float
+
+
 class GroupStore:
-    """A file with the last state of each group, safe from a crash once `keep` returns."""
+    """A file with the last state of each group, safe from a crash once `keep` returns.
+
+    Lines with an empty group id say when the broker began and ended.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         self._journal = Journal(data_dir / _FILE)
         self._groups: dict[str, Group] = {}
+        self._run: Sequence[Any] = ()  # the last begin or end: boot id, time of the end in µs, left
 
     def load(self) -> list[Group]:
         """Return the groups as they were; their clocks stand still until they are resumed."""
         for group_id, *state in self._journal.read():
-            if state:
+            if not group_id:
+                self._run = state
+            elif state:
                 self._groups[group_id] = _group(group_id, self, *state)
             else:
                 self._groups.pop(group_id, None)
         return list(self._groups.values())
+
+    def sessions(self) -> Callable[[str, str], float | None]:
+        """Return what members have left of their sessions, by group and member; null: all of it.
+
+        Nothing, if the machine was started anew: its processes are gone. Less, if the broker ended
+        in good order a while ago: for members that died meanwhile nobody shall have to wait.
+        """
+        boot, *end = self._run or [boot_id()]
+        if boot != boot_id():
+            return lambda *_: 0
+        if not end:
+            return lambda *_: None
+        ended_us, left = end
+        passed_s = max(utc_micros() - ended_us, 0) / 1e6
+        seconds = {(group, member): max(s - passed_s, 0) for group, member, s in left}
+        return lambda group, member: seconds.get((group, member))
+
+    def begin(self) -> None:
+        """Write that a broker is running."""
+        self._run = [boot_id()]
+        self._write(["", *self._run])
+
+    def end(self, left: list[Left]) -> None:
+        """Write that the broker ends, sync and close the file."""
+        self._run = [boot_id(), utc_micros(), left]
+        self._write(["", *self._run])
+        self._journal.close()
 
     def keep(self, group: Group) -> None:
         """Write the group as it is now.
@@ -55,11 +98,8 @@ class GroupStore:
         self._journal.shorten(self._entries)
 
     def _entries(self) -> Iterator[Entry]:
-        return map(_entry, self._groups.values())
-
-    def close(self) -> None:
-        """Sync and close the file."""
-        self._journal.close()
+        yield ["", *self._run]
+        yield from map(_entry, self._groups.values())
 
 
 def _entry(group: Group) -> Entry:

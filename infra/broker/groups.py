@@ -1,11 +1,12 @@
 """All consumer groups by id: who may begin one, which there are, and when one is forgotten."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from infra.broker.errors import Code, ProtocolError
 from infra.broker.group import MOST_METADATA, Group
-from infra.broker.group_store import GroupStore
+from infra.broker.group_store import GroupStore, Left
 from infra.broker.members import Claim, Joined, JoinRequest, State, stop
 from infra.broker.offsets import CommittedOffsets
 from infra.broker.subscription import PROTOCOL_TYPE
@@ -25,9 +26,12 @@ class Groups:
 
     def open(self) -> None:
         """Let the members that were there before go on."""
-        for group in self._store.load():
+        groups = self._store.load()
+        left = self._store.sessions()
+        self._store.begin()
+        for group in groups:
             self._groups[group.id] = group
-            group.resume()
+            group.resume(partial(left, group.id))
         self._sweep()
 
     def get(self, group_id: str) -> Group | None:
@@ -106,9 +110,11 @@ class Groups:
     def close(self) -> None:
         """Stop all timers and close the file."""
         stop(self._sweeping)
+        left = []
         for group in self._groups.values():
+            left += [Left(group.id, m.id, group.roster.session_left(m)) for m in group.roster]
             group.close()
-        self._store.close()
+        self._store.end(left)
 
 
 def _check_id(group_id: str) -> None:

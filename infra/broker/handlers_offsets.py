@@ -125,7 +125,7 @@ def offset_delete(broker: "Broker", request: Any) -> Values:
     gone: list[Key] = []
     codes: dict[tuple[str, int], Code] = {}
     for topic in request.topics:
-        subscribed = group is not None and group.subscribes(topic.name)
+        subscribed = group is not None and group.roster.subscribes(topic.name, group.protocol)
         for p in topic.partitions:
             code = _exists(broker, topic.name, p.partition_index)
             if code is Code.NONE and subscribed:

@@ -5,7 +5,8 @@ import logging
 from collections.abc import Callable, Iterator
 
 from infra.broker.errors import Code, ProtocolError
-from infra.broker.members import Claim, JoinRequest, Member, refuse, shared, stop
+from infra.broker.members import Claim, JoinRequest, Member, refuse, shared, stop, vote
+from infra.broker.subscription import topics_of
 from infra.clock import fresh_id
 
 _LOG = logging.getLogger(__name__)
@@ -84,16 +85,35 @@ class Roster:
             )
         return member
 
+    def wishes_the_same(self, former: Member, member: Member, protocol: str) -> bool:
+        """Whether the plan would be the same with `member` in the place of `former`.
+
+        Only topics are compared: metadata also say what a member owned before.
+        """
+        if vote([member, *(m for m in self if m is not former)]) != protocol:
+            return False
+        return topics_of(member.metadata(protocol)) == topics_of(former.metadata(protocol))
+
+    def subscribes(self, topic: str, protocol: str) -> bool:
+        """Whether a member reads a topic; true where they do not say what they read."""
+        asked = [topics_of(m.metadata(protocol)) for m in self]
+        return any(topics is None or topic in topics for topics in asked)
+
     def static(self, instance_id: str) -> Member | None:
         """Return the member that has an instance id now."""
         return next((m for m in self if m.instance_id == instance_id), None)
 
-    def touch(self, member: Member) -> None:
-        """Begin the member's session timeout anew."""
+    def touch(self, member: Member, seconds: float | None = None) -> None:
+        """Begin the member's session timeout anew, or the rest of it that is given."""
         stop(member.session)
-        member.session = asyncio.get_running_loop().call_later(
-            member.session_timeout_ms / 1000, self._session_over, member
-        )
+        seconds = member.session_timeout_ms / 1000 if seconds is None else seconds
+        member.session = asyncio.get_running_loop().call_later(seconds, self._session_over, member)
+
+    def session_left(self, member: Member) -> float:
+        """Return the seconds until the member is out unless it is heard of."""
+        if member.session is None:
+            return 0
+        return max(member.session.when() - asyncio.get_running_loop().time(), 0)
 
     def _session_over(self, member: Member) -> None:
         if member.waits:

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from infra.broker import group_store
 from infra.broker.errors import Code, ProtocolError
 from infra.broker.groups import Groups
 from infra.broker.members import Claim, Joined, JoinRequest, State
 from infra.broker.offsets import Committed, CommittedOffsets
+from infra.clock import utc_micros
 from tests.unit.broker.clockwork import Clockwork
 
 SESSION_S, REBALANCE_S = 6, 60
@@ -34,6 +36,12 @@ class Site:
         self.offsets = CommittedOffsets(self.data_dir)
         self.groups = Groups(self.data_dir, self.offsets)
         self.loop.do(self.groups.open)
+
+    def restart(self) -> None:
+        """End in good order and start again."""
+        self.loop.do(self.groups.close)
+        self.offsets.close()
+        self.start()
 
     def crash(self) -> None:
         """Forget what is in memory; what was written is there."""
@@ -218,6 +226,38 @@ def test_who_was_taken_out_stays_out_after_a_crash(site: Site) -> None:
     site.crash()
     assert site.group.state is State.JOINING
     assert site.code(second, "two") is Code.UNKNOWN_MEMBER_ID
+
+
+def test_after_a_good_end_members_have_what_was_left_of_their_sessions(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that nobody needed ends itself; who died before holds up nobody after."""
+    _, dynamic = site.form("one", None)
+    site.loop.advance(1)
+    assert site.code(dynamic, None) is Code.NONE
+    later_us = utc_micros() + round((SESSION_S - 0.5) * 1e6)
+    site.loop.do(site.groups.close)
+    monkeypatch.setattr(group_store, "utc_micros", lambda: later_us)
+    site.start()
+    assert site.code(dynamic, None) is Code.REBALANCE_IN_PROGRESS
+    assert site.group.roster.static("one") is None
+
+
+def test_the_end_of_the_machine_is_the_end_of_its_processes(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.form("one", None)
+    monkeypatch.setattr(group_store, "boot_id", lambda: "another")
+    site.crash()
+    assert site.group.state is State.EMPTY
+
+
+def test_a_quick_restart_changes_nothing(site: Site) -> None:
+    _, dynamic = site.form("one", None)
+    for _ in range(3):
+        site.restart()
+        assert site.group.state is State.STABLE
+        assert site.code(dynamic, None) is Code.NONE
 
 
 def test_groups_without_members_and_offsets_are_forgotten(site: Site) -> None:
