@@ -30,7 +30,7 @@ def poll_until(
 def test_two_members_share_the_partitions(clients: Clients, strategy: str) -> None:
     topic = clients.topic(partitions=6)
     options = {
-        "group_id": f"shared-{strategy}",
+        "group_id": f"shared-{topic}",
         "partition_assignment_strategy": strategy,
         "heartbeat_interval_ms": 200,
     }
@@ -48,7 +48,7 @@ def test_two_members_share_the_partitions(clients: Clients, strategy: str) -> No
 
 def test_a_consumer_that_assigns_itself_may_commit(clients: Clients) -> None:
     topic = clients.topic()
-    consumer = clients.consumer(group_id="simple")
+    consumer = clients.consumer(group_id=f"simple-{topic}")
     partition = TopicPartition(topic, 0, 7)
     consumer.commit(offsets=[partition], asynchronous=False)
     assert consumer.committed([TopicPartition(topic, 0)], timeout=5)[0].offset == 7
@@ -57,7 +57,10 @@ def test_a_consumer_that_assigns_itself_may_commit(clients: Clients) -> None:
 
 def test_nobody_commits_past_the_members_of_a_group(clients: Clients) -> None:
     topic = clients.topic()
-    member, stranger = clients.consumer(group_id="own"), clients.consumer(group_id="own")
+    member, stranger = (
+        clients.consumer(group_id=f"own-{topic}"),
+        clients.consumer(group_id=f"own-{topic}"),
+    )
     member.subscribe([topic])
     poll_until([member], lambda: len(member.assignment()) == 1)
     with pytest.raises(KafkaException):
@@ -69,7 +72,7 @@ def test_nobody_commits_past_the_members_of_a_group(clients: Clients) -> None:
 
 def test_a_deleted_topic_takes_its_offsets_along(clients: Clients) -> None:
     topic = clients.topic()
-    consumer = clients.consumer(group_id="forgets")
+    consumer = clients.consumer(group_id=f"forgets-{topic}")
     consumer.commit(offsets=[TopicPartition(topic, 0, 7)], asynchronous=False)
     clients.admin.delete_topics([topic])[topic].result()
     assert consumer.committed([TopicPartition(topic, 0)], timeout=5)[0].offset < 0

@@ -51,25 +51,26 @@ def refusal(call: Callable[[], object]) -> int:
 
 def test_groups_are_listed_with_their_states(clients: Clients) -> None:
     topic = clients.topic()
-    with_offsets(clients, "list-simple", topic, 3)
-    member = joined(clients, "list-live", topic)
-    former = joined(clients, "list-former", topic)
-    former.close()
+    simple, live, former = f"simple-{topic}", f"live-{topic}", f"former-{topic}"
+    with_offsets(clients, simple, topic, 3)
+    member = joined(clients, live, topic)
+    joined(clients, former, topic).close()
     found = listed(clients)
-    assert found["list-simple"] == (ConsumerGroupState.EMPTY, True)
-    assert found["list-live"] == (ConsumerGroupState.STABLE, False)
-    assert found["list-former"] == (ConsumerGroupState.EMPTY, False)
+    assert found[simple] == (ConsumerGroupState.EMPTY, True)
+    assert found[live] == (ConsumerGroupState.STABLE, False)
+    assert found[former] == (ConsumerGroupState.EMPTY, False)
     stable = listed(clients, states={ConsumerGroupState.STABLE})
-    assert "list-live" in stable
-    assert not {"list-simple", "list-former"} & set(stable)
+    assert live in stable
+    assert not {simple, former} & set(stable)
     member.close()
 
 
 def test_a_group_is_described_with_its_members(clients: Clients) -> None:
     topic = clients.topic(partitions=2)
-    member = joined(clients, "describe", topic, client_id="dome", group_instance_id="one")
-    futures = clients.admin.describe_consumer_groups(["describe", "describe-none"])
-    group = futures["describe"].result()
+    name, none = f"describe-{topic}", f"none-{topic}"
+    member = joined(clients, name, topic, client_id="dome", group_instance_id="one")
+    futures = clients.admin.describe_consumer_groups([name])
+    group = futures[name].result()
     assert (group.state, group.partition_assignor) == (ConsumerGroupState.STABLE, "range")
     (described,) = group.members
     assert (described.client_id, described.group_instance_id) == ("dome", "one")
@@ -77,12 +78,12 @@ def test_a_group_is_described_with_its_members(clients: Clients) -> None:
     assert "127.0.0.1" in described.host
     assigned = described.assignment.topic_partitions
     assert sorted((p.topic, p.partition) for p in assigned) == [(topic, 0), (topic, 1)]
-    with coordinator(clients.endpoint.client_config(), "describe-none") as client:
+    with coordinator(clients.endpoint.client_config(), none) as client:
         for version in range(6):
             answer = client.ask(
                 "DescribeGroups",
                 version,
-                groups=["describe-none"],
+                groups=[none],
                 include_authorized_operations=True,
             )
             assert (answer.groups[0].group_state, answer.groups[0].members) == ("Dead", ())
@@ -92,22 +93,23 @@ def test_a_group_is_described_with_its_members(clients: Clients) -> None:
 def test_what_a_group_committed_is_listed_and_altered(clients: Clients) -> None:
     topic = clients.topic(partitions=2)
     clients.produce(topic, [b"%d" % n for n in range(10)])
-    with_offsets(clients, "alter", topic, 3)
-    change = ConsumerGroupTopicPartitions("alter", [TopicPartition(topic, 0, 7, "by hand")])
-    clients.admin.alter_consumer_group_offsets([change])["alter"].result()
-    everything = ConsumerGroupTopicPartitions("alter")
-    found = clients.admin.list_consumer_group_offsets([everything])["alter"].result()
+    name = f"alter-{topic}"
+    with_offsets(clients, name, topic, 3)
+    change = ConsumerGroupTopicPartitions(name, [TopicPartition(topic, 0, 7, "by hand")])
+    clients.admin.alter_consumer_group_offsets([change])[name].result()
+    everything = ConsumerGroupTopicPartitions(name)
+    found = clients.admin.list_consumer_group_offsets([everything])[name].result()
     (committed,) = found.topic_partitions
     assert (committed.topic, committed.partition, committed.offset) == (topic, 0, 7)
     partition = TopicPartition(topic, 0)
-    member = clients.consumer(group_id="alter")
+    member = clients.consumer(group_id=name)
     member.subscribe([topic])
     seen: set[tuple[int, int]] = set()
     poll_until([member], lambda: len(seen) == 3, on_message=seen.add)
     assert {offset for _, offset in seen} == {7, 8, 9}
     _, end = member.get_watermark_offsets(partition, timeout=10)
     assert end - committed.offset == 3  # the group's lag
-    refused = clients.admin.alter_consumer_group_offsets([change])["alter"].result()
+    refused = clients.admin.alter_consumer_group_offsets([change])[name].result()
     (error,) = [p.error for p in refused.topic_partitions]
     assert error is not None
     assert error.code() == KafkaError.UNKNOWN_MEMBER_ID
@@ -116,18 +118,19 @@ def test_what_a_group_committed_is_listed_and_altered(clients: Clients) -> None:
 
 def test_a_group_is_deleted_with_its_offsets_once_it_is_empty(clients: Clients) -> None:
     topic = clients.topic()
-    member = joined(clients, "delete", topic)
+    name = f"delete-{topic}"
+    member = joined(clients, name, topic)
     member.commit(offsets=[TopicPartition(topic, 0, 5)], asynchronous=False)
 
     def delete() -> None:
-        clients.admin.delete_consumer_groups(["delete"])["delete"].result()
+        clients.admin.delete_consumer_groups([name])[name].result()
 
     assert refusal(delete) == NON_EMPTY_GROUP
     member.close()
     delete()
-    assert "delete" not in listed(clients)
+    assert name not in listed(clients)
     assert refusal(delete) == NO_SUCH_GROUP
-    again = clients.consumer(group_id="delete")
+    again = clients.consumer(group_id=name)
     assert again.committed([TopicPartition(topic, 0)], timeout=10)[0].offset < 0
     again.close()
 
@@ -155,10 +158,11 @@ def test_single_offsets_are_deleted(clients: Clients) -> None:
 
 def test_offsets_of_a_live_group_of_another_kind_are_not_deleted(clients: Clients) -> None:
     topic = clients.topic()
-    with RawMember(clients.endpoint.client_config(), "connectors") as worker:
+    name = f"connectors-{topic}"
+    with RawMember(clients.endpoint.client_config(), name) as worker:
         worker.join(protocol_type="connect")
         asked = [{"name": topic, "partitions": [{"partition_index": 0}]}]
-        answer = worker.client.ask("OffsetDelete", 0, group_id="connectors", topics=asked)
+        answer = worker.client.ask("OffsetDelete", 0, group_id=name, topics=asked)
         assert answer.error_code == NON_EMPTY_GROUP
         worker.leave()
 

@@ -2,25 +2,24 @@
 
 import time
 from collections.abc import Callable, Iterator
-from itertools import count
 from typing import Any
 
 import pytest
 
+from infra.clock import fresh_id
 from tests.contract.broker.conftest import Clients
 from tests.contract.broker.raw_client import SUBSCRIPTION, RawMember
 
 NONE, UNKNOWN_TOPIC, METADATA_TOO_LARGE = 0, 3, 12
 ILLEGAL_GENERATION, INCONSISTENT_PROTOCOL, INVALID_GROUP_ID, UNKNOWN_MEMBER = 22, 23, 24, 25
 INVALID_SESSION_TIMEOUT, REBALANCE_IN_PROGRESS, MEMBER_ID_REQUIRED, FENCED = 26, 27, 79, 82
-NUMBERS = count()
 
 Members = Callable[..., RawMember]
 
 
 @pytest.fixture
 def group() -> str:
-    return f"raw-{next(NUMBERS)}"
+    return f"raw-{fresh_id()}"
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from tests.contract.broker.test_groups import poll_until
 class Watched:
     """A consumer that counts how often it was given partitions or lost them."""
 
-    def __init__(self, clients: Clients, topic: str, group: str, instance_id: str) -> None:
+    def __init__(self, clients: Clients, topic: str, instance_id: str) -> None:
         self.changes = 0
         self.consumer = clients.consumer(
-            group_id=group,
+            group_id=f"of-{topic}",
             group_instance_id=instance_id,
             heartbeat_interval_ms=100,
             session_timeout_ms=20_000,
@@ -26,10 +26,10 @@ class Watched:
         return {p.partition for p in self.consumer.assignment()}
 
 
-def pair(clients: Clients, group: str) -> tuple[str, Watched, Watched]:
+def pair(clients: Clients) -> tuple[str, Watched, Watched]:
     """Return a topic and the two members that share it."""
     topic = clients.topic(partitions=4)
-    one, two = Watched(clients, topic, group, "one"), Watched(clients, topic, group, "two")
+    one, two = Watched(clients, topic, "one"), Watched(clients, topic, "two")
     both = [one.consumer, two.consumer]
     poll_until(both, lambda: len(one.partitions()) == len(two.partitions()) == 2)
     return topic, one, two
@@ -41,12 +41,12 @@ def until_assigned(one: Watched, other: Watched) -> None:
 
 
 def test_a_restart_is_no_rebalance_for_the_others(clients: Clients) -> None:
-    topic, one, two = pair(clients, "restarts")
+    topic, one, two = pair(clients)
     for name in ("one", "two"):  # one of them leads
         own, other = (one, two) if name == "one" else (two, one)
         before, changes = own.partitions(), other.changes
         own.consumer.close()
-        again = Watched(clients, topic, "restarts", name)
+        again = Watched(clients, topic, name)
         until_assigned(again, other)
         assert again.partitions() == before
         assert other.changes == changes
@@ -64,8 +64,8 @@ def test_a_restart_is_no_rebalance_for_the_others(clients: Clients) -> None:
 
 
 def test_the_later_of_two_with_one_id_is_right(clients: Clients) -> None:
-    topic, one, two = pair(clients, "fenced")
-    later = Watched(clients, topic, "fenced", "one")
+    topic, one, two = pair(clients)
+    later = Watched(clients, topic, "one")
     poll_until([later.consumer, two.consumer], lambda: len(later.partitions()) == 2)
     error = None
     while error is None:
