@@ -13,7 +13,7 @@ from typing import Any, Self, get_args
 from kio.index import load_request_schema, load_response_schema
 from kio.serial import entity_reader, entity_writer
 
-MEMBER_ID_REQUIRED = 79
+ILLEGAL_GENERATION, UNKNOWN_MEMBER, MEMBER_ID_REQUIRED = 22, 25, 79
 SUBSCRIPTION = b"\0\0" + b"\0\0\0\1" + b"\0\1t" + b"\xff\xff\xff\xff"  # to topic "t"
 KEYS = {
     "OffsetCommit": 8,
@@ -49,6 +49,10 @@ class RawClient:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
         self._socket.close()
 
     def ask(self, api: str, version: int, **values: Any) -> Any:
@@ -107,15 +111,19 @@ def _arguments(annotation: Any) -> list[Any]:
 
 
 def coordinator(config: Mapping[str, Any], group: str, client_id: str = "raw") -> RawClient:
-    """Return a connection to the broker that coordinates a group, once there is one."""
+    """Return a connection to the broker that coordinates a group, once it does."""
+    nobody = {"member_id": "nobody", "generation_id": 0, "group_instance_id": None}
     deadline = time.monotonic() + 60
     while True:
         with RawClient(config) as client:
             found = client.ask("FindCoordinator", 3, key=group, key_type=0)
         if found.error_code == 0:
-            return RawClient(
-                {**config, "bootstrap.servers": f"{found.host}:{found.port}"}, client_id
-            )
+            place = {"bootstrap.servers": f"{found.host}:{found.port}"}
+            client = RawClient({**config, **place}, client_id)
+            answer = client.ask("Heartbeat", 4, group_id=group, **nobody)
+            if answer.error_code in {ILLEGAL_GENERATION, UNKNOWN_MEMBER}:
+                return client
+            client.close()
         assert time.monotonic() < deadline, found
 
 
@@ -134,7 +142,7 @@ class RawMember:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.client.__exit__()
+        self.client.close()
 
     def begin_join(self, version: int = 9, **values: Any) -> None:
         """Send a JoinGroup; where the broker asks for it, once more with the id it gives."""

@@ -33,7 +33,7 @@ def members(clients: Clients, group: str) -> Iterator[Members]:
 
     yield make
     for member in made:
-        member.client.__exit__()
+        member.client.close()
 
 
 def form(members: Members, *options: dict[str, Any]) -> list[RawMember]:
@@ -83,7 +83,7 @@ def test_a_member_alone_in_every_version(members: Members, version: int) -> None
 @pytest.mark.parametrize(
     ("values", "code"),
     [
-        ({"session_timeout": 5999}, INVALID_SESSION_TIMEOUT),
+        ({"session_timeout": 0}, INVALID_SESSION_TIMEOUT),
         ({"session_timeout": 1_800_001}, INVALID_SESSION_TIMEOUT),
         ({"protocols": []}, INCONSISTENT_PROTOCOL),
         ({"protocol_type": ""}, INCONSISTENT_PROTOCOL),
@@ -98,14 +98,15 @@ def test_who_may_not_join(members: Members, values: dict[str, Any], code: int) -
 
 def test_members_agree_on_a_protocol_that_all_know(members: Members) -> None:
     def prefers(*names: str) -> dict[str, Any]:
-        return {"protocols": [{"name": name, "metadata": name.encode()} for name in names]}
+        protocols = [{"name": name, "metadata": name.encode()} for name in names]
+        return {"protocol_type": "connect", "protocols": protocols}
 
     leader, _ = form(members, prefers("sticky", "range"), prefers("range", "other"))
     assert leader.joined.protocol_name == "range"
     assert {m.metadata for m in leader.joined.members} == {b"range"}
     stranger = members()
     assert stranger.join(**prefers("other")).error_code == INCONSISTENT_PROTOCOL
-    assert stranger.join(protocol_type="connect").error_code == INCONSISTENT_PROTOCOL
+    assert stranger.join(protocol_type="consumer").error_code == INCONSISTENT_PROTOCOL
 
 
 def test_strangers_and_old_generations_are_refused(clients: Clients, members: Members) -> None:
@@ -200,7 +201,7 @@ def test_the_leader_dies_before_it_has_a_plan(members: Members) -> None:
     until_it_rebalances(follower)
     follower.join()
     leader.end_join()
-    leader.client.__exit__()
+    leader.client.close()
     assert follower.sync().error_code == REBALANCE_IN_PROGRESS  # after the leader's session
     joined = follower.join()
     assert (joined.leader, len(joined.members)) == (follower.member_id, 1)
