@@ -132,3 +132,28 @@ def test_an_old_generation_stays_old(start_broker: Start, tmp_path: Path) -> Non
         speaker.generation = member.generation
         assert speaker.sync({member.member_id: b"all"}).assignment == b"all"
         assert speaker.commit(topic, 1) == 0
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_versions_that_apache_kafka_no_longer_speaks(
+    start_broker: Start, tmp_path: Path, version: int
+) -> None:
+    config = start_broker(tmp_path / "log").endpoint.client_config()
+    with RawMember(config, "g") as member:
+        joined = member.join(version)
+        assert (joined.error_code, joined.leader) == (0, member.member_id)
+        assert member.sync({member.member_id: b"all"}, version).assignment == b"all"
+        assert member.heartbeat(version) == 0
+        assert member.leave(version).error_code == 0
+
+
+def test_what_members_say_is_bounded(start_broker: Start, tmp_path: Path) -> None:
+    message_too_large, unknown_server_error, most = 10, -1, 1_048_588
+    config = start_broker(tmp_path / "log").endpoint.client_config()
+    with RawMember(config, "g") as member:
+        large = [{"name": "range", "metadata": b"m" * (most + 1)}]
+        assert member.join(protocols=large).error_code == message_too_large
+        member.join()
+        answer = member.sync({member.member_id: b"m" * (most + 1)})
+        assert answer.error_code == unknown_server_error
+        assert len(member.sync({member.member_id: b"m" * most}).assignment) == most

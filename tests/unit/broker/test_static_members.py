@@ -182,6 +182,21 @@ def test_the_rebalance_timeout_puts_out_only_members_without_instance_id(site: S
     assert [instance for _, instance, _ in told.members] == ["one", "two"]
 
 
+def test_static_members_that_all_tarry_are_waited_for_once_more(site: Site) -> None:
+    one, two, dynamic = site.form("one", "two", None)
+    site.loop.do(lambda: site.group.leave([(dynamic.member_id, None)]))
+    rejoining = None
+    for step in range(2 * REBALANCE_S // 5 + 2):
+        site.loop.advance(5)
+        if site.group.state is State.JOINING:
+            assert site.code(two, "two") is Code.REBALANCE_IN_PROGRESS
+            assert site.code(one, "one") is Code.REBALANCE_IN_PROGRESS
+        if step == REBALANCE_S // 5 + 1:
+            rejoining = site.request("one", one.member_id)
+    assert rejoining is not None
+    assert len(rejoining.result().members) == 2
+
+
 def test_an_operator_takes_one_out_by_its_instance_id(site: Site) -> None:
     first, _ = site.form("one", "two")
     codes = site.loop.do(lambda: site.group.leave([("", "two"), ("", "three"), ("x", "one")]))
