@@ -10,7 +10,7 @@ import pytest
 from infra.kafka import java
 from tests.contract.broker.conftest import Clients
 
-LONGEST_S = 60
+LONGEST_S = 40
 
 
 @pytest.fixture(scope="module")
