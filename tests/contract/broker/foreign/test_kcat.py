@@ -40,7 +40,7 @@ def test_it_keeps_keys_headers_and_nulls(clients: Clients, kcat: Kcat) -> None:
 
 
 def test_it_finds_offsets_by_time(clients: Clients, kcat: Kcat) -> None:
-    topic = clients.topic()
+    topic = clients.topic(retention_ms="-1")
     producer = clients.producer()
     for time_ms in (1000, 2000, 3000):
         producer.produce(topic, b"v", partition=0, timestamp=time_ms)

@@ -30,7 +30,7 @@ def connection(clients: Clients) -> dict[str, Any]:
 def test_kafka_python_writes_and_reads(
     clients: Clients, connection: dict[str, Any], codec: str | None
 ) -> None:
-    topic = clients.topic()
+    topic = clients.topic(retention_ms="-1")
     producer = KafkaProducer(**connection, compression_type=codec, linger_ms=20)
     headers = [("a", b"1"), ("a", b"")]
     for number in range(200):
