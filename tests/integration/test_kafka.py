@@ -8,16 +8,10 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from infra.kafka import Cluster, KafkaMissing, install, standing
+from infra.kafka import Cluster, standing
 from infra.kafka.errors import AnotherSize
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _jars() -> None:
-    try:
-        install()
-    except KafkaMissing as missing:
-        pytest.skip(f"needs kafka: {missing}")
+pytestmark = pytest.mark.usefixtures("kafka_libs")
 
 
 def test_all_who_ask_at_once_get_the_same_until_it_is_taken_down(tmp_path: Path) -> None:

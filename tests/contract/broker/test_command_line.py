@@ -15,6 +15,12 @@ from tests.contract.broker.conftest import Clients
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.fixture(scope="module")
+def clients(embedded: Clients) -> Clients:
+    """Clients of the embedded broker alone."""
+    return embedded
+
+
 @pytest.fixture
 def log_dir(tmp_path: Path) -> Iterator[Path]:
     """A data directory whose broker is stopped after the test."""

@@ -25,6 +25,12 @@ from infra.broker.errors import BrokerError, StartFailed
 from tests.contract.broker.conftest import Clients, client_config
 
 
+@pytest.fixture(scope="module")
+def clients(embedded: Clients) -> Clients:
+    """Clients of the embedded broker alone."""
+    return embedded
+
+
 def wait_until(done: Callable[[], bool], what: str, timeout_s: float = 10) -> None:
     """Wait for a condition; fails when it does not come."""
     deadline = time.monotonic() + timeout_s

@@ -1,14 +1,30 @@
-"""Records as confluent-kafka writes and reads them."""
+"""Records as they were sent: values, keys, headers, sizes, codecs, and their order."""
 
 import threading
-import time
+from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, Message, TopicPartition
 
 from tests.contract.broker.conftest import Clients, values_of
 
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
+Headers = list[tuple[str, str | bytes | None]]
+
+
+def sent_and_read(clients: Clients, **record: Any) -> Message:
+    """Produce one record, and return it as a consumer gets it."""
+    topic = clients.topic()
+    producer = clients.producer()
+    producer.produce(topic, partition=0, **record)
+    assert producer.flush(10) == 0
+    consumer = clients.consumer()
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    message = consumer.poll(10)
+    consumer.close()
+    assert message is not None
+    assert message.error() is None
+    return message
 
 
 @pytest.mark.parametrize("codec", CODECS)
@@ -19,29 +35,52 @@ def test_every_codec_goes_in_and_comes_out(clients: Clients, codec: str) -> None
     assert clients.read(topic, len(values)) == values
 
 
-def test_key_headers_timestamp_and_null_value_are_kept(clients: Clients) -> None:
+def test_codecs_may_change_from_batch_to_batch(clients: Clients) -> None:
     topic = clients.topic()
-    producer = clients.producer()
-    headers: list[tuple[str, str | bytes | None]] = [("a", b"1"), ("b", None), ("a", b"")]
-    producer.produce(topic, None, b"key", 0, timestamp=1_600_000_000_123, headers=headers)
-    assert producer.flush(10) == 0
-    consumer = clients.consumer()
-    consumer.assign([TopicPartition(topic, 0, 0)])
-    message = consumer.poll(10)
-    consumer.close()
-    assert message is not None
-    assert (message.key(), message.value(), message.offset()) == (b"key", None, 0)
-    assert message.headers() == headers
-    assert message.timestamp()[1] == 1_600_000_000_123
+    for codec in CODECS:
+        clients.produce(topic, [codec.encode() * 50] * 3, compression_type=codec)
+    assert clients.read(topic, 15) == [codec.encode() * 50 for codec in CODECS for _ in range(3)]
 
 
-@pytest.mark.parametrize("size", [1, 100_000, 20_000_000])
-def test_sizes(clients: Clients, size: int) -> None:
+@pytest.mark.parametrize("key", [b"key", b"", None, b"\0\xff" * 5000])
+@pytest.mark.parametrize("value", [b"value", b"", None])
+def test_keys_and_values_may_be_empty_or_null(
+    clients: Clients, key: bytes | None, value: bytes | None
+) -> None:
+    message = sent_and_read(clients, key=key, value=value)
+    assert (message.key(), message.value(), message.offset()) == (key, value, 0)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("a", b"1")],
+        [("a", b"1"), ("b", None), ("a", b""), ("a", b"1")],
+        [("", b"no name"), ("größe", "Ω".encode())],
+        [(f"h{n}", b"x" * n) for n in range(300)],
+        [],
+    ],
+)
+def test_headers_keep_their_order_and_their_repeats(clients: Clients, headers: Headers) -> None:
+    assert (sent_and_read(clients, value=b"v", headers=headers).headers() or []) == headers
+
+
+@pytest.mark.parametrize("codec", ["none", "zstd"])
+@pytest.mark.parametrize("size", [1, 100, 10_000, 1_000_000, 20_000_000])
+def test_sizes(clients: Clients, size: int, codec: str) -> None:
     topic = clients.topic(max_message_bytes="30000000")
-    value = b"x" * size
-    options = {"message_max_bytes": 30_000_000}
-    clients.produce(topic, [value, b"next"], **options)
+    value = (b"%09d" % size * (size // 9 + 1))[:size]
+    clients.produce(topic, [value, b"next"], message_max_bytes=30_000_000, compression_type=codec)
     assert clients.read(topic, 2) == [value, b"next"]
+
+
+def test_a_batch_larger_than_a_fetch_is_read_all_the_same(clients: Clients) -> None:
+    topic = clients.topic(max_message_bytes="5000000")
+    values = [b"x" * 3_000_000, b"y" * 10, b"z" * 3_000_000]
+    for value in values:
+        clients.produce(topic, [value], message_max_bytes=5_000_000)
+    limits = {"fetch_max_bytes": 1_000_000, "max_partition_fetch_bytes": 100_000}
+    assert clients.read(topic, 3, message_max_bytes=1_000_000, **limits) == values
 
 
 def test_a_record_above_the_limit_of_its_topic_is_refused(clients: Clients) -> None:
@@ -52,80 +91,46 @@ def test_a_record_above_the_limit_of_its_topic_is_refused(clients: Clients) -> N
     assert producer.flush(10) == 0
     assert refused[0] is not None
     assert refused[0].code() == KafkaError.MSG_SIZE_TOO_LARGE
+    clients.produce(topic, [b"small"])
+    assert clients.read(topic, 1) == [b"small"]
 
 
-def test_a_waiting_reader_is_woken_by_an_append(clients: Clients) -> None:
+@pytest.mark.parametrize("acks", ["0", "1", "all"])
+def test_producers_may_want_less_than_all_acks(clients: Clients, acks: str) -> None:
     topic = clients.topic()
-    consumer = clients.consumer(fetch_wait_max_ms=20_000)
-    consumer.assign([TopicPartition(topic, 0, 0)])
-    assert consumer.poll(0.3) is None  # from now on its fetch waits in the broker
-    began = time.monotonic()
-    clients.produce(topic, [b"now"])
-    assert values_of(consumer, 1) == [b"now"]
-    assert time.monotonic() - began < 5
-    consumer.close()
-
-
-def test_a_topic_that_does_not_exist_is_an_error(clients: Clients) -> None:
-    consumer = clients.consumer()
-    with pytest.raises(KafkaException) as refused:
-        consumer.get_watermark_offsets(TopicPartition("nowhere", 0), timeout=5)
-    assert refused.value.args[0].code() in {
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError._UNKNOWN_TOPIC,
-        KafkaError._UNKNOWN_PARTITION,
-    }
-    consumer.close()
-    assert "nowhere" not in clients.admin.list_topics(timeout=5).topics
-
-
-def test_an_offset_outside_of_the_log_is_an_error(clients: Clients) -> None:
-    topic = clients.topic()
-    clients.produce(topic, [b"only"])
-    consumer = clients.consumer(auto_offset_reset="error")
-    consumer.assign([TopicPartition(topic, 0, 17)])
-    message = consumer.poll(10)
-    consumer.close()
-    assert message is not None
-    error = message.error()
-    assert error is not None
-    assert error.code() == KafkaError._AUTO_OFFSET_RESET
-
-
-@pytest.mark.parametrize("codec", CODECS)
-def test_offsets_for_times_are_exact(clients: Clients, codec: str) -> None:
-    topic = clients.topic()
-    producer = clients.producer(compression_type=codec, linger_ms=50)
-    times = [1000, 3000, 2000, 5000, 4000]
-    for step in range(100):
-        for time_ms in times:
-            producer.produce(topic, b"v" * 50, partition=0, timestamp=10_000 * step + time_ms)
-    assert producer.flush(10) == 0
-    consumer = clients.consumer()
-
-    def offset_at(time_ms: int) -> int:
-        (found,) = consumer.offsets_for_times([TopicPartition(topic, 0, time_ms)], timeout=10)
-        return found.offset
-
-    assert [offset_at(t) for t in (0, 1001, 3001, 5001, 500_000)] == [0, 1, 3, 5, 250]
-    assert offset_at(10_000_000) == -1
-    assert consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=5) == (0, 500)
-    consumer.close()
-
-
-def test_synced_topics_acknowledge_and_keep_their_order(clients: Clients) -> None:
-    topic = clients.topic(flush_messages="1")
-    values = [b"%d" % n for n in range(3000)]
-    clients.produce(topic, values, linger_ms=0)
+    values = [b"%d" % n for n in range(500)]
+    clients.produce(topic, values, enable_idempotence=False, acks=acks)
     assert clients.read(topic, len(values)) == values
 
 
+def test_records_of_a_key_lie_in_one_partition_in_order(clients: Clients) -> None:
+    topic = clients.topic(partitions=4)
+    producer = clients.producer(partitioner="murmur2_random")
+    for number in range(2000):
+        producer.produce(topic, b"%d" % number, key=b"key-%d" % (number % 10))
+    assert producer.flush(10) == 0
+    consumer = clients.consumer()
+    consumer.assign([TopicPartition(topic, p, 0) for p in range(4)])
+    found: dict[bytes, list[tuple[int, int]]] = {}
+    for _ in range(2000):
+        message = consumer.poll(10)
+        assert message is not None
+        place = (message.partition() or 0, int(message.value() or b""))
+        found.setdefault(message.key() or b"", []).append(place)
+    consumer.close()
+    for number in range(10):
+        places = found[b"key-%d" % number]
+        assert len({partition for partition, _ in places}) == 1
+        assert [value for _, value in places] == list(range(number, 2000, 10))
+
+
 def test_producers_of_one_partition_do_not_mix_their_records(clients: Clients) -> None:
-    topic = clients.topic(segment_bytes="100000")
+    topic = clients.topic(segment_bytes="1048576")
     names = [b"a", b"b", b"c"]
+    many = [b"%d" % n * 30 for n in range(3000)]
 
     def produce(name: bytes) -> None:
-        clients.produce(topic, [name + b"%d" % n for n in range(3000)])
+        clients.produce(topic, [name + value for value in many])
 
     threads = [threading.Thread(target=produce, args=(name,)) for name in names]
     for thread in threads:
@@ -134,13 +139,23 @@ def test_producers_of_one_partition_do_not_mix_their_records(clients: Clients) -
         thread.join()
     found = clients.read(topic, 9000)
     for name in names:
-        assert [v for v in found if v[:1] == name] == [name + b"%d" % n for n in range(3000)]
+        assert [v for v in found if v[:1] == name] == [name + value for value in many]
 
 
-def test_a_transactional_producer_is_refused_at_once(clients: Clients) -> None:
-    producer = clients.producer(transactional_id="t")
-    began = time.monotonic()
-    with pytest.raises(KafkaException) as refused:
-        producer.init_transactions(20)
-    assert refused.value.args[0].code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-    assert time.monotonic() - began < 5
+def test_synced_topics_acknowledge_and_keep_their_order(clients: Clients) -> None:
+    topic = clients.topic(flush_messages="1")
+    values = [b"%d" % n for n in range(1000)]
+    clients.produce(topic, values, linger_ms=0)
+    assert clients.read(topic, len(values)) == values
+
+
+def test_what_is_read_while_it_is_written_has_no_gaps(clients: Clients) -> None:
+    topic = clients.topic()
+    consumer = clients.consumer()
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    values = [b"%d" % n for n in range(5000)]
+    writer = threading.Thread(target=clients.produce, args=(topic, values))
+    writer.start()
+    assert values_of(consumer, len(values)) == values
+    writer.join()
+    consumer.close()

@@ -1,0 +1,161 @@
+"""The log dies and comes back while its clients stay: nothing acknowledged is lost or doubled."""
+
+import threading
+import time
+from typing import Self
+
+import pytest
+from confluent_kafka import KafkaError, Producer, TopicPartition
+
+from tests.contract.broker.conftest import Clients, values_of
+from tests.contract.broker.mortal import Mortal
+
+DEATHS = 2
+
+
+@pytest.fixture(scope="module")
+def clients(mortal: Mortal) -> Clients:
+    """Clients of a log that belongs to this module."""
+    return mortal.clients
+
+
+class Load:
+    """Produces numbers to two partitions until it is told to stop."""
+
+    def __init__(self, producer: Producer, topic: str) -> None:
+        self.acked: list[list[bytes]] = [[], []]
+        self.failed: list[KafkaError] = []
+        self._producer = producer
+        self._topic = topic
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def wait_for(self, number: int) -> None:
+        """Wait until so many more are acknowledged."""
+        deadline = time.monotonic() + 60
+        wanted = self.number + number
+        while self.number < wanted:
+            assert time.monotonic() < deadline, f"{self.number} of {wanted}, {self.failed}"
+            time.sleep(0.005)
+
+    @property
+    def number(self) -> int:
+        """How many are acknowledged."""
+        return sum(map(len, self.acked))
+
+    def _run(self) -> None:
+        number = 0
+        while not self._stopped.is_set():
+            if len(self._producer) < 500:
+                self._produce(b"%d" % number, number % 2)
+                number += 1
+            self._producer.poll(0 if number % 50 else 0.002)
+        assert self._producer.flush(60) == 0
+
+    def _produce(self, value: bytes, partition: int) -> None:
+        def acknowledged(error: KafkaError | None, _: object) -> None:
+            if error is None:
+                self.acked[partition].append(value)
+            else:
+                self.failed.append(error)
+
+        self._producer.produce(self._topic, value, partition=partition, on_delivery=acknowledged)
+
+
+def test_an_idempotent_producer_loses_and_doubles_nothing(mortal: Mortal, clients: Clients) -> None:
+    topic = clients.topic(partitions=2)
+    producer = clients.producer(linger_ms=1, retry_backoff_ms=20, message_timeout_ms=90_000)
+    with Load(producer, topic) as load:
+        for _ in range(DEATHS):
+            load.wait_for(2000)
+            mortal.kill()
+            mortal.start()
+        load.wait_for(2000)
+    assert load.failed == []
+    for partition, acked in enumerate(load.acked):
+        assert acked == [b"%d" % n for n in range(partition, 2 * len(acked), 2)]
+        assert all_values(clients, topic, partition) == acked
+
+
+def all_values(clients: Clients, topic: str, partition: int) -> list[bytes]:
+    """Read all there is in a partition."""
+    consumer = clients.consumer()
+    here = TopicPartition(topic, partition, 0)
+    _, end = consumer.get_watermark_offsets(here, timeout=20)
+    consumer.assign([here])
+    found = values_of(consumer, end)
+    consumer.close()
+    return found
+
+
+def wait_for_end(clients: Clients, topic: str, end: int) -> None:
+    """Wait until a log that was just started shows all records again."""
+    deadline = time.monotonic() + 20
+    while clients.offset(topic, "latest").offset < end:
+        assert time.monotonic() < deadline
+
+
+def test_topics_settings_and_ids_are_there_again(mortal: Mortal, clients: Clients) -> None:
+    topic = clients.topic(partitions=3, retention_ms="-1")
+    before = clients.admin.list_topics(timeout=10)
+    mortal.stop()
+    mortal.start()
+    after = clients.admin.list_topics(timeout=20)
+    assert after.cluster_id == before.cluster_id
+    assert len(after.topics[topic].partitions) == 3
+
+
+def test_committed_offsets_are_there_again(mortal: Mortal, clients: Clients) -> None:
+    topic = clients.topic()
+    clients.produce(topic, [b"%d" % n for n in range(10)])
+    consumer = clients.consumer()
+    consumer.commit(offsets=[TopicPartition(topic, 0, 4, metadata="here")], asynchronous=False)
+    mortal.stop()
+    mortal.start()
+    (found,) = consumer.committed([TopicPartition(topic, 0)], timeout=20)
+    assert (found.offset, found.metadata) == (4, "here")
+    consumer.close()
+
+
+def test_a_reader_goes_on_where_it_was(mortal: Mortal, clients: Clients) -> None:
+    topic = clients.topic()
+    clients.produce(topic, [b"%d" % n for n in range(10)])
+    consumer = clients.consumer()
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    assert values_of(consumer, 5) == [b"%d" % n for n in range(5)]
+    mortal.kill()
+    mortal.start()
+    clients.produce(topic, [b"%d" % n for n in range(10, 20)])
+    assert values_of(consumer, 15, 30) == [b"%d" % n for n in range(5, 20)]
+    consumer.close()
+
+
+def test_offsets_are_found_by_time_as_before(mortal: Mortal, clients: Clients) -> None:
+    topic = clients.topic(index_interval_bytes="100", retention_ms="-1")
+    producer = clients.producer(linger_ms=0)
+    for number in range(200):
+        producer.produce(topic, b"v" * 50, partition=0, timestamp=1000 + 10 * (number ^ 5))
+        producer.poll(0)
+    assert producer.flush(10) == 0
+    asked = [TopicPartition(topic, 0, time_ms) for time_ms in range(900, 3100, 70)]
+
+    def found() -> list[int]:
+        consumer = clients.consumer()
+        try:
+            return [consumer.offsets_for_times([one], timeout=20)[0].offset for one in asked]
+        finally:
+            consumer.close()
+
+    before = found()
+    mortal.stop()
+    mortal.start()
+    wait_for_end(clients, topic, 200)
+    assert found() == before
