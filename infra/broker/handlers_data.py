@@ -92,6 +92,9 @@ def _find(topics: Topics, topic: str, query: OffsetQuery) -> OffsetFound:
         found = log.latest_timestamp() if largest else log.first_at(query.timestamp)
     except ProtocolError as refused:
         return OffsetFound(query.partition, refused.code)
+    except OSError as error:
+        _LOG.error("%s[%d] can't be read: %s", topic, query.partition, error)
+        return OffsetFound(query.partition, Code.KAFKA_STORAGE_ERROR)
     return OffsetFound(query.partition, Code.NONE, *(found or (-1, -1)))
 
 

@@ -43,6 +43,8 @@ class Tail(NamedTuple):
 class PartitionLog:
     """Segments in order, the last one growing; readers see what lies before the high watermark."""
 
+    gaps_below = 0  # offsets below may be missing: none are
+
     def __init__(
         self,
         directory: Path,
@@ -179,9 +181,15 @@ class PartitionLog:
         index = self._segment_index(offset)
         for segment in self.segments[index:]:
             end = visible.position if segment is visible.segment else segment.size
-            position = segment.locate(offset)
-            if position < end:
-                return segment.read(position, end, max_bytes, at_least_one=at_least_one)
+            found = segment.read_from(
+                offset,
+                end,
+                max_bytes,
+                at_least_one=at_least_one,
+                gaps_below=self.gaps_below,
+            )
+            if found is not None:
+                return found
             if segment is visible.segment:
                 break
         return b""

@@ -11,15 +11,13 @@ from infra.broker import batch as batches
 from infra.broker.batch import HEADER_SIZE, BatchHeader, InvalidBatch
 from infra.broker.checkpoint import Checkpoint
 from infra.broker.errors import LogDamaged
+from infra.broker.integrity import MARK, MARK_AT
 from infra.broker.log import LogSettings, PartitionLog
 from infra.broker.producers import Producers
 from infra.broker.segment import INDEX_SUFFIXES, Segment
 
 _LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"\d{20}\.log")
-# leader epoch and magic, which every batch of ours has at byte 12
-_MARK = batches.LEADER_EPOCH.to_bytes(4, "big") + b"\x02"
-_MARK_AT = 12
 
 
 def segment_bases(directory: Path) -> list[int]:
@@ -101,6 +99,7 @@ class _Scan:
         ]
         segment.begin_index(*rows)
         segment.size, segment.next_offset = known.position, known.next_offset
+        segment.known.forget(known.position)  # a start does not read what lies before
         segment.max_timestamp = known.max_timestamp
         segment.max_timestamp_offset = known.max_timestamp_offset
         return segment
@@ -175,14 +174,14 @@ def is_torn(content: bytes, least_offset: int) -> bool:
     in it: then cutting would lose records.
     """
     view = memoryview(content)
-    mark = content.find(_MARK, _MARK_AT)
+    mark = content.find(MARK, MARK_AT)
     while mark >= 0:
         try:
-            found = intact_batch(view, mark - _MARK_AT)
+            found = intact_batch(view, mark - MARK_AT)
         except InvalidBatch:
             pass  # the mark is also found inside of records
         else:
-            if mark == _MARK_AT or found.base_offset >= least_offset:
+            if mark == MARK_AT or found.base_offset >= least_offset:
                 return False
-        mark = content.find(_MARK, mark + 1)
+        mark = content.find(MARK, mark + 1)
     return True
