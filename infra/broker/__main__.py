@@ -11,6 +11,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from infra.broker.errors import BrokerError
+from infra.broker.log_limit import LogLimit
 from infra.broker.ownership import Owner
 from infra.broker.scrub import Pace
 from infra.broker.server import FREE_SPACE_FLOOR, Broker, Options
@@ -81,6 +82,7 @@ def _log_to(log_file: Path | None) -> None:
     )
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
+    handler.addFilter(LogLimit())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 

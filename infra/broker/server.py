@@ -17,6 +17,7 @@ from infra.broker.disk import Disk
 from infra.broker.errors import PortInUse
 from infra.broker.frames import Connection
 from infra.broker.groups import Groups
+from infra.broker.limits import Limits
 from infra.broker.offsets import CommittedOffsets
 from infra.broker.ownership import Lock, Owner
 from infra.broker.producer_ids import ProducerIds
@@ -55,6 +56,7 @@ class Broker:
         self.offsets: CommittedOffsets = CommittedOffsets(self.data_dir)
         self.groups: Groups = Groups(self.data_dir, self.offsets)
         self.cluster: Cluster = Cluster(self._cluster_id, HOST, options.port)
+        self.limits: Limits = Limits()
         self._scrub = Scrub(self.data_dir, self.topics, options.scrub)
         self._connections: set[Connection] = set()
         self._linger_s = options.linger_s
