@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from infra.broker import batch as batches
+from infra.broker import power_loss
 from infra.broker.batch import HEADER_SIZE, BatchHeader, InvalidBatch
 from infra.broker.checkpoint import Checkpoint
 from infra.broker.errors import LogDamaged
@@ -51,7 +52,7 @@ def open_log(directory: Path, settings: LogSettings, now_ms: int) -> PartitionLo
     scan = _Scan(directory, settings, checkpoint, now_ms)
     scanned = scan.run(bases[first:])
     log = PartitionLog(directory, settings, sealed + scanned, scan.producers, scanned)
-    log.since_synced = sum(s.size for s in scanned) - (checkpoint.position if checkpoint else 0)
+    power_loss.settle(log)
     return log
 
 
@@ -82,6 +83,10 @@ class _Scan:
                 self._cut(segment, why, bases[place + 1 :])
                 break
             if place + 1 < len(bases):
+                if segment.next_offset != bases[place + 1]:
+                    why = f"the next segment begins at {bases[place + 1]}"
+                    self._cut(segment, why, bases[place + 1 :])
+                    break
                 segment.seal()
         return segments
 
@@ -129,7 +134,10 @@ class _Scan:
         content = os.pread(segment.fd, size - segment.size, segment.size)
         torn = is_torn(content, segment.next_offset)
         if not torn or any(log_size(self._directory, base) for base in following):
-            raise LogDamaged(segment.path, segment.size, segment.next_offset, why)
+            if not power_loss.explains(segment, self._settings.flush_messages, content, torn=torn):
+                raise LogDamaged(segment.path, segment.size, segment.next_offset, why)
+            power_loss.set_aside(segment, content, following)
+            return
         _LOG.warning(
             "%s: cut %d bytes of a torn batch at byte %d (%s)",
             segment.path,
