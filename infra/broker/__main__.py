@@ -11,7 +11,9 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from infra.broker.errors import BrokerError
+from infra.broker.log_limit import LogLimit
 from infra.broker.ownership import Owner
+from infra.broker.scrub import Pace
 from infra.broker.server import FREE_SPACE_FLOOR, Broker, Options
 
 _LOG = logging.getLogger("infra.broker")
@@ -26,7 +28,13 @@ def main() -> int:
         os._exit(0)  # detached: the starter waits for this process, the broker belongs to nobody
     os.umask(0o077)  # everything in the data directory is its owner's alone
     _log_to(args.log_file)
-    options = Options(args.data_dir.absolute(), args.port, args.linger_s, args.free_space_floor)
+    options = Options(
+        args.data_dir.absolute(),
+        args.port,
+        args.linger_s,
+        args.free_space_floor,
+        Pace(after_s=args.scrub_after_s),
+    )
     try:
         asyncio.run(_run(options, _teller(args.ready_fd)))
     except BrokerError as error:
@@ -53,6 +61,12 @@ def _arguments() -> argparse.Namespace:
         help="refuse producers when fewer bytes are free (default: %(default)s)",
     )
     parser.add_argument(
+        "--scrub-after-s",
+        type=float,
+        default=60.0,
+        help="begin to look for damage in closed segments so long after the start (s)",
+    )
+    parser.add_argument(
         "--ready-fd", type=int, help="detach, and say here when clients can connect"
     )
     return parser.parse_args()
@@ -68,6 +82,7 @@ def _log_to(log_file: Path | None) -> None:
     )
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
+    handler.addFilter(LogLimit())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 

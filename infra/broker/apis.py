@@ -106,7 +106,7 @@ def _sasl_authenticate(
     if not connection.mechanism_agreed:
         raise MalformedFrame("SaslAuthenticate before SaslHandshake")
     if auth.accepts(codec_lookup.read_sasl_authenticate(version, body), broker.token):
-        connection.authenticated = True
+        connection.log_in()
         return codec_lookup.pack_sasl_authenticate(version, Code.NONE, None)
     connection.closing = True
     refusal = "wrong user or token: see `evctl broker client-config`"
@@ -115,7 +115,7 @@ def _sasl_authenticate(
 
 _ALL = (
     Api(0, "Produce", 3, 9, 9, lambda b, _, v, body: handlers_data.produce(b.topics, v, body)),
-    Api(1, "Fetch", 4, 12, 12, lambda b, _, v, body: fetching.fetch(b.topics, v, body)),
+    Api(1, "Fetch", 4, 12, 12, lambda b, _, v, body: fetching.fetch(b.topics, b.limits, v, body)),
     Api(
         2,
         "ListOffsets",

@@ -71,6 +71,17 @@ class Checkpoint:
             return recent
         return synced
 
+    @classmethod
+    def read_synced(cls, directory: Path) -> "Checkpoint | None":
+        """Read the checkpoint that was written after all that it vouches for was synced."""
+        return _load(directory / _SYNCED)
+
+    @classmethod
+    def of_another_boot(cls, directory: Path) -> "Checkpoint | None":
+        """Read the recent checkpoint if the machine was started anew since; else null."""
+        recent = _load(directory / _RECENT)
+        return None if recent is None or recent.boot == boot_id() else recent
+
     def write_recent(self, directory: Path) -> None:
         """Replace the recent checkpoint; nothing is synced."""
         beside = directory / f"{_RECENT}.new"
@@ -107,6 +118,7 @@ class SyncedCheckpoint:
         """Sync the records, then the indexes, then say so."""
         sync_and_close(self._fds)
         sync_and_close([os.open(path, os.O_RDWR) for path in self._indexes])
+        files.sync_directory(self._directory)  # their names, before something relies on them
         self._checkpoint.write_synced(self._directory)
 
 

@@ -26,7 +26,7 @@ def decode(api_key: int, version: int, body: memoryview) -> Any:
     """Decode a request into kio's frozen dataclass of that version."""
     try:
         return _reader(api_key, version)(bytes(body), 0)[0]
-    except (SerialError, ValueError) as error:
+    except (SerialError, ValueError, KeyError, OverflowError) as error:
         raise MalformedFrame(f"{error} in a request with API key {api_key}") from error
 
 

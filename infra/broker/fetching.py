@@ -15,26 +15,33 @@ from infra.broker.errors import Code, ProtocolError
 from infra.broker.handlers_data import Parts
 
 if TYPE_CHECKING:
+    from infra.broker.limits import Limits
     from infra.broker.partition import Partition
     from infra.broker.topics import Topics
 
 _LOG = logging.getLogger(__name__)
 _CEILING = 64 << 20  # bytes of one answer, whatever the client allows
+_LONGEST_WAIT_MS = 300_000
 _WIDE = 16  # rows of a fetch above which it gathers what comes within …
 _GATHER_S = 0.001  # … since its answer costs more than what it brings
 
 
-def fetch(topics: "Topics", version: int, body: memoryview) -> "Parts | asyncio.Future[Parts]":
+def fetch(
+    topics: "Topics", limits: "Limits", version: int, body: memoryview
+) -> "Parts | asyncio.Future[Parts]":
     """Read batches; where there are too few, wait for an append or the client's limit."""
-    asked = Fetch(topics, version, codec_data.read_fetch(version, body))
+    asked = Fetch(topics, limits, version, codec_data.read_fetch(version, body))
     return asked.at_once() or asked.later()
 
 
 class Fetch:
     """One fetch request, and its answer in the making."""
 
-    def __init__(self, topics: "Topics", version: int, request: FetchRequest) -> None:
+    def __init__(
+        self, topics: "Topics", limits: "Limits", version: int, request: FetchRequest
+    ) -> None:
         self._request = request
+        self._limits = limits
         self._version = version
         self._topics = [(name, topics.by_name.get(name), rows) for name, rows in request.topics]
         self._rows = sum(len(rows) for _, _, rows in self._topics)
@@ -64,7 +71,8 @@ class Fetch:
         """Return the future of the answer, which an append or the client's limit completes."""
         loop = asyncio.get_running_loop()
         self._answer: asyncio.Future[Parts] = loop.create_future()
-        timer = loop.call_later(self._request.max_wait_ms / 1000, self._settle, True)
+        wait_ms = min(self._request.max_wait_ms, _LONGEST_WAIT_MS)
+        timer = loop.call_later(wait_ms / 1000, self._settle, True)
         for _, topic, _ in self._topics:
             if topic is not None:
                 topic.waiting.add(self)
@@ -111,6 +119,7 @@ class Fetch:
     def _collect(self) -> tuple[Parts, bool]:
         """Return the answer as it is now; the flag says that the client should have it at once."""
         self._size, self._refused = 0, False
+        self._room = min(self._request.max_bytes, _CEILING, self._limits.answer_room)
         kind = self._request.isolation
         packing = codec_data.FetchPacking(self._version, kind)
         parts = packing.begin(len(self._topics))
@@ -142,7 +151,7 @@ class Fetch:
         if partition is None:
             self._refused = True
             return Fetched(index, Code.UNKNOWN_TOPIC_OR_PARTITION)
-        room = min(limit, min(self._request.max_bytes, _CEILING) - self._size)
+        room = min(limit, self._room - self._size)
         try:
             records = b""
             if room > 0 or not self._size:

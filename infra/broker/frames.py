@@ -11,6 +11,7 @@ from infra.broker import auth
 from infra.broker.apis import APIS, Api, unsupported_version
 from infra.broker.errors import MalformedFrame
 from infra.broker.handlers_data import Parts, Reply
+from infra.broker.inbox import Inbox
 from infra.broker.wire import Reader
 
 if TYPE_CHECKING:
@@ -20,24 +21,24 @@ _LOG = logging.getLogger(__name__)
 _LENGTH = Struct(">i")
 _HEADER = Struct(">hhih")  # API key, version, correlation id, length of the client's name
 _ANSWER = Struct(">ii")  # length, correlation id
-MAX_FRAME = 100 << 20
-MAX_FRAME_STRANGER = 64 << 10  # before the client has shown the token
-_BUFFER = 64 << 10
-_KEEP_BUFFER = 2 << 20  # a larger one is given back once it is empty
 _MAX_WAITING = 256  # requests of one connection that may wait for their answer
 _MAX_UNSENT = 1 << 20  # bytes the client has not taken, above which no further request is read
 _JOIN_BELOW = 64 << 10
+_FETCH = 1
+# why no further request is read
+_UNSENT, _WAITING, _FETCHING, _NO_ROOM = 1, 2, 4, 8
 
 
 class _Slot:
     """The place of an answer in the order of the requests; `task` is held so that it lives."""
 
-    __slots__ = ("answer", "closes", "task")
+    __slots__ = ("answer", "fetches", "size", "task")
 
     def __init__(self) -> None:
         self.answer: Parts | None = None
         self.task: asyncio.Future[Parts] | asyncio.Task[Parts | None] | None = None
-        self.closes = False
+        self.fetches = False
+        self.size = 0
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -51,10 +52,10 @@ class Connection(asyncio.BufferedProtocol):
         self.peer = "?"
         self.client_id = ""
         self._broker = broker
-        self._buffer = memoryview(bytearray(_BUFFER))
-        self._start = self._end = 0
+        self._inbox = Inbox(broker.limits, self)
         self._slots: deque[_Slot] = deque()
-        self._blocked = False
+        self._held = 0  # bytes of answers that wait for those before them
+        self._blocks = 0
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -62,6 +63,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=_MAX_UNSENT)
         self.peer = ":".join(map(str, transport.get_extra_info("peername")))
+        self._broker.limits.arrived(self)
         self._broker.connected(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio calls it so
@@ -71,6 +73,7 @@ class Connection(asyncio.BufferedProtocol):
             if slot.task is not None:
                 slot.task.cancel()
         self._slots.clear()
+        self._broker.limits.left(self)
         self._broker.disconnected(self)
 
     @property
@@ -78,85 +81,85 @@ class Connection(asyncio.BufferedProtocol):
         """The address of the client, as Kafka writes it."""
         return f"/{self.peer.rpartition(':')[0]}"
 
+    def log_in(self) -> None:
+        """Let the client stay, and ask for anything."""
+        self.authenticated = True
+        self._inbox.widen()
+        self._broker.limits.logged_in(self)
+
     def close(self) -> None:
         """Close once what is written was sent."""
         if self._transport is not None:
             self._transport.close()
 
+    def abort(self) -> None:
+        """Close at once."""
+        self.closing = True
+        if self._transport is not None:
+            self._transport.abort()
+
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  asyncio calls it so
         """Return where the next bytes go; there is always room."""
-        return self._buffer[self._end :]
+        return self._inbox.free()
 
     def buffer_updated(self, nbytes: int) -> None:
         """Handle the frames that are complete."""
-        self._end += nbytes
+        self._inbox.filled(nbytes)
         self._handle_frames()
 
     def pause_writing(self) -> None:
         """Read no further requests: the client does not take its answers."""
-        self._set_blocked()
+        self._block(_UNSENT)
+        if self._transport is not None:
+            self._broker.limits.untaken(self, self._transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         """Go on."""
-        self._unblock()
+        self._broker.limits.taken(self)
+        self._unblock(_UNSENT)
 
-    def _set_blocked(self) -> None:
-        if not self._blocked and self._transport is not None:
-            self._blocked = True
+    def _block(self, reason: int) -> None:
+        if not self._blocks and self._transport is not None:
             self._transport.pause_reading()
+        self._blocks |= reason
 
-    def _unblock(self) -> None:
-        if self._blocked and self._transport is not None:
-            self._blocked = False
+    def _unblock(self, reason: int) -> None:
+        if not self._blocks & reason:
+            return
+        self._blocks &= ~reason
+        if not self._blocks and self._transport is not None:
             self._transport.resume_reading()
             self._handle_frames()
 
     def _handle_frames(self) -> None:
         try:
-            while not self._blocked and not self.closing:
-                frame = self._next_frame()
-                if frame is None:
-                    break
-                self._handle(frame)
+            while not self._blocks and not self.closing:
+                frame = self._inbox.next_frame()
+                if frame is not None:
+                    self._handle(frame)
+                    continue
+                if self._inbox.wants_room:
+                    self._block(_NO_ROOM)
+                break
         except (MalformedFrame, struct.error, IndexError, UnicodeDecodeError) as error:
             _LOG.warning("closed the connection of %s: %s", self.peer, error)
             self.close()
             self.closing = True
 
-    def _next_frame(self) -> memoryview | None:
-        """Return the next complete frame, or make room for it."""
-        waiting = self._end - self._start
-        if waiting < 4:
-            self._make_room(4)
-            return None
-        (length,) = _LENGTH.unpack_from(self._buffer, self._start)
-        limit = MAX_FRAME if self.authenticated else MAX_FRAME_STRANGER
-        if not 0 <= length <= limit:
-            raise MalformedFrame(f"a frame of {length} bytes, the limit is {limit}")
-        if waiting < 4 + length:
-            self._make_room(4 + length)
-            return None
-        first = self._start + 4
-        self._start = first + length
-        return self._buffer[first : self._start]
+    def has_room(self) -> None:
+        """Ask again for memory."""
+        if self._inbox.has_room():
+            self._unblock(_NO_ROOM)
 
-    def _make_room(self, size: int) -> None:
-        """Move what is left to the front of a buffer that can hold `size` bytes and is not full."""
-        left = self._buffer[self._start : self._end]
-        if size > len(self._buffer):
-            self._buffer = memoryview(bytearray(size))
-        elif not left and len(self._buffer) > _KEEP_BUFFER:
-            self._buffer = memoryview(bytearray(_BUFFER))
-        elif self._start == 0:
-            return
-        self._buffer[: len(left)] = left
-        self._start, self._end = 0, len(left)
+    def give_back(self) -> None:
+        """Release the memory for frames, if no frame is arriving."""
+        self._inbox.give_back()
 
     def _log_in_bare(self, frame: memoryview) -> None:
         self.bare_token_next = False
         if not auth.accepts(bytes(frame), self._broker.token):
             raise MalformedFrame("wrong user or token")
-        self.authenticated = True
+        self.log_in()
         self._send([_LENGTH.pack(0)])
 
     def _handle(self, frame: memoryview) -> None:
@@ -179,6 +182,11 @@ class Connection(asyncio.BufferedProtocol):
             position = reader.pos
         if not self.authenticated and not api.before_login:
             raise MalformedFrame(f"{api.name} before logging in with SASL/PLAIN")
+        if key == _FETCH and any(slot.fetches for slot in self._slots):
+            # as Kafka does: the next fetch is looked at when the one before it is answered
+            self._inbox.put_back(frame)
+            self._block(_FETCHING)
+            return
         reply = api.handle(self._broker, self, version, frame[position:])
         self._take(api, version, correlation, reply)
 
@@ -191,11 +199,12 @@ class Connection(asyncio.BufferedProtocol):
         if isinstance(reply, list):
             self._answer(slot, correlation, reply, tagged=tagged)
             return
+        slot.fetches = api.key == _FETCH
         self._slots.append(slot)
         slot.task = asyncio.ensure_future(reply)
         slot.task.add_done_callback(lambda task: self._finished(task, slot, correlation, tagged))
         if len(self._slots) >= _MAX_WAITING:
-            self._set_blocked()
+            self._block(_WAITING)
 
     def _finished(
         self,
@@ -213,26 +222,35 @@ class Connection(asyncio.BufferedProtocol):
             return
         parts = task.result()
         slot.answer = [] if parts is None else framed(correlation, parts, tagged=tagged)
-        self._send_finished()
+        self._hold(slot)
 
     def _answer(self, slot: _Slot, correlation: int, parts: Parts, *, tagged: bool) -> None:
         answer = framed(correlation, parts, tagged=tagged)
         if self._slots:
             slot.answer = answer
             self._slots.append(slot)
-            self._send_finished()
+            self._hold(slot)
         else:
             self._send(answer)
             if self.closing:
                 self.close()
 
-    def _send_finished(self) -> None:
+    def _hold(self, slot: _Slot) -> None:
+        slot.size = sum(map(len, slot.answer or ()))
+        self._held += slot.size
         while self._slots and self._slots[0].answer is not None:
-            self._send(self._slots.popleft().answer or [])
+            first = self._slots.popleft()
+            self._held -= first.size
+            self._send(first.answer or [])
         if self.closing and not self._slots:
             self.close()
-        elif len(self._slots) < _MAX_WAITING:
-            self._unblock()
+            return
+        if len(self._slots) < _MAX_WAITING and self._held < _MAX_UNSENT:
+            self._unblock(_WAITING)
+        else:
+            self._block(_WAITING)
+        if self._blocks & _FETCHING and not any(slot.fetches for slot in self._slots):
+            self._unblock(_FETCHING)
 
     def _send(self, parts: Parts) -> None:
         if self._transport is None or not parts:

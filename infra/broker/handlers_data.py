@@ -1,6 +1,7 @@
 """Answers to Produce, ListOffsets and Metadata."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from infra.broker.codec_lookup import Cluster, OffsetFound, OffsetQuery, TopicFo
 from infra.broker.errors import Code, ProtocolError
 from infra.broker.topics import Topics
 
+_LOG = logging.getLogger(__name__)
 Parts = list[bytes]
 Reply = Parts | Coroutine[None, None, Parts | None] | asyncio.Future[Parts] | None
 _NO_ID = UUID(int=0)
@@ -92,6 +94,9 @@ def _find(topics: Topics, topic: str, query: OffsetQuery) -> OffsetFound:
         found = log.latest_timestamp() if largest else log.first_at(query.timestamp)
     except ProtocolError as refused:
         return OffsetFound(query.partition, refused.code)
+    except OSError as error:
+        _LOG.error("%s[%d] can't be read: %s", topic, query.partition, error)
+        return OffsetFound(query.partition, Code.KAFKA_STORAGE_ERROR)
     return OffsetFound(query.partition, Code.NONE, *(found or (-1, -1)))
 
 

@@ -69,6 +69,14 @@ class OffsetIndex:
         row = _last_below(len(self), lambda i: self.entry(i)[0] <= offset)
         return self.entry(row)[1] if row >= 0 else 0
 
+    def row_before(self, offset: int) -> tuple[int, int]:
+        """Return (position, last offset) of the last batch noted at or before `offset`.
+
+        Position 0 and −1 if there is none.
+        """
+        row = _last_below(len(self), lambda i: self.entry(i)[0] <= offset)
+        return self.entry(row)[::-1] if row >= 0 else (0, -1)
+
     def boundary_below(self, position: int) -> int:
         """Return the last known start of a batch at or before `position`, 0 if none."""
         row = _last_below(len(self), lambda i: self.entry(i)[1] <= position)

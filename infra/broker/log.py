@@ -43,6 +43,8 @@ class Tail(NamedTuple):
 class PartitionLog:
     """Segments in order, the last one growing; readers see what lies before the high watermark."""
 
+    gaps_below = 0  # offsets below may be missing: none are
+
     def __init__(
         self,
         directory: Path,
@@ -56,6 +58,7 @@ class PartitionLog:
         self.segments = segments
         self.producers = producers or Producers()
         self._unsynced = unsynced or [segments[-1]]
+        self._new_entries = False  # whether the directory has segments that it may forget
         self.since_synced = 0  # bytes appended since the last synced checkpoint
         self._visible = self.tail()
 
@@ -127,6 +130,7 @@ class PartitionLog:
         last.seal()
         self.segments.append(following)
         self._unsynced.append(following)
+        self._new_entries = True
 
     @property
     def has_rolled(self) -> bool:
@@ -145,9 +149,20 @@ class PartitionLog:
     def unsynced(self) -> list[int]:
         """Return copies of the descriptors of all files to sync; the caller closes them.
 
-        Sealed segments stay listed until a synced checkpoint, which syncs their indexes too.
+        Sealed segments stay listed until a synced checkpoint, which syncs their indexes too. The
+        directory is among them when a segment was added: without its name it would be lost.
         """
-        return [os.dup(segment.fd) for segment in self._unsynced]
+        fds = [os.dup(segment.fd) for segment in self._unsynced]
+        if self._new_entries:
+            fds.append(os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY))
+            self._new_entries = False
+        return fds
+
+    def distrust(self, segment: int, position: int) -> None:
+        """Take everything from `position` of the segment that begins at `segment` as not synced."""
+        self._unsynced = [s for s in self.segments if s.base_offset >= segment]
+        self._new_entries = True
+        self.since_synced = sum(s.size for s in self._unsynced) - position
 
     def checkpoint(self, now_ms: int) -> Checkpoint:
         """Return what is known to be good now: everything up to the present end."""
@@ -179,9 +194,15 @@ class PartitionLog:
         index = self._segment_index(offset)
         for segment in self.segments[index:]:
             end = visible.position if segment is visible.segment else segment.size
-            position = segment.locate(offset)
-            if position < end:
-                return segment.read(position, end, max_bytes, at_least_one=at_least_one)
+            found = segment.read_from(
+                offset,
+                end,
+                max_bytes,
+                at_least_one=at_least_one,
+                gaps_below=self.gaps_below,
+            )
+            if found is not None:
+                return found
             if segment is visible.segment:
                 break
         return b""

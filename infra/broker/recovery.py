@@ -8,18 +8,17 @@ from itertools import pairwise
 from pathlib import Path
 
 from infra.broker import batch as batches
+from infra.broker import power_loss
 from infra.broker.batch import HEADER_SIZE, BatchHeader, InvalidBatch
 from infra.broker.checkpoint import Checkpoint
 from infra.broker.errors import LogDamaged
+from infra.broker.integrity import MARK, MARK_AT
 from infra.broker.log import LogSettings, PartitionLog
 from infra.broker.producers import Producers
 from infra.broker.segment import INDEX_SUFFIXES, Segment
 
 _LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"\d{20}\.log")
-# leader epoch and magic, which every batch of ours has at byte 12
-_MARK = batches.LEADER_EPOCH.to_bytes(4, "big") + b"\x02"
-_MARK_AT = 12
 
 
 def segment_bases(directory: Path) -> list[int]:
@@ -53,7 +52,7 @@ def open_log(directory: Path, settings: LogSettings, now_ms: int) -> PartitionLo
     scan = _Scan(directory, settings, checkpoint, now_ms)
     scanned = scan.run(bases[first:])
     log = PartitionLog(directory, settings, sealed + scanned, scan.producers, scanned)
-    log.since_synced = sum(s.size for s in scanned) - (checkpoint.position if checkpoint else 0)
+    power_loss.settle(log)
     return log
 
 
@@ -84,6 +83,10 @@ class _Scan:
                 self._cut(segment, why, bases[place + 1 :])
                 break
             if place + 1 < len(bases):
+                if segment.next_offset != bases[place + 1]:
+                    why = f"the next segment begins at {bases[place + 1]}"
+                    self._cut(segment, why, bases[place + 1 :])
+                    break
                 segment.seal()
         return segments
 
@@ -101,6 +104,7 @@ class _Scan:
         ]
         segment.begin_index(*rows)
         segment.size, segment.next_offset = known.position, known.next_offset
+        segment.known.forget(known.position)  # a start does not read what lies before
         segment.max_timestamp = known.max_timestamp
         segment.max_timestamp_offset = known.max_timestamp_offset
         return segment
@@ -130,7 +134,10 @@ class _Scan:
         content = os.pread(segment.fd, size - segment.size, segment.size)
         torn = is_torn(content, segment.next_offset)
         if not torn or any(log_size(self._directory, base) for base in following):
-            raise LogDamaged(segment.path, segment.size, segment.next_offset, why)
+            if not power_loss.explains(segment, self._settings.flush_messages, content, torn=torn):
+                raise LogDamaged(segment.path, segment.size, segment.next_offset, why)
+            power_loss.set_aside(segment, content, following)
+            return
         _LOG.warning(
             "%s: cut %d bytes of a torn batch at byte %d (%s)",
             segment.path,
@@ -175,14 +182,14 @@ def is_torn(content: bytes, least_offset: int) -> bool:
     in it: then cutting would lose records.
     """
     view = memoryview(content)
-    mark = content.find(_MARK, _MARK_AT)
+    mark = content.find(MARK, MARK_AT)
     while mark >= 0:
         try:
-            found = intact_batch(view, mark - _MARK_AT)
+            found = intact_batch(view, mark - MARK_AT)
         except InvalidBatch:
             pass  # the mark is also found inside of records
         else:
-            if mark == _MARK_AT or found.base_offset >= least_offset:
+            if mark == MARK_AT or found.base_offset >= least_offset:
                 return False
-        mark = content.find(_MARK, mark + 1)
+        mark = content.find(MARK, mark + 1)
     return True

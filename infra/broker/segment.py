@@ -1,14 +1,18 @@
 """One segment of a partition's log: a file of record batches and its two sparse indexes."""
 
+import logging
+import mmap
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from infra.broker import batch as batches
-from infra.broker.batch import HEADER_SIZE, BatchHeader
+from infra.broker.batch import HEADER_SIZE, BatchHeader, InvalidBatch
 from infra.broker.files import write_at
 from infra.broker.index import OffsetIndex, Rows, TimeIndex
+from infra.broker.integrity import Damage, Damaged, Extent, Known, chain, examine
 
+_LOG = logging.getLogger(__name__)
 INDEX_SUFFIXES = (".index", ".timeindex")
 _CHUNK = 8192  # read at once when hopping from header to header
 
@@ -29,6 +33,8 @@ class Segment:
         self.max_timestamp = -1
         self.max_timestamp_offset = base_offset
         self.persisted = (0, 0)  # bytes of the two indexes that are in their files
+        self.known = Known()
+        self.damages: list[Damage] = []  # what was found, in order
         self._offsets: OffsetIndex | None = None
         self._times: TimeIndex | None = None
         self._fd: int | None = None
@@ -48,6 +54,7 @@ class Segment:
         """Open a complete segment; its indexes are read when they are needed."""
         segment = cls(directory, base_offset, next_offset)
         segment.size = segment.path.stat().st_size
+        segment.known.forget(segment.size)
         return segment
 
     @property
@@ -131,12 +138,18 @@ class Segment:
         return len(rows)
 
     def headers(self, position: int) -> Iterator[tuple[int, BatchHeader]]:
-        """Yield (position, header) of the batches from `position` on."""
-        chunk, start = b"", position
+        """Yield (position, header) of the batches from `position` on.
+
+        Raises `InvalidBatch` where they do not follow each other.
+        """
+        chunk, start, least_offset = b"", position, self.base_offset
         while position < self.size:
             if position + HEADER_SIZE > start + len(chunk):
                 chunk, start = os.pread(self.fd, _CHUNK, position), position
             header = batches.header_at(chunk, position - start)
+            if header.size < HEADER_SIZE or header.base_offset < least_offset:
+                raise InvalidBatch(f"no batch at byte {position} of {self.path}")
+            least_offset = header.base_offset + 1
             yield position, header
             position += header.size
 
@@ -146,7 +159,11 @@ class Segment:
             return self.size
         if offset >= self._last_batch[0] and self._last_batch[1]:
             return self._last_batch[1]
-        for position, header in self.headers(self.offsets.position_before(offset)):
+        start = self.offsets.position_before(offset)
+        for damage in self.damages:
+            if damage.next_offset <= offset:
+                start = max(start, damage.end)
+        for position, header in self.headers(start):
             if header.last_offset >= offset:
                 return position
         return self.size
@@ -165,6 +182,76 @@ class Segment:
                     return b""
         return os.pread(self.fd, length, position)
 
+    def read_from(
+        self, offset: int, end: int, max_bytes: int, *, at_least_one: bool, gaps_below: int = 0
+    ) -> bytes | None:
+        """Return whole intact batches from the one that holds `offset`; null if it lies behind.
+
+        As `read`. Raises `Damaged` where that batch is not as it was written; batches before and
+        behind it can be read.
+        """
+        try:
+            return self._read_from(offset, end, max_bytes, at_least_one, gaps_below)
+        except InvalidBatch:
+            self.examine(gaps_below)
+            return self._read_from(offset, end, max_bytes, at_least_one, gaps_below)
+
+    def _read_from(
+        self, offset: int, end: int, max_bytes: int, at_least_one: bool, gaps_below: int
+    ) -> bytes | None:
+        for damage in self.damages:
+            if damage.offset <= offset < damage.next_offset:
+                raise Damaged(damage)
+            if damage.offset > offset:
+                end = min(end, damage.position)
+        position = self.locate(offset)
+        if position >= end:
+            return None
+        data = self.read(position, end, max_bytes, at_least_one=at_least_one)
+        if not self.known.covers(position, position + len(data)):
+            self._check(offset, position, data, gaps_below)
+        return data
+
+    def _check(self, offset: int, position: int, data: bytes, gaps_below: int) -> None:
+        """Check batches, and those before them up to one whose offset is known otherwise."""
+        start, last_offset = self.offsets.row_before(offset)
+        expected = self.base_offset
+        if start:
+            expected = batches.header_at(os.pread(self.fd, HEADER_SIZE, start)).base_offset
+        for damage in self.damages:
+            if damage.next_offset <= offset and damage.end > start:
+                start, expected, last_offset = damage.end, damage.next_offset, -1
+        content = memoryview(os.pread(self.fd, position - start, start) + data)
+        for at, header in chain(content, expected, gaps_below=gaps_below):
+            if at == 0 and last_offset >= 0 and header.last_offset != last_offset:
+                raise InvalidBatch(f"a batch up to {header.last_offset} instead of {last_offset}")
+        self.known.add(start, position + len(data))
+
+    def examine(self, gaps_below: int = 0) -> None:
+        """Read the whole segment, to know what is damaged."""
+        extent = Extent(self.path, self.base_offset, self.next_offset, self.size, gaps_below)
+        self.take_in([damage for damage in examine(extent) if damage is not None])
+        if not self.damages and isinstance(self.offsets.rows, mmap.mmap):
+            self._index_anew()
+
+    def _index_anew(self) -> None:
+        """Go on with an index in memory: the file leads astray, and the records are good."""
+        _LOG.error("%s leads astray: run `evctl broker check`", self.path.with_suffix(".index"))
+        self._offsets = OffsetIndex(self.base_offset)
+        noted = 0
+        for position, header in self.headers(0):
+            if position - noted > _CHUNK:
+                self._offsets.append(header.last_offset, position)
+                noted = position
+
+    def take_in(self, damages: list[Damage]) -> None:
+        """Know from now on what is damaged; it is logged once."""
+        for damage in damages:
+            if damage not in self.damages:
+                _LOG.error("%s", damage)
+        self.damages = damages
+        self.known.forget(self.size if damages else self.known.tail)
+
     def first_at(self, timestamp: int) -> tuple[int, int] | None:
         """Return (timestamp, offset) of the first record at or after `timestamp` (ms), if any."""
         if self.largest_timestamp < timestamp:
@@ -173,6 +260,8 @@ class Segment:
         for position, header in self.headers(self.locate(start)):
             if header.max_timestamp >= timestamp:
                 batch = memoryview(os.pread(self.fd, header.size, position))
+                if not self.known.covers(position, position + header.size):
+                    batches.validate(batch)
                 for offset, found in batches.timestamps(batch):
                     if found >= timestamp:
                         return found, offset

@@ -7,7 +7,7 @@ import logging
 import resource
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import getpid
 from pathlib import Path
 
@@ -17,9 +17,11 @@ from infra.broker.disk import Disk
 from infra.broker.errors import PortInUse
 from infra.broker.frames import Connection
 from infra.broker.groups import Groups
+from infra.broker.limits import Limits
 from infra.broker.offsets import CommittedOffsets
 from infra.broker.ownership import Lock, Owner
 from infra.broker.producer_ids import ProducerIds
+from infra.broker.scrub import Pace, Scrub
 from infra.broker.topics import Topics
 
 _LOG = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ class Options:
     port: int = 0
     linger_s: float | None = None
     free_space_floor: int = FREE_SPACE_FLOOR
+    scrub: Pace = field(default_factory=Pace)
 
 
 class Broker:
@@ -53,6 +56,8 @@ class Broker:
         self.offsets: CommittedOffsets = CommittedOffsets(self.data_dir)
         self.groups: Groups = Groups(self.data_dir, self.offsets)
         self.cluster: Cluster = Cluster(self._cluster_id, HOST, options.port)
+        self.limits: Limits = Limits()
+        self._scrub = Scrub(self.data_dir, self.topics, options.scrub)
         self._connections: set[Connection] = set()
         self._linger_s = options.linger_s
         self._linger: asyncio.TimerHandle | None = None
@@ -78,6 +83,7 @@ class Broker:
             len(self.topics.by_name),
         )
         warm = loop.run_in_executor(self.disk.threads, _import_cold_codec)
+        self._scrub.start()
         self._begin_linger()
         await self._ended.wait()
         await warm
@@ -123,6 +129,7 @@ class Broker:
         for connection in list(self._connections):
             connection.close()
         self.groups.close()
+        await self._scrub.stop()
         await self.topics.close()
         await self.disk.close()
         self.offsets.close()

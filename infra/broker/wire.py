@@ -85,8 +85,13 @@ class Reader:
         return None if length < 0 else self.view(length)
 
     def count(self) -> int:
-        """Read the length of an array, −1 for null."""
-        return self.uvarint() - 1 if self.flexible else self.i32()
+        """Read the length of an array, −1 for null; each entry takes at least a byte."""
+        length = self.uvarint() - 1 if self.flexible else self.i32()
+        if length > len(self.buf) - self.pos:
+            raise MalformedFrame(
+                f"{length} entries announced, {len(self.buf) - self.pos} bytes are left"
+            )
+        return length
 
     def uuid(self) -> UUID:
         """Read a UUID."""

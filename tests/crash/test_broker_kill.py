@@ -23,16 +23,7 @@ class Load:
     """An idempotent producer that numbers its records, and what was acknowledged of them."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        options = {
-            "enable.idempotence": True,
-            "linger.ms": 1,
-            "message.timeout.ms": 60_000,
-            "reconnect.backoff.ms": 20,
-            "reconnect.backoff.max.ms": 100,
-            "retry.backoff.ms": 20,
-            "logger": _Quiet(),
-        }
-        self.producer = Producer(endpoint.client_config() | options)
+        self.producer = Producer(endpoint.client_config() | QUIET_CLIENT)
         self.sent = 0
         self.acked: list[list[int]] = [[] for _ in range(PARTITIONS)]
         self.failed: list[KafkaError] = []
@@ -65,9 +56,25 @@ class _Quiet:
         """Drop a line."""
 
 
+QUIET_CLIENT: dict[str, object] = {
+    "enable.idempotence": True,
+    "linger.ms": 1,
+    "message.timeout.ms": 60_000,
+    "reconnect.backoff.ms": 20,
+    "reconnect.backoff.max.ms": 100,
+    "retry.backoff.ms": 20,
+    "logger": _Quiet(),
+}
+
+
 def kill(data_dir: Path, endpoint: Endpoint) -> None:
     """End the broker without a chance to write anything."""
     os.kill(endpoint.pid, signal.SIGKILL)
+    wait_until_free(data_dir)
+
+
+def wait_until_free(data_dir: Path) -> None:
+    """Wait for the end of a broker that was killed."""
     deadline = time.monotonic() + 10
     while ownership.is_owned(data_dir):
         assert time.monotonic() < deadline
