@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from infra.broker import control
-from infra.broker.control import Endpoint
+from tests.contract.broker.log_clients import Listening
 from tests.crash.requests import Requests
 
 MOST_RSS = 300e6  # bytes; what clients may make it hold beyond that is for the tests of limits
@@ -47,16 +47,17 @@ class Outcome:
         )
 
 
-def connect(endpoint: Endpoint) -> socket.socket:
+def connect(endpoint: Listening) -> socket.socket:
     """Open a connection; an answer that does not come within five seconds is a failure."""
     return socket.create_connection((endpoint.host, endpoint.port), timeout=5)
 
 
-def log_in(connection: socket.socket, endpoint: Endpoint, password: str | None = None) -> None:
+def log_in(connection: socket.socket, endpoint: Listening, password: str | None = None) -> None:
     """Show the token, in the old way: without a request around it."""
     handshake = struct.pack(">hhihh", 17, 0, 1, -1, 5) + b"PLAIN"
-    secret = password or endpoint.password
-    plain = b"\0" + endpoint.username.encode() + b"\0" + secret.encode()
+    shown = endpoint.client_config()
+    secret = password or shown["sasl.password"]
+    plain = b"\0" + shown["sasl.username"].encode() + b"\0" + secret.encode()
     frames = (handshake, plain)
     connection.sendall(b"".join(struct.pack(">i", len(f)) + f for f in frames))
 
@@ -64,7 +65,7 @@ def log_in(connection: socket.socket, endpoint: Endpoint, password: str | None =
 class Fuzz:
     """One broker that is fuzzed."""
 
-    def __init__(self, endpoint: Endpoint, seed: int) -> None:
+    def __init__(self, endpoint: Listening, seed: int) -> None:
         self.endpoint = endpoint
         self.outcome = Outcome()
         self._chance = random.Random(seed)
@@ -121,7 +122,7 @@ class Fuzz:
 class Canary:
     """An honest client beside: it must be served all the time."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Listening) -> None:
         self._endpoint = endpoint
         admin = AdminClient({**endpoint.client_config()})
         if CANARY not in admin.list_topics(timeout=10).topics:

@@ -14,8 +14,8 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from infra.broker import control, limits
-from infra.broker.control import Endpoint
 from tests.contract.broker.conftest import Clients
+from tests.contract.broker.log_clients import Listening
 from tests.contract.broker.test_process import closed_by_peer, wait_until
 from tests.crash.fuzz import connect, log_in
 
@@ -33,7 +33,7 @@ def served(tmp_path: Path) -> Iterator[Clients]:
     control.stop(tmp_path / "log")
 
 
-def rss(endpoint: Endpoint) -> int:
+def rss(endpoint: Listening) -> int:
     return psutil.Process(endpoint.pid).memory_info().rss
 
 
