@@ -131,9 +131,9 @@ class PartitionLog:
     def append_marker(self, pid: int, epoch: int, *, commit: bool, now_ms: int) -> Appended:
         """Write the marker that ends a producer's transaction here.
 
-        Raises `ProtocolError` if the producer has a newer epoch, `OSError` if the disk refuses.
+        From then on only batches of `epoch` or a later one are taken. Raises `OSError` if the disk
+        refuses.
         """
-        self.producers.check_marker(pid, epoch)
         batch = memoryview(markers.marker(pid, epoch, commit=commit, now_ms=now_ms))
         header = self._write(batch, batches.header_at(batch))
         note_marker(self.segments[-1], self.producers, header, commit=commit, now_ms=now_ms)

@@ -72,8 +72,8 @@ class Partition:
     def append_marker(self, pid: int, epoch: int, *, commit: bool) -> asyncio.Future[None] | None:
         """End a producer's transaction here; the future is that of `append`.
 
-        A full disk does not hinder it while there is any room. Raises `ProtocolError` if the
-        producer has a newer epoch, or the disk refuses.
+        The floor of free space does not hinder it: it lets readers go on. Raises `ProtocolError`
+        if the disk refuses.
         """
         self._check_unbroken()
         before = self.log.end_offset
@@ -84,6 +84,15 @@ class Partition:
             raise self._refused(before, error) from error
         self._note(before, MARKER_SIZE)
         return self._acked(appended)
+
+    def end_transaction(
+        self, pid: int, epoch: int, end: int, *, commit: bool
+    ) -> asyncio.Future[None] | None:
+        """Append the marker, unless it lies there already, at offset `end` or later."""
+        self._check_unbroken()
+        if not self.log.producers.needs_marker(pid, epoch, end):
+            return None
+        return self.append_marker(pid, epoch, commit=commit)
 
     def _acked(self, appended: Appended) -> asyncio.Future[None] | None:
         if appended.next_offset <= self.log.high_watermark:

@@ -144,28 +144,19 @@ class Producers:
         stable = self.first_open_offset
         return Ended(first, header.base_offset + 1 if stable is None else stable)
 
-    def check_marker(self, pid: int, epoch: int) -> None:
-        """Raise `ProtocolError` for the marker of an epoch that is over."""
-        state = self._states.get(pid)
-        if state is not None and epoch < state.epoch:
-            raise ProtocolError(
-                Code.INVALID_PRODUCER_EPOCH,
-                f"a marker of producer {pid} with epoch {epoch}, which is at {state.epoch}",
-            )
-
     @property
     def first_open_offset(self) -> int | None:
         """Offset of the oldest record whose transaction is open, null if there is none."""
         return next(iter(self._open.values()), None)
 
-    def open_transactions(self) -> list[tuple[int, int]]:
-        """Return (id, epoch) of the producers with an open transaction."""
-        return [(pid, self._states[pid].epoch) for pid in self._open]
+    def open_transactions(self) -> list[tuple[int, int, int]]:
+        """Return (id, epoch, first offset) of the producers with an open transaction."""
+        return [(pid, self._states[pid].epoch, first) for pid, first in self._open.items()]
 
-    def marker_of(self, pid: int) -> int:
-        """Return the offset of a producer's last marker, −1 if there is none."""
+    def needs_marker(self, pid: int, epoch: int, end: int) -> bool:
+        """Whether a transaction lacks its marker, which lies at `end` or later if it is there."""
         state = self._states.get(pid)
-        return -1 if state is None else state.marker
+        return state is None or (state.epoch <= epoch and state.marker < end)
 
     def expire(self, now_ms: int) -> None:
         """Forget producers that were silent for a day, unless they have a transaction open."""

@@ -135,12 +135,3 @@ def test_producers_of_one_partition_do_not_mix_their_records(clients: Clients) -
     found = clients.read(topic, 9000)
     for name in names:
         assert [v for v in found if v[:1] == name] == [name + b"%d" % n for n in range(3000)]
-
-
-def test_a_transactional_producer_is_refused_at_once(clients: Clients) -> None:
-    producer = clients.producer(transactional_id="t")
-    began = time.monotonic()
-    with pytest.raises(KafkaException) as refused:
-        producer.init_transactions(20)
-    assert refused.value.args[0].code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-    assert time.monotonic() - began < 5
