@@ -8,7 +8,7 @@ from typing import NamedTuple
 from infra.broker import batch as batches
 from infra.broker import markers
 from infra.broker.aborted import Aborted
-from infra.broker.batch import BatchHeader
+from infra.broker.batch import CONTROL, TRANSACTIONAL, BatchHeader
 from infra.broker.checkpoint import Checkpoint, SyncedCheckpoint
 from infra.broker.errors import Code, ProtocolError
 from infra.broker.producers import Producers
@@ -60,6 +60,7 @@ class PartitionLog:
         self._unsynced = unsynced or [segments[-1]]
         self.since_synced = 0  # bytes appended since the last synced checkpoint
         self._visible = self._stable = self.tail()
+        self._has_aborted = any(segment.aborted.entries for segment in segments)
 
     @classmethod
     def create(cls, directory: Path, settings: LogSettings) -> "PartitionLog":
@@ -88,6 +89,8 @@ class PartitionLog:
         return self._stable_tail().offset
 
     def _stable_tail(self) -> Tail:
+        if not self.producers.open:
+            return self._visible
         first = self.producers.first_open_offset
         if first is None or first >= self._visible.offset:
             return self._visible
@@ -137,6 +140,7 @@ class PartitionLog:
         batch = memoryview(markers.marker(pid, epoch, commit=commit, now_ms=now_ms))
         header = self._write(batch, batches.header_at(batch))
         note_marker(self.segments[-1], self.producers, header, commit=commit, now_ms=now_ms)
+        self._has_aborted |= not commit
         return Appended(header.base_offset, self.end_offset, duplicate=False)
 
     def _admit(self, batch: memoryview) -> BatchHeader:
@@ -147,11 +151,8 @@ class PartitionLog:
                 f"a batch of {len(batch)} bytes is above max.message.bytes={limit} of this topic",
             )
         header = batches.validate(batch)
-        if header.is_control or (header.is_transactional and header.producer_id < 0):
-            raise ProtocolError(
-                Code.INVALID_RECORD,
-                "only the broker writes markers, only producers with an id write in transactions",
-            )
+        if header.attributes & (TRANSACTIONAL | CONTROL):
+            _check_transactional(header)
         return header
 
     def _roll(self) -> None:
@@ -214,7 +215,7 @@ class PartitionLog:
                 Code.OFFSET_OUT_OF_RANGE,
                 f"offset {offset} is not in {self.start_offset} … {visible.offset}",
             )
-        limit = self._stable_tail() if committed else visible
+        limit = self._stable_tail() if committed and self.producers.open else visible
         if offset >= limit.offset:
             return b""
         index = self._segment_index(offset)
@@ -229,10 +230,9 @@ class PartitionLog:
 
     def aborted(self, offset: int, size: int) -> list[Aborted]:
         """Return the aborted transactions with records among the `size` bytes read at `offset`."""
-        index = self._segment_index(offset)
-        following = self.segments[index:]
-        if not any(segment.aborted.entries for segment in following):
+        if not self._has_aborted:
             return []
+        following = self.segments[self._segment_index(offset) :]
         # the batches read begin in the first segment that has any at or behind `offset`
         segment = next(s for s in following if s.locate(offset) < s.size)
         end = min(segment.end_of(segment.locate(offset) + size), self.last_stable_offset)
@@ -269,6 +269,13 @@ class PartitionLog:
         """Close all files."""
         for segment in self.segments:
             segment.close()
+
+
+def _check_transactional(header: BatchHeader) -> None:
+    if header.is_control:
+        raise ProtocolError(Code.INVALID_RECORD, "only the broker itself writes markers")
+    if header.producer_id < 0:
+        raise ProtocolError(Code.INVALID_RECORD, "a transactional batch without a producer id")
 
 
 def note_marker(

@@ -28,7 +28,7 @@ def marker(producer_id: int, epoch: int, *, commit: bool, now_ms: int) -> bytear
     return batch
 
 
-def is_commit(batch: bytes | memoryview, header: BatchHeader) -> bool | None:
+def is_commit(batch: bytes | bytearray | memoryview, header: BatchHeader) -> bool | None:
     """Whether a batch is a marker that commits, false for one that aborts, null for neither."""
     if not (header.is_control and header.is_transactional and header.record_count == 1):
         return None

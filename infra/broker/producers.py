@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from infra.broker.batch import BatchHeader
+from infra.broker.batch import TRANSACTIONAL, BatchHeader
 from infra.broker.errors import Code, ProtocolError
 
 WINDOW = 5  # batches in flight that Kafka's clients may have
@@ -55,12 +55,13 @@ def last_sequence(header: BatchHeader) -> int:
 class Producers:
     """All idempotent producers of one partition.
 
-    `admitted` has the producers (with their epochs) whose transaction the partition was added to.
+    `open` has those with an open transaction and its first offset, in the order of the offsets,
+    `admitted` those (with their epochs) whose transaction the partition was added to.
     """
 
     def __init__(self) -> None:
         self._states: dict[int, ProducerState] = {}
-        self._open: dict[int, int] = {}  # producer → first offset of its transaction, rising
+        self.open: dict[int, int] = {}
         self.admitted: dict[int, int] = {}
 
     def __len__(self) -> int:
@@ -92,7 +93,8 @@ class Producers:
                     return known.base_offset
             # after a marker that raised the epoch there are no batches: the next begins at 0
             expected = (state.batches[-1].last + 1) % _SEQUENCES if state.batches else 0
-        self._check_transaction(header)
+        if self.open or header.attributes & TRANSACTIONAL:
+            self._check_transaction(header)
         if header.base_sequence != expected:
             raise ProtocolError(
                 Code.OUT_OF_ORDER_SEQUENCE_NUMBER,
@@ -103,14 +105,14 @@ class Producers:
 
     def _check_transaction(self, header: BatchHeader) -> None:
         pid = header.producer_id
-        if header.is_transactional:
+        if header.attributes & TRANSACTIONAL:
             if self.admitted.get(pid) != header.producer_epoch:
                 raise ProtocolError(
                     Code.INVALID_TXN_STATE,
                     f"producer {pid} with epoch {header.producer_epoch} has no open transaction "
                     "that this partition was added to",
                 )
-        elif pid in self._open:
+        elif pid in self.open:
             raise ProtocolError(
                 Code.INVALID_TXN_STATE,
                 f"producer {pid} has a transaction open here and sent records outside of it",
@@ -118,12 +120,15 @@ class Producers:
 
     def note(self, header: BatchHeader, now_ms: int) -> None:
         """Remember an appended batch whose offsets are placed."""
-        state = self._state(header.producer_id, header.producer_epoch, now_ms)
+        state = self._states.get(header.producer_id)
+        if state is None or state.epoch != header.producer_epoch:
+            state = self._state(header.producer_id, header.producer_epoch, now_ms)
+        state.last_ms = now_ms
         state.batches.append(
             Sequences(header.base_sequence, last_sequence(header), header.base_offset)
         )
-        if header.is_transactional:
-            self._open.setdefault(header.producer_id, header.base_offset)
+        if header.attributes & TRANSACTIONAL:
+            self.open.setdefault(header.producer_id, header.base_offset)
 
     def _state(self, pid: int, epoch: int, now_ms: int) -> ProducerState:
         state = self._states.get(pid)
@@ -138,7 +143,7 @@ class Producers:
         pid = header.producer_id
         self._state(pid, header.producer_epoch, now_ms).marker = header.base_offset
         self.admitted.pop(pid, None)
-        first = self._open.pop(pid, None)
+        first = self.open.pop(pid, None)
         if first is None:
             return None
         stable = self.first_open_offset
@@ -147,11 +152,11 @@ class Producers:
     @property
     def first_open_offset(self) -> int | None:
         """Offset of the oldest record whose transaction is open, null if there is none."""
-        return next(iter(self._open.values()), None)
+        return next(iter(self.open.values()), None)
 
     def open_transactions(self) -> list[tuple[int, int, int]]:
         """Return (id, epoch, first offset) of the producers with an open transaction."""
-        return [(pid, self._states[pid].epoch, first) for pid, first in self._open.items()]
+        return [(pid, self._states[pid].epoch, first) for pid, first in self.open.items()]
 
     def needs_marker(self, pid: int, epoch: int, end: int) -> bool:
         """Whether a transaction lacks its marker, which lies at `end` or later if it is there."""
@@ -162,13 +167,13 @@ class Producers:
         """Forget producers that were silent for a day, unless they have a transaction open."""
         silent = [p for p, s in self._states.items() if now_ms - s.last_ms > EXPIRE_MS]
         for pid in silent:
-            if pid not in self._open:
+            if pid not in self.open:
                 del self._states[pid]
 
     def snapshot(self) -> list[list[object]]:
         """Return everything as lists for JSON."""
         return [
-            [p, s.epoch, s.last_ms, list(s.batches), s.marker, self._open.get(p)]
+            [p, s.epoch, s.last_ms, list(s.batches), s.marker, self.open.get(p)]
             for p, s in self._states.items()
         ]
 
@@ -183,5 +188,5 @@ class Producers:
             producers._states[pid] = ProducerState(epoch, last_ms, batches, marker)
             if first is not None:
                 opened.append((first, pid))
-        producers._open = {pid: first for first, pid in sorted(opened)}
+        producers.open = {pid: first for first, pid in sorted(opened)}
         return producers
