@@ -16,6 +16,7 @@ from infra.broker import (
     handlers_group_admin,
     handlers_groups,
     handlers_offsets,
+    handlers_transactions,
 )
 from infra.broker.errors import Code, MalformedFrame
 from infra.broker.handlers_data import Parts, Reply
@@ -148,14 +149,11 @@ _ALL = (
         32, "DescribeConfigs", 1, 4, 4, lambda b, r: handlers_admin.describe_configs(b.topics, r)
     ),
     _cold(60, "DescribeCluster", 0, 1, 0, lambda b, _: handlers_admin.describe_cluster(b.cluster)),
-    _cold(
-        22,
-        "InitProducerId",
-        0,
-        4,
-        2,
-        lambda b, r: handlers_admin.init_producer_id(b.producer_ids, r),
-    ),
+    _cold(22, "InitProducerId", 0, 4, 2, handlers_transactions.init_producer_id),
+    _cold(24, "AddPartitionsToTxn", 0, 3, 3, handlers_transactions.add_partitions),
+    _cold(25, "AddOffsetsToTxn", 0, 3, 3, handlers_transactions.add_offsets),
+    _cold(26, "EndTxn", 0, 3, 3, handlers_transactions.end),
+    _cold(28, "TxnOffsetCommit", 0, 3, 3, handlers_transactions.commit_offsets),
     _cold(
         10, "FindCoordinator", 0, 3, 3, lambda b, r: handlers_admin.find_coordinator(b.cluster, r)
     ),

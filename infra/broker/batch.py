@@ -16,8 +16,8 @@ LEADER_EPOCH = 0
 _PATCH = Struct(">qii")
 _CODEC = 0x07
 _LOG_APPEND_TIME = 0x08
-_TRANSACTIONAL = 0x10
-_CONTROL = 0x20
+TRANSACTIONAL = 0x10
+CONTROL = 0x20
 
 
 class InvalidBatch(ProtocolError):
@@ -62,12 +62,12 @@ class BatchHeader(NamedTuple):
     @property
     def is_transactional(self) -> bool:
         """Whether the batch belongs to a transaction."""
-        return bool(self.attributes & _TRANSACTIONAL)
+        return bool(self.attributes & TRANSACTIONAL)
 
     @property
     def is_control(self) -> bool:
         """Whether the batch holds a marker instead of records."""
-        return bool(self.attributes & _CONTROL)
+        return bool(self.attributes & CONTROL)
 
 
 def header_at(buf: bytes | bytearray | memoryview, position: int = 0) -> BatchHeader:

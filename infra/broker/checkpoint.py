@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.broker import files
+from infra.broker.aborted import TXN_SUFFIX
 from infra.broker.segment import INDEX_SUFFIXES, Segment
 
 _RECENT = "checkpoint"
@@ -32,7 +33,7 @@ class Checkpoint:
     """The state of a log up to `position` in the segment that begins at `segment`.
 
     It vouches for older segments with their indexes, and for this one up to `position` with
-    `offset_bytes` and `time_bytes` of index.
+    `offset_bytes`, `time_bytes` and `aborted_bytes` of index.
     """
 
     segment: int
@@ -44,6 +45,7 @@ class Checkpoint:
     time_bytes: int
     producers: list[list[Any]]
     boot: str
+    aborted_bytes: int = 0
 
     @classmethod
     def take(cls, segment: Segment, producers: list[list[object]]) -> "Checkpoint":
@@ -59,6 +61,7 @@ class Checkpoint:
             time_bytes=segment.persisted[1],
             producers=producers,
             boot=boot_id(),
+            aborted_bytes=segment.aborted.persisted,
         )
 
     @classmethod
@@ -113,6 +116,7 @@ class SyncedCheckpoint:
         self._directory = unsynced[0].path.parent
         self._fds = [os.dup(segment.fd) for segment in unsynced]
         self._indexes = [s.path.with_suffix(suffix) for s in unsynced for suffix in INDEX_SUFFIXES]
+        self._indexes += [s.path.with_suffix(TXN_SUFFIX) for s in unsynced if s.aborted.persisted]
 
     def run(self) -> None:
         """Sync the records, then the indexes, then say so."""

@@ -1,9 +1,11 @@
 """Produce (3–9) and Fetch (4–12) packed by hand: the two requests that carry the records."""
 
+from collections.abc import Sequence
 from operator import itemgetter
 from struct import Struct
 from typing import NamedTuple, TypeAlias
 
+from infra.broker.aborted import Aborted
 from infra.broker.errors import Code, MalformedFrame
 from infra.broker.wire import Reader, count, string, tags, uvarint
 
@@ -51,6 +53,7 @@ class Fetched(NamedTuple):
     last_stable: int = -1
     log_start: int = -1
     records: bytes = b""
+    aborted: Sequence[Aborted] = ()
 
 
 def read_produce(version: int, body: memoryview) -> ProduceRequest:
@@ -139,8 +142,8 @@ class FetchPacking:
         self._flexible = version >= 12
         self._has_head = version >= 7
         self._has_start = version >= 5
-        aborted = count(0 if isolation else -1, self._flexible)
-        self._after_offsets = aborted + (_I32.pack(-1) if version >= 11 else b"")
+        self._replica = _I32.pack(-1) if version >= 11 else b""
+        self._after_offsets = count(0 if isolation else -1, self._flexible) + self._replica
 
     def begin(self, topics: int) -> list[bytes]:
         """Return the start of a response about so many topics."""
@@ -160,7 +163,10 @@ class FetchPacking:
             fixed = _FETCHED[4].pack(p.partition, p.error, *ends)
         size = len(p.records)
         length = uvarint(size + 1) if self._flexible else _I32.pack(size)
-        out.append(fixed + self._after_offsets + length)
+        after_offsets = self._after_offsets
+        if p.aborted:
+            after_offsets = _aborted(p.aborted, self._flexible) + self._replica
+        out.append(fixed + after_offsets + length)
         if size:
             out.append(p.records)
         self.end(out)
@@ -169,3 +175,12 @@ class FetchPacking:
         """End a row, a topic or the response."""
         if self._flexible:
             out.append(b"\0")
+
+
+_ABORTED = Struct(">qq")
+
+
+def _aborted(transactions: Sequence[Aborted], flexible: bool) -> bytes:
+    end = tags(flexible)
+    rows = (_ABORTED.pack(a.producer_id, a.first_offset) + end for a in transactions)
+    return count(len(transactions), flexible) + b"".join(rows)

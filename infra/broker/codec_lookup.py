@@ -54,12 +54,13 @@ class Cluster(NamedTuple):
     port: int
 
 
-def read_list_offsets(version: int, body: memoryview) -> list[tuple[str, list[OffsetQuery]]]:
-    """Decode a ListOffsets request."""
+def read_list_offsets(
+    version: int, body: memoryview
+) -> tuple[int, list[tuple[str, list[OffsetQuery]]]]:
+    """Decode a ListOffsets request; returns the isolation level and what is looked up."""
     r = Reader(body, flexible=version >= 6)
     r.i32()  # replica
-    if version >= 2:
-        r.i8()  # isolation: the end is the last stable offset without transactions
+    isolation = r.i8() if version >= 2 else 0
     topics = []
     for _ in range(r.count()):
         name, queries = r.string(), []
@@ -71,7 +72,7 @@ def read_list_offsets(version: int, body: memoryview) -> list[tuple[str, list[Of
             r.skip_tags()
         r.skip_tags()
         topics.append((name, queries))
-    return topics
+    return isolation, topics
 
 
 _FOUND = Struct(">ihqq")

@@ -7,12 +7,14 @@ are found by one comparison, and their answers lie packed.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from infra.broker import codec_data
+from infra.broker.aborted import Aborted
 from infra.broker.codec_data import Fetched, FetchRequest, FetchRow
 from infra.broker.errors import Code, ProtocolError
-from infra.broker.handlers_data import Parts
+from infra.broker.handlers_data import READ_COMMITTED, Parts
 
 if TYPE_CHECKING:
     from infra.broker.limits import Limits
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from infra.broker.topics import Topics
 
 _LOG = logging.getLogger(__name__)
+_NONE_ABORTED: Sequence[Aborted] = ()
 _CEILING = 64 << 20  # bytes of one answer, whatever the client allows
 _LONGEST_WAIT_MS = 300_000
 _WIDE = 16  # rows of a fetch above which it gathers what comes within …
@@ -153,9 +156,13 @@ class Fetch:
             return Fetched(index, Code.UNKNOWN_TOPIC_OR_PARTITION)
         room = min(limit, self._room - self._size)
         try:
-            records = b""
+            records, aborted = b"", _NONE_ABORTED
             if room > 0 or not self._size:
-                records = partition.log.read(offset, room, at_least_one=not self._size)
+                committed = self._request.isolation == READ_COMMITTED
+                log = partition.log
+                records = log.read(offset, room, at_least_one=not self._size, committed=committed)
+                if committed and records:
+                    aborted = log.aborted(offset, len(records))
         except ProtocolError as error:
             self._refused = True
             return Fetched(index, error.code)
@@ -164,4 +171,4 @@ class Fetch:
             _LOG.error("%s[%d]@%d can't be read: %s", name, index, offset, error)
             return Fetched(index, Code.KAFKA_STORAGE_ERROR)
         self._size += len(records)
-        return Fetched(index, Code.NONE, *partition.bounds, records)
+        return Fetched(index, Code.NONE, *partition.bounds, records, aborted)

@@ -144,12 +144,6 @@ def _describe(option: TopicOption, configs: Mapping[str, str] | None) -> Values:
 
 def init_producer_id(ids: ProducerIds, request: Any) -> Values:
     """Hand out the id of an idempotent producer, or raise the epoch of one that lost its place."""
-    if request.transactional_id is not None:
-        return {
-            "error_code": Code.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-            "producer_id": -1,
-            "producer_epoch": -1,
-        }
     known = getattr(request, "producer_id", -1)
     epoch = getattr(request, "producer_epoch", -1)
     if known >= 0 and 0 <= epoch < 2**15 - 2:
@@ -174,11 +168,11 @@ def describe_cluster(cluster: Cluster) -> Values:
 
 
 def find_coordinator(cluster: Cluster, request: Any) -> Values:
-    """Name this node for groups; there are no transactions."""
-    if getattr(request, "key_type", 0) != 0:
+    """Name this node, for groups (key type 0) and transactions (1)."""
+    if getattr(request, "key_type", 0) not in {0, 1}:
         return {
-            "error_code": Code.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-            "error_message": "this broker keeps no transactions: use an idempotent producer",
+            "error_code": Code.INVALID_REQUEST,
+            "error_message": "coordinators there are for groups (0) and transactions (1)",
             "node_id": -1,
             "host": "",
             "port": -1,

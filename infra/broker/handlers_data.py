@@ -17,6 +17,7 @@ Reply = Parts | Coroutine[None, None, Parts | None] | asyncio.Future[Parts] | No
 _NO_ID = UUID(int=0)
 _ACKS = {-1, 0, 1}
 _END, _START, _LARGEST = -1, -2, -3
+READ_COMMITTED = 1  # the isolation level that hides open and aborted transactions
 
 Results = list[tuple[str, list[Produced]]]
 Acks = list[asyncio.Future[None]]
@@ -76,22 +77,28 @@ async def _when_synced(version: int, acks: int, results: Results, waiting: Acks)
 
 def list_offsets(topics: Topics, version: int, body: memoryview) -> Parts:
     """Look up start, end, or the first record at or after a time."""
+    isolation, asked = codec_lookup.read_list_offsets(version, body)
+    committed = isolation == READ_COMMITTED
     answers = [
-        (name, [_find(topics, name, query) for query in queries])
-        for name, queries in codec_lookup.read_list_offsets(version, body)
+        (name, [_find(topics, name, query, committed=committed) for query in queries])
+        for name, queries in asked
     ]
     return codec_lookup.pack_list_offsets(version, answers)
 
 
-def _find(topics: Topics, topic: str, query: OffsetQuery) -> OffsetFound:
+def _find(topics: Topics, topic: str, query: OffsetQuery, *, committed: bool) -> OffsetFound:
     try:
         log = topics.partition(topic, query.partition).log
         if query.timestamp == _END:
-            return OffsetFound(query.partition, Code.NONE, -1, log.high_watermark)
+            end = log.last_stable_offset if committed else log.high_watermark
+            return OffsetFound(query.partition, Code.NONE, -1, end)
         if query.timestamp == _START:
             return OffsetFound(query.partition, Code.NONE, -1, log.start_offset)
         largest = query.timestamp == _LARGEST
-        found = log.latest_timestamp() if largest else log.first_at(query.timestamp)
+        if largest:
+            found = log.latest_timestamp(committed=committed)
+        else:
+            found = log.first_at(query.timestamp, committed=committed)
     except ProtocolError as refused:
         return OffsetFound(query.partition, refused.code)
     except OSError as error:

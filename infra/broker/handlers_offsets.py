@@ -29,7 +29,7 @@ def offset_commit(broker: "Broker", request: Any) -> Values:
     except OSError as error:
         _LOG.error("offsets of group %s are not committed: %s", request.group_id, error)
         codes = dict.fromkeys(codes, Code.KAFKA_STORAGE_ERROR)
-    return {"topics": _answers(request.topics, codes)}
+    return {"topics": answers(request.topics, codes)}
 
 
 def check_changes(
@@ -64,7 +64,8 @@ def _code(check: Callable[[], object]) -> Code:
     return Code.NONE
 
 
-def _answers(topics: Iterable[Any], codes: dict[tuple[str, int], Code]) -> list[Values]:
+def answers(topics: Iterable[Any], codes: dict[tuple[str, int], Code]) -> list[Values]:
+    """Return each partition's code, in the order of the request."""
     return [
         {
             "name": topic.name,
@@ -138,4 +139,4 @@ def offset_delete(broker: "Broker", request: Any) -> Values:
     except OSError as error:
         _LOG.error("offsets of group %s are not deleted: %s", request.group_id, error)
         return {"error_code": Code.KAFKA_STORAGE_ERROR, "topics": []}
-    return {"error_code": Code.NONE, "topics": _answers(request.topics, codes)}
+    return {"error_code": Code.NONE, "topics": answers(request.topics, codes)}

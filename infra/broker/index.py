@@ -82,6 +82,11 @@ class OffsetIndex:
         row = _last_below(len(self), lambda i: self.entry(i)[1] <= position)
         return self.entry(row)[1] if row >= 0 else 0
 
+    def end_of(self, position: int) -> int | None:
+        """Return the offset behind the first known batch at or after `position`, null if none."""
+        row = _last_below(len(self), lambda i: self.entry(i)[1] < position) + 1
+        return self.entry(row)[0] + 1 if row < len(self) else None
+
 
 class TimeIndex:
     """From which offset on a timestamp may be found; timestamps need not rise in the log."""

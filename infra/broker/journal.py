@@ -64,6 +64,13 @@ class Journal:
         self._fd = os.open(self._path, os.O_RDWR)
         self._size = self._size_when_rewritten = os.fstat(self._fd).st_size
 
+    def descriptor(self) -> int:
+        """Return a copy of the file's descriptor, to sync what was appended; the caller closes it.
+
+        A rewritten file is on the disk as it is.
+        """
+        return os.dup(self._fd)
+
     def close(self) -> None:
         """Sync and close the file."""
         files.sync_data(self._fd)

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from infra.broker import batch as batches
-from infra.broker.batch import BatchHeader
+from infra.broker import markers
+from infra.broker.aborted import Aborted
+from infra.broker.batch import CONTROL, TRANSACTIONAL, BatchHeader
 from infra.broker.checkpoint import Checkpoint, SyncedCheckpoint
 from infra.broker.errors import Code, ProtocolError
 from infra.broker.producers import Producers
@@ -60,7 +62,8 @@ class PartitionLog:
         self._unsynced = unsynced or [segments[-1]]
         self._new_entries = False  # whether the directory has segments that it may forget
         self.since_synced = 0  # bytes appended since the last synced checkpoint
-        self._visible = self.tail()
+        self._visible = self._stable = self.tail()
+        self._has_aborted = any(segment.aborted.entries for segment in segments)
 
     @classmethod
     def create(cls, directory: Path, settings: LogSettings) -> "PartitionLog":
@@ -84,6 +87,23 @@ class PartitionLog:
         return self._visible.offset
 
     @property
+    def last_stable_offset(self) -> int:
+        """Offset up to which readers see the log who want no record of an open transaction."""
+        return self._stable_tail().offset
+
+    def _stable_tail(self) -> Tail:
+        if not self.producers.open:
+            return self._visible
+        first = self.producers.first_open_offset
+        if first is None or first >= self._visible.offset:
+            return self._visible
+        first = max(first, self.start_offset)
+        if self._stable.offset != first:
+            segment = self.segments[self._segment_index(first)]
+            self._stable = Tail(first, segment, segment.locate(first))
+        return self._stable
+
+    @property
     def size(self) -> int:
         """Bytes of all records."""
         return sum(segment.size for segment in self.segments)
@@ -99,6 +119,12 @@ class PartitionLog:
             known = self.producers.duplicate_of(header)
             if known is not None:
                 return Appended(known, known + header.record_count, duplicate=True)
+        header = self._write(batch, header)
+        if header.producer_id >= 0:
+            self.producers.note(header, now_ms)
+        return Appended(header.base_offset, self.end_offset, duplicate=False)
+
+    def _write(self, batch: memoryview, header: BatchHeader) -> BatchHeader:
         if self.segments[-1].size + len(batch) > self.settings.segment_bytes:
             self._roll()
         base_offset = self.end_offset
@@ -106,9 +132,19 @@ class PartitionLog:
         header = header._replace(base_offset=base_offset)
         self.segments[-1].append(batch, header, self.settings.index_interval_bytes)
         self.since_synced += len(batch)
-        if header.producer_id >= 0:
-            self.producers.note(header, now_ms)
-        return Appended(base_offset, self.end_offset, duplicate=False)
+        return header
+
+    def append_marker(self, pid: int, epoch: int, *, commit: bool, now_ms: int) -> Appended:
+        """Write the marker that ends a producer's transaction here.
+
+        From then on only batches of `epoch` or a later one are taken. Raises `OSError` if the disk
+        refuses.
+        """
+        batch = memoryview(markers.marker(pid, epoch, commit=commit, now_ms=now_ms))
+        header = self._write(batch, batches.header_at(batch))
+        note_marker(self.segments[-1], self.producers, header, commit=commit, now_ms=now_ms)
+        self._has_aborted |= not commit
+        return Appended(header.base_offset, self.end_offset, duplicate=False)
 
     def _admit(self, batch: memoryview) -> BatchHeader:
         limit = self.settings.max_message_bytes
@@ -118,8 +154,8 @@ class PartitionLog:
                 f"a batch of {len(batch)} bytes is above max.message.bytes={limit} of this topic",
             )
         header = batches.validate(batch)
-        if header.is_transactional or header.is_control:
-            raise ProtocolError(Code.INVALID_RECORD, "this broker keeps no transactions")
+        if header.attributes & (TRANSACTIONAL | CONTROL):
+            _check_transactional(header)
         return header
 
     def _roll(self) -> None:
@@ -178,9 +214,12 @@ class PartitionLog:
         self._unsynced = self._unsynced[job.sealed :]
         self.since_synced -= job.size
 
-    def read(self, offset: int, max_bytes: int, *, at_least_one: bool = True) -> bytes:
+    def read(
+        self, offset: int, max_bytes: int, *, at_least_one: bool = True, committed: bool = False
+    ) -> bytes:
         """Return whole batches from the one that holds `offset`, up to the high watermark.
 
+        With `committed` only up to the last stable offset; `aborted` tells what to pass over in it.
         Raises `ProtocolError` for an offset outside of the log.
         """
         visible = self._visible
@@ -191,9 +230,12 @@ class PartitionLog:
                 Code.OFFSET_OUT_OF_RANGE,
                 f"offset {offset} is not in {self.start_offset} … {visible.offset}",
             )
+        limit = self._stable_tail() if committed and self.producers.open else visible
+        if offset >= limit.offset:
+            return b""
         index = self._segment_index(offset)
         for segment in self.segments[index:]:
-            end = visible.position if segment is visible.segment else segment.size
+            end = limit.position if segment is limit.segment else segment.size
             found = segment.read_from(
                 offset,
                 end,
@@ -203,9 +245,19 @@ class PartitionLog:
             )
             if found is not None:
                 return found
-            if segment is visible.segment:
+            if segment is limit.segment:
                 break
         return b""
+
+    def aborted(self, offset: int, size: int) -> list[Aborted]:
+        """Return the aborted transactions with records among the `size` bytes read at `offset`."""
+        if not self._has_aborted:
+            return []
+        following = self.segments[self._segment_index(offset) :]
+        # the batches read begin in the first segment that has any at or behind `offset`
+        segment = next(s for s in following if s.locate(offset) < s.size)
+        end = min(segment.end_of(segment.locate(offset) + size), self.last_stable_offset)
+        return [a for s in following for a in s.aborted.overlapping(offset, end)]
 
     def _segment_index(self, offset: int) -> int:
         low, high = 0, len(self.segments)
@@ -217,20 +269,47 @@ class PartitionLog:
                 high = middle
         return low
 
-    def first_at(self, timestamp: int) -> tuple[int, int] | None:
-        """Return (timestamp, offset) of the first visible record at or after `timestamp` (ms)."""
+    def first_at(self, timestamp: int, *, committed: bool = False) -> tuple[int, int] | None:
+        """Return (timestamp, offset) of the first visible record at or after `timestamp` (ms).
+
+        With `committed` only up to the last stable offset.
+        """
+        end = self.last_stable_offset if committed else self.high_watermark
         for segment in self.segments:
             found = segment.first_at(timestamp)
             if found is not None:
-                return found if found[1] < self.high_watermark else None
+                return found if found[1] < end else None
         return None
 
-    def latest_timestamp(self) -> tuple[int, int] | None:
+    def latest_timestamp(self, *, committed: bool = False) -> tuple[int, int] | None:
         """Return (timestamp, offset) of a record with the largest timestamp, null if empty."""
         largest = max(segment.largest_timestamp for segment in self.segments)
-        return self.first_at(largest) if largest >= 0 else None
+        return self.first_at(largest, committed=committed) if largest >= 0 else None
 
     def close(self) -> None:
         """Close all files."""
         for segment in self.segments:
             segment.close()
+
+
+def _check_transactional(header: BatchHeader) -> None:
+    if header.is_control:
+        raise ProtocolError(Code.INVALID_RECORD, "only the broker itself writes markers")
+    if header.producer_id < 0:
+        raise ProtocolError(Code.INVALID_RECORD, "a transactional batch without a producer id")
+
+
+def note_marker(
+    segment: Segment, producers: Producers, header: BatchHeader, *, commit: bool, now_ms: int
+) -> None:
+    """Take account of a marker that lies in `segment`."""
+    ended = producers.end(header, now_ms)
+    if ended is not None and not commit:
+        segment.aborted.append(
+            Aborted(
+                header.producer_id,
+                ended.first_offset,
+                header.base_offset,
+                ended.last_stable_offset,
+            )
+        )

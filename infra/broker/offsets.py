@@ -95,6 +95,10 @@ class CommittedOffsets:
         if known:
             self.commit((key, None) for key in known)
 
+    def descriptor(self) -> int:
+        """Return a copy of the file's descriptor, to sync what was committed."""
+        return self._journal.descriptor()
+
     def close(self) -> None:
         """Sync and close the file."""
         self._journal.close()

@@ -11,6 +11,7 @@ from infra.broker.codec_data import Produced
 from infra.broker.disk import Disk
 from infra.broker.errors import Code, ProtocolError
 from infra.broker.log import Appended, PartitionLog, Tail
+from infra.broker.markers import MARKER_SIZE
 from infra.clock import utc_micros
 
 if TYPE_CHECKING:
@@ -66,29 +67,67 @@ class Partition:
         except ProtocolError as refused:
             return Produced(self.index, refused.code, message=refused.message), None
         produced = Produced(self.index, Code.NONE, appended.base_offset, self.log.start_offset)
+        return produced, self._acked(appended)
+
+    def append_marker(self, pid: int, epoch: int, *, commit: bool) -> asyncio.Future[None] | None:
+        """End a producer's transaction here; the future is that of `append`.
+
+        The floor of free space does not hinder it: it lets readers go on. Raises `ProtocolError`
+        if the disk refuses.
+        """
+        self._check_unbroken()
+        before = self.log.end_offset
+        try:
+            now_ms = utc_micros() // 1000
+            appended = self.log.append_marker(pid, epoch, commit=commit, now_ms=now_ms)
+        except OSError as error:
+            raise self._refused(before, error) from error
+        self._note(before, MARKER_SIZE)
+        return self._acked(appended)
+
+    def end_transaction(
+        self, pid: int, epoch: int, end: int, *, commit: bool
+    ) -> asyncio.Future[None] | None:
+        """Append the marker, unless it lies there already, at offset `end` or later."""
+        self._check_unbroken()
+        if not self.log.producers.needs_marker(pid, epoch, end):
+            return None
+        return self.append_marker(pid, epoch, commit=commit)
+
+    def _acked(self, appended: Appended) -> asyncio.Future[None] | None:
         if appended.next_offset <= self.log.high_watermark:
-            return produced, None
+            return None
         acked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._unacked.append((appended.next_offset, acked))
-        return produced, acked
+        return acked
 
     def _append(self, batch: memoryview) -> Appended:
-        if self._broken is not None:
-            raise ProtocolError(Code.KAFKA_STORAGE_ERROR, self._broken)
+        self._check_unbroken()
         self._disk.admit()
         before = self.log.end_offset
         try:
             appended = self.log.append(batch, utc_micros() // 1000)
         except OSError as error:
-            _LOG.error("%s@%d: the disk refuses a batch: %s", self.name, before, error)
-            raise ProtocolError(
-                Code.KAFKA_STORAGE_ERROR, f"the disk refuses to write {self.name}: {error.strerror}"
-            ) from error
+            raise self._refused(before, error) from error
         if not appended.duplicate:
-            self._disk.appended(self.log, self.name, len(batch))
-            self._unsynced_records += appended.next_offset - before
-            self._settle()
+            self._note(before, len(batch))
         return appended
+
+    def _check_unbroken(self) -> None:
+        if self._broken is not None:
+            raise ProtocolError(Code.KAFKA_STORAGE_ERROR, self._broken)
+
+    def _refused(self, offset: int, error: OSError) -> ProtocolError:
+        _LOG.error("%s@%d: the disk refuses a batch: %s", self.name, offset, error)
+        return ProtocolError(
+            Code.KAFKA_STORAGE_ERROR, f"the disk refuses to write {self.name}: {error.strerror}"
+        )
+
+    def _note(self, before: int, size: int) -> None:
+        """Take account of what was written from offset `before` on."""
+        self._disk.appended(self.log, self.name, size)
+        self._unsynced_records += self.log.end_offset - before
+        self._settle()
 
     def _settle(self) -> None:
         """Show the new records to readers at once, or after a sync if the topic asks for one."""
@@ -122,8 +161,8 @@ class Partition:
     def _moved(self) -> Bounds:
         """Return the bounds that readers see now; answers packed for others are forgotten."""
         self.nothing.clear()
-        end = self.log.high_watermark
-        return Bounds(end, end, self.log.start_offset)
+        log = self.log
+        return Bounds(log.high_watermark, log.last_stable_offset, log.start_offset)
 
     def _wake(self) -> None:
         for fetch in self.waiting:

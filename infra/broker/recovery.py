@@ -8,12 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 
 from infra.broker import batch as batches
-from infra.broker import power_loss
+from infra.broker import markers, power_loss
+from infra.broker.aborted import TXN_SUFFIX
 from infra.broker.batch import HEADER_SIZE, BatchHeader, InvalidBatch
 from infra.broker.checkpoint import Checkpoint
 from infra.broker.errors import LogDamaged
 from infra.broker.integrity import MARK, MARK_AT
-from infra.broker.log import LogSettings, PartitionLog
+from infra.broker.log import LogSettings, PartitionLog, note_marker
 from infra.broker.producers import Producers
 from infra.broker.segment import INDEX_SUFFIXES, Segment
 
@@ -102,6 +103,9 @@ class _Scan:
                 INDEX_SUFFIXES, (known.offset_bytes, known.time_bytes), strict=True
             )
         ]
+        if known.aborted_bytes:
+            path = segment.path.with_suffix(TXN_SUFFIX)
+            rows.append(path.read_bytes()[: known.aborted_bytes])
         segment.begin_index(*rows)
         segment.size, segment.next_offset = known.position, known.next_offset
         segment.known.forget(known.position)  # a start does not read what lies before
@@ -123,8 +127,11 @@ class _Scan:
                     header = valid_batch(view, segment.size, segment.next_offset)
                 except InvalidBatch as bad:
                     return bad.message
+                commit = markers.is_commit(view[segment.size : segment.size + header.size], header)
                 segment.note(header, self._settings.index_interval_bytes)
-                if header.producer_id >= 0:
+                if commit is not None:
+                    note_marker(segment, self.producers, header, commit=commit, now_ms=self._now_ms)
+                elif header.producer_id >= 0:
                     self.producers.note(header, self._now_ms)
         return None
 

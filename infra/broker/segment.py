@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from infra.broker import batch as batches
+from infra.broker.aborted import TXN_SUFFIX, AbortedIndex
 from infra.broker.batch import HEADER_SIZE, BatchHeader, InvalidBatch
 from infra.broker.files import write_at
 from infra.broker.index import OffsetIndex, Rows, TimeIndex
@@ -37,6 +38,7 @@ class Segment:
         self.damages: list[Damage] = []  # what was found, in order
         self._offsets: OffsetIndex | None = None
         self._times: TimeIndex | None = None
+        self._aborted: AbortedIndex | None = None
         self._fd: int | None = None
         self._unindexed = 0
         self._last_batch = (base_offset, 0)  # base offset and position, for readers at the tail
@@ -81,12 +83,22 @@ class Segment:
         return self._times
 
     @property
+    def aborted(self) -> AbortedIndex:
+        """The aborted transactions whose markers are here."""
+        if self._aborted is None:
+            self._aborted = AbortedIndex.load(self.path.with_suffix(TXN_SUFFIX))
+        return self._aborted
+
+    @property
     def largest_timestamp(self) -> int:
         """The largest timestamp of all records, in ms; −1 if there are none."""
         return max(self.max_timestamp, self.times.largest)
 
-    def begin_index(self, offset_rows: bytes = b"", time_rows: bytes = b"") -> None:
+    def begin_index(
+        self, offset_rows: bytes = b"", time_rows: bytes = b"", aborted_rows: bytes = b""
+    ) -> None:
         """Start, or go on with, indexes that grow."""
+        self._aborted = AbortedIndex(aborted_rows)
         self._offsets = OffsetIndex(self.base_offset, bytearray(offset_rows))
         self._times = TimeIndex(self.base_offset, bytearray(time_rows))
         self.persisted = (len(offset_rows), len(time_rows))
@@ -123,6 +135,7 @@ class Segment:
 
     def write_index(self) -> None:
         """Append new rows to the indexes' files, and cut away what a crash may have left there."""
+        self.aborted.write(self.path.with_suffix(TXN_SUFFIX))
         self.persisted = (
             self._write_rows(INDEX_SUFFIXES[0], self.offsets.rows, self.persisted[0]),
             self._write_rows(INDEX_SUFFIXES[1], self.times.rows, self.persisted[1]),
@@ -251,6 +264,10 @@ class Segment:
                 _LOG.error("%s", damage)
         self.damages = damages
         self.known.forget(self.size if damages else self.known.tail)
+
+    def end_of(self, position: int) -> int:
+        """Return an offset at or behind the end of what lies before `position`."""
+        return self.offsets.end_of(position) or self.next_offset
 
     def first_at(self, timestamp: int) -> tuple[int, int] | None:
         """Return (timestamp, offset) of the first record at or after `timestamp` (ms), if any."""

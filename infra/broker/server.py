@@ -13,6 +13,7 @@ from pathlib import Path
 
 from infra.broker import auth, ownership
 from infra.broker.codec_lookup import Cluster
+from infra.broker.coordinator import Coordinator
 from infra.broker.disk import Disk
 from infra.broker.errors import PortInUse
 from infra.broker.frames import Connection
@@ -55,6 +56,9 @@ class Broker:
         self.topics: Topics = Topics(self.data_dir, self.disk)
         self.offsets: CommittedOffsets = CommittedOffsets(self.data_dir)
         self.groups: Groups = Groups(self.data_dir, self.offsets)
+        self.coordinator: Coordinator = Coordinator(
+            self.data_dir, self.topics, self.offsets, self.producer_ids, self.disk
+        )
         self.cluster: Cluster = Cluster(self._cluster_id, HOST, options.port)
         self.limits: Limits = Limits()
         self._scrub = Scrub(self.data_dir, self.topics, options.scrub)
@@ -72,6 +76,7 @@ class Broker:
         _allow_open_files()
         self.topics.open()
         self.groups.open()
+        await self.coordinator.open()
         server = await self._listen()
         self._tell()
         ready(self._owner())
@@ -130,6 +135,7 @@ class Broker:
             connection.close()
         self.groups.close()
         await self._scrub.stop()
+        await self.coordinator.close()
         await self.topics.close()
         await self.disk.close()
         self.offsets.close()

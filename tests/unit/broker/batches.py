@@ -28,6 +28,7 @@ def batch(
     codec: int = 0,
     compress: Callable[[bytes], bytes] = bytes,
     magic: int = 2,
+    transactional: bool = False,
 ) -> bytearray:
     """Return a batch with one record for each timestamp (ms)."""
     first = timestamps[0]
@@ -38,7 +39,8 @@ def batch(
         records += varint(len(body)) + body
     records = compress(records)
     size = HEADER_SIZE + len(records)
-    fields = (codec, len(timestamps) - 1, first, max(timestamps), pid, epoch, sequence)
+    attributes = codec | (0x10 if transactional else 0)
+    fields = (attributes, len(timestamps) - 1, first, max(timestamps), pid, epoch, sequence)
     out = bytearray(HEADER.pack(0, size - 12, -1, magic, 0, *fields, len(timestamps)) + records)
     out[17:21] = crc32c(out[21:]).to_bytes(4, "big")
     return out

@@ -10,6 +10,7 @@ from kio.index import load_request_schema, load_response_schema
 from kio.serial import entity_reader, entity_writer
 
 from infra.broker import codec_cold, codec_data, codec_lookup
+from infra.broker.aborted import Aborted
 from infra.broker.apis import APIS
 from infra.broker.codec_data import Fetched, Produced
 from infra.broker.codec_lookup import Cluster, OffsetFound, TopicFound
@@ -106,25 +107,29 @@ def test_fetch(version: int, records: bytes) -> None:
     expected = [(p, 2**40 + p, 1000 + p) for p in range(3)]
     assert [(name, [tuple(row) for row in rows]) for name, rows in read.topics] == [("a", expected)]
 
+    aborted = [Aborted(7, 3, 5, 6), Aborted(8, 4, 6, 7)]
     packing = codec_data.FetchPacking(version, 1)
     parts = packing.begin(1)
     packing.topic(parts, "a", 2)
-    packing.row(parts, Fetched(1, 0, 9, 8, 2, records))
+    packing.row(parts, Fetched(1, 0, 9, 8, 2, records, aborted))
     packing.row(parts, Fetched(2, Code.OFFSET_OUT_OF_RANGE))
     packing.end(parts)
     packing.end(parts)
     good, bad = response(1, version, parts).responses[0].partitions
     assert (good.partition_index, good.error_code, good.high_watermark) == (1, 0, 9)
     assert (good.last_stable_offset, bytes(good.records)) == (8, records)
-    assert (bad.error_code, bytes(bad.records)) == (1, b"")
+    transactions = [(a.producer_id, a.first_offset) for a in good.aborted_transactions]
+    assert transactions == [(7, 3), (8, 4)]
+    assert (bad.error_code, bytes(bad.records), bad.aborted_transactions) == (1, b"", ())
 
 
 @versions("ListOffsets")
 def test_list_offsets(version: int) -> None:
     partitions = [{"partition_index": 5, "timestamp": -2}]
     topics = [{"name": "a", "partitions": partitions}]
-    body = request(2, version, replica_id=-1, isolation_level=0, topics=topics)
-    assert codec_lookup.read_list_offsets(version, body) == [("a", [(5, -2)])]
+    body = request(2, version, replica_id=-1, isolation_level=1, topics=topics)
+    isolation = 1 if version >= 2 else 0
+    assert codec_lookup.read_list_offsets(version, body) == (isolation, [("a", [(5, -2)])])
     parts = codec_lookup.pack_list_offsets(version, [("a", [OffsetFound(5, 0, 123, 42)])])
     found = response(2, version, parts).topics[0].partitions[0]
     assert (found.partition_index, found.error_code, found.offset) == (5, 0, 42)
