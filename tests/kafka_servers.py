@@ -13,6 +13,10 @@ import pytest
 from infra.kafka import Cluster, KafkaMissing, install, standing
 
 _FOLDER = "kafka"
+_SOON_BACK = {  # one that was killed is let in again when its session is over
+    "broker.session.timeout.ms": "2000",
+    "broker.heartbeat.interval.ms": "200",
+}
 
 
 def _libs() -> Path:
@@ -42,7 +46,7 @@ def start_kafka(
     started: list[Cluster] = []
 
     def start() -> Cluster:
-        cluster = Cluster(tmp_path_factory.mktemp("kafka"))
+        cluster = Cluster(tmp_path_factory.mktemp("kafka"), options=_SOON_BACK)
         started.append(cluster)
         cluster.start()
         return cluster

@@ -1,6 +1,7 @@
 """Clients of a log, made for a test; the same for the embedded broker and Apache Kafka."""
 
 import os
+import time
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
@@ -58,7 +59,17 @@ class Clients:
         if isinstance(self.endpoint, KafkaEndpoint) and "segment.bytes" in settings:
             settings["internal.segment.bytes"] = settings.pop("segment.bytes")
         self.admin.create_topics([NewTopic(name, partitions, 1, config=settings)])[name].result()
+        self._wait_for_leaders(name, partitions)
         return name
+
+    def _wait_for_leaders(self, topic: str, partitions: int) -> None:
+        """Wait until clients are told who leads the partitions: Kafka needs an instant for that."""
+        deadline = time.monotonic() + 10
+        while True:
+            found = self.admin.list_topics(topic, timeout=10).topics[topic].partitions.values()
+            if len(found) == partitions and all(partition.leader >= 0 for partition in found):
+                return
+            assert time.monotonic() < deadline, f"no leaders of {topic}"
 
     def offset(self, topic: str, which: str, partition: int = 0) -> ListOffsetsResultInfo:
         """Ask for the `earliest`, the `latest` or the `max_timestamp` offset, as an admin."""

@@ -5,9 +5,9 @@ import time
 from typing import Self
 
 import pytest
-from confluent_kafka import KafkaError, Producer, TopicPartition
+from confluent_kafka import KafkaError, Producer, TopicCollection, TopicPartition
 
-from tests.contract.broker.conftest import Clients, values_of
+from tests.contract.broker.conftest import Clients, unique, values_of
 from tests.contract.broker.mortal import Mortal
 
 DEATHS = 2
@@ -96,35 +96,6 @@ def all_values(clients: Clients, topic: str, partition: int) -> list[bytes]:
     return found
 
 
-def wait_for_end(clients: Clients, topic: str, end: int) -> None:
-    """Wait until a log that was just started shows all records again."""
-    deadline = time.monotonic() + 20
-    while clients.offset(topic, "latest").offset < end:
-        assert time.monotonic() < deadline
-
-
-def test_topics_settings_and_ids_are_there_again(mortal: Mortal, clients: Clients) -> None:
-    topic = clients.topic(partitions=3, retention_ms="-1")
-    before = clients.admin.list_topics(timeout=10)
-    mortal.stop()
-    mortal.start()
-    after = clients.admin.list_topics(timeout=20)
-    assert after.cluster_id == before.cluster_id
-    assert len(after.topics[topic].partitions) == 3
-
-
-def test_committed_offsets_are_there_again(mortal: Mortal, clients: Clients) -> None:
-    topic = clients.topic()
-    clients.produce(topic, [b"%d" % n for n in range(10)])
-    consumer = clients.consumer()
-    consumer.commit(offsets=[TopicPartition(topic, 0, 4, metadata="here")], asynchronous=False)
-    mortal.stop()
-    mortal.start()
-    (found,) = consumer.committed([TopicPartition(topic, 0)], timeout=20)
-    assert (found.offset, found.metadata) == (4, "here")
-    consumer.close()
-
-
 def test_a_reader_goes_on_where_it_was(mortal: Mortal, clients: Clients) -> None:
     topic = clients.topic()
     clients.produce(topic, [b"%d" % n for n in range(10)])
@@ -138,24 +109,46 @@ def test_a_reader_goes_on_where_it_was(mortal: Mortal, clients: Clients) -> None
     consumer.close()
 
 
-def test_offsets_are_found_by_time_as_before(mortal: Mortal, clients: Clients) -> None:
-    topic = clients.topic(index_interval_bytes="100", retention_ms="-1")
+def test_what_was_known_is_known_again(mortal: Mortal, clients: Clients) -> None:
+    topic, group = clients.topic(partitions=3, retention_ms="-1"), unique("group")
     producer = clients.producer(linger_ms=0)
     for number in range(200):
         producer.produce(topic, b"v" * 50, partition=0, timestamp=1000 + 10 * (number ^ 5))
         producer.poll(0)
     assert producer.flush(10) == 0
-    asked = [TopicPartition(topic, 0, time_ms) for time_ms in range(900, 3100, 70)]
-
-    def found() -> list[int]:
-        consumer = clients.consumer()
-        try:
-            return [consumer.offsets_for_times([one], timeout=20)[0].offset for one in asked]
-        finally:
-            consumer.close()
-
-    before = found()
+    consumer = clients.consumer(group_id=group)
+    consumer.commit(offsets=[TopicPartition(topic, 0, 4, metadata="here")], asynchronous=False)
+    consumer.close()
+    before = what_is_known(clients, topic, group)
+    assert before["committed"] == (4, "here")
     mortal.stop()
     mortal.start()
     wait_for_end(clients, topic, 200)
-    assert found() == before
+    assert what_is_known(clients, topic, group) == before
+
+
+def what_is_known(clients: Clients, topic: str, group: str) -> dict[str, object]:
+    """Ask for the ids of cluster and topic, partitions, a committed offset and offsets by time."""
+    cluster = clients.admin.list_topics(topic, timeout=20)
+    described = clients.admin.describe_topics(TopicCollection([topic]))[topic].result()
+    consumer = clients.consumer(group_id=group)
+    (committed,) = consumer.committed([TopicPartition(topic, 0)], timeout=20)
+    times = [TopicPartition(topic, 0, time_ms) for time_ms in range(900, 3100, 70)]
+    by_time = [consumer.offsets_for_times([time], timeout=20)[0].offset for time in times]
+    consumer.close()
+    return {
+        "cluster": cluster.cluster_id,
+        "partitions": sorted(cluster.topics[topic].partitions),
+        "topic": str(described.topic_id),
+        "committed": (committed.offset, committed.metadata),
+        "by time": by_time,
+    }
+
+
+def wait_for_end(clients: Clients, topic: str, end: int) -> None:
+    """Wait until a log that was just started shows all records again."""
+    consumer = clients.consumer()
+    deadline = time.monotonic() + 20
+    while consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=20)[1] < end:
+        assert time.monotonic() < deadline
+    consumer.close()
