@@ -35,10 +35,11 @@ def decode(api_key: int, version: int, body: memoryview) -> Any:
 
 def _refuse_nulls(entity: Any) -> None:
     """Refuse arrays that are null where the protocol has none; kio lets them pass."""
-    for name, nullable, nested in _arrays(type(entity)):
+    entity_type: Any = type(entity)
+    for name, nullable, nested in _arrays(entity_type):
         items = getattr(entity, name)
         if items is None and not nullable:
-            raise MalformedFrame(f"{type(entity).__name__} without its array {name}")
+            raise MalformedFrame(f"{entity_type.__name__} without its array {name}")
         if nested is not None and _arrays(nested):
             for item in items or ():
                 _refuse_nulls(item)
