@@ -11,7 +11,7 @@ PIP  := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv setup demo test lint bench kafka-up kafka-down schemas commands clean
+.PHONY: help venv setup demo test crash fuzz lint bench kafka-up kafka-down schemas commands clean
 MAKEFLAGS += --no-print-directory
 
 help:  ## Show what can be made
@@ -32,6 +32,14 @@ demo: $(VENV)/.installed  ## See a night go through the log and come out as tabl
 test: setup lint  ## Run all checks and tests
 	@REQUIRE='$(REQUIRE)' $(VENV)/bin/python -m pytest \
 		-n logical --maxprocesses 8 --dist worksteal $(ARGS) $(TESTS)
+
+crash: setup  ## Kill the broker under load (SEED=, ROUNDS=)
+	@$(VENV)/bin/python -m tests.crash.campaign $(if $(SEED),--seed $(SEED)) \
+		$(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
+
+fuzz: setup  ## Throw frames at the broker (SEED=, FRAMES=)
+	@$(VENV)/bin/python -m tests.crash.fuzz $(if $(SEED),--seed $(SEED)) \
+		$(if $(FRAMES),--frames $(FRAMES)) $(ARGS)
 
 lint: $(VENV)/.installed-dev  ## Check style, types and import contracts
 	@$(VENV)/bin/ruff check .

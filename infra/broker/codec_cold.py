@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import Field, fields, is_dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Any, get_args
+from types import NoneType
+from typing import Any, get_args, get_origin
 
 from kio.index import load_request_schema, load_response_schema
 from kio.schema.errors import ErrorCode
@@ -25,9 +26,33 @@ _NO_THROTTLE = i32Timedelta.parse(timedelta(0))
 def decode(api_key: int, version: int, body: memoryview) -> Any:
     """Decode a request into kio's frozen dataclass of that version."""
     try:
-        return _reader(api_key, version)(bytes(body), 0)[0]
+        entity = _reader(api_key, version)(bytes(body), 0)[0]
     except (SerialError, ValueError, KeyError, OverflowError) as error:
         raise MalformedFrame(f"{error} in a request with API key {api_key}") from error
+    _refuse_nulls(entity)
+    return entity
+
+
+def _refuse_nulls(entity: Any) -> None:
+    """Refuse arrays that are null where the protocol has none; kio lets them pass."""
+    entity_type: Any = type(entity)
+    for name, nullable, nested in _arrays(entity_type):
+        items = getattr(entity, name)
+        if items is None and not nullable:
+            raise MalformedFrame(f"{entity_type.__name__} without its array {name}")
+        if nested is not None and _arrays(nested):
+            for item in items or ():
+                _refuse_nulls(item)
+
+
+@cache
+def _arrays(entity_type: Any) -> list[tuple[str, bool, type | None]]:
+    """Return (name, whether it may be null, structure inside) of the array fields."""
+    return [
+        (f.name, NoneType in get_args(f.type), _nested(f))
+        for f in fields(entity_type)
+        if any(get_origin(kind) is tuple for kind in (f.type, *get_args(f.type)))
+    ]
 
 
 def encode(api_key: int, version: int, values: Mapping[str, object]) -> list[bytes]:

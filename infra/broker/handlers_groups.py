@@ -108,11 +108,11 @@ def heartbeat(groups: Groups, request: Any) -> Values:
 
 def leave(groups: Groups, request: Any) -> Values:
     """Take members out of a group."""
-    asked = getattr(request, "members", None)
+    alone = hasattr(request, "member_id")
     leaving: list[tuple[str, str | None]] = (
         [(request.member_id, None)]
-        if asked is None
-        else [(m.member_id, m.group_instance_id) for m in asked]
+        if alone
+        else [(m.member_id, m.group_instance_id) for m in request.members or ()]
     )
     try:
         codes = groups.of_member(request.group_id).leave(leaving)
@@ -124,4 +124,4 @@ def leave(groups: Groups, request: Any) -> Values:
         {"member_id": member_id, "group_instance_id": instance_id, "error_code": code}
         for (member_id, instance_id), code in zip(leaving, codes, strict=True)
     ]
-    return {"error_code": codes[0] if asked is None else Code.NONE, "members": members}
+    return {"error_code": codes[0] if alone else Code.NONE, "members": members}

@@ -6,16 +6,31 @@ a segment before the next. What lies behind the first gap is then no log any mor
 
 import logging
 import os
+from pathlib import Path
 
-from infra.broker.checkpoint import Checkpoint, sync_and_close
+from infra.broker import files
+from infra.broker.checkpoint import Checkpoint, boot_id, sync_and_close
 from infra.broker.errors import BrokerError
-from infra.broker.files import sync_directory, write_at
 from infra.broker.log import PartitionLog
 from infra.broker.segment import INDEX_SUFFIXES, Segment, log_path
 
 _LOG = logging.getLogger(__name__)
 _SECTOR = 512  # what a disk writes whole
 _ASIDE = ".cut"
+FILE = "boot"  # the machine's start in which the directory was last served
+
+
+def served_now(data_dir: Path) -> None:
+    """Write down that every log is open and settled since the machine started."""
+    path = data_dir / FILE
+    if boot_id() and not (path.exists() and path.read_text() == boot_id()):
+        files.replace(path, boot_id().encode())
+
+
+def _machine_went_down(directory: Path) -> bool:
+    """Whether the machine was started anew since the log of `directory` was last served."""
+    path = directory.parent / FILE
+    return path.exists() and path.read_text() != boot_id()
 
 
 def settle(log: PartitionLog) -> None:
@@ -50,7 +65,7 @@ def explains(segment: Segment, flush_messages: int, content: bytes, *, torn: boo
     Never where each batch is synced before it is acknowledged. A gap in the middle of a segment
     must be one that a disk leaves: sectors of zeros.
     """
-    if flush_messages == 1 or Checkpoint.of_another_boot(segment.path.parent) is None:
+    if flush_messages == 1 or not _machine_went_down(segment.path.parent):
         return False
     first = -segment.size % _SECTOR
     sectors = (content[at : at + _SECTOR] for at in range(first, len(content), _SECTOR))
@@ -67,7 +82,7 @@ def set_aside(segment: Segment, content: bytes, following: list[int]) -> None:
         aside = segment.path.with_suffix(f".{segment.size}{_ASIDE}")
         fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            write_at(fd, content, 0)
+            files.write_at(fd, content, 0)
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -77,7 +92,7 @@ def set_aside(segment: Segment, content: bytes, following: list[int]) -> None:
         path.replace(path.with_suffix(f".0{_ASIDE}"))
         for suffix in INDEX_SUFFIXES:
             path.with_suffix(suffix).unlink(missing_ok=True)
-    sync_directory(directory)
+    files.sync_directory(directory)
     _LOG.error(
         "%s: the machine went down while batches were being written: the log ends at offset %d, "
         "and what was found behind a gap at byte %d of %s was set aside (*%s)",

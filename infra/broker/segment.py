@@ -234,10 +234,12 @@ class Segment:
         for damage in self.damages:
             if damage.next_offset <= offset and damage.end > start:
                 start, expected, last_offset = damage.end, damage.next_offset, -1
-        content = memoryview(os.pread(self.fd, position - start, start) + data)
-        for at, header in chain(content, expected, gaps_below=gaps_below):
-            if at == 0 and last_offset >= 0 and header.last_offset != last_offset:
-                raise InvalidBatch(f"a batch up to {header.last_offset} instead of {last_offset}")
+        before = os.pread(self.fd, position - start, start)
+        for content in (before, data):
+            for _, header in chain(memoryview(content), expected, gaps_below=gaps_below):
+                if last_offset not in {-1, header.last_offset}:
+                    raise InvalidBatch(f"a batch up to {header.last_offset}, not {last_offset}")
+                expected, last_offset = header.last_offset + 1, -1
         self.known.add(start, position + len(data))
 
     def examine(self, gaps_below: int = 0) -> None:

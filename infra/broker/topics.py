@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from infra.broker import files, topic_config
+from infra.broker import files, power_loss, topic_config
 from infra.broker.disk import Disk
 from infra.broker.errors import BrokerError, Code, ProtocolError
 from infra.broker.log import PartitionLog
@@ -89,6 +89,7 @@ class Topics:
                         "restore it from a copy."
                     )
             self.by_name[entry.name] = self._serve(entry)
+        power_loss.served_now(self._data_dir)
 
     def _serve(self, entry: TopicEntry) -> Topic:
         settings = topic_config.log_settings(entry.configs)

@@ -9,9 +9,11 @@ from infra.broker import check as checking
 from infra.broker import control
 from infra.broker.disk import free_space, low_space
 from infra.broker.errors import BrokerError
+from infra.broker.scrub import Progress
 from infra.broker.topics import TopicEntry, read_entries
 from infra.cli.context import settings
 from infra.cli.options import LogFile, examples
+from schemas.utc import iso
 
 app = typer.Typer(no_args_is_help=True, help="Start, stop and look at the embedded log.")
 
@@ -92,6 +94,7 @@ def status(ctx: typer.Context) -> None:
         typer.echo(f"broker          {endpoint.bootstrap_servers}, process {endpoint.pid}")
     if data_dir.is_dir():
         _show_disk(data_dir, chosen.broker.free_space_floor)
+        _show_scrub(Progress.read(data_dir))
         for topic in read_entries(data_dir)[0]:
             _show_topic(data_dir, topic)
     if endpoint is None:
@@ -103,6 +106,17 @@ def _show_disk(data_dir: Path, floor: int) -> None:
     typer.echo(f"free space      {free / 1e9:.1f} GB")
     if free < floor:
         typer.echo(f"WARNING: {low_space(data_dir, free, floor)}")
+
+
+def _show_scrub(progress: Progress) -> None:
+    """Show when closed segments were last read for damage, and what was found."""
+    if not progress.begun:
+        return
+    done = progress.ended >= progress.begun
+    state = f"ended {iso(progress.ended)}" if done else f"under way since {iso(progress.begun)}"
+    typer.echo(f"scrub           {state}, {progress.size / 1e9:.1f} GB read")
+    for finding in progress.findings:
+        typer.echo(f"DAMAGE: {finding}")
 
 
 def _show_topic(data_dir: Path, topic: TopicEntry) -> None:

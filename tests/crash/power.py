@@ -51,6 +51,7 @@ class PowerLoss:
         data_dir.rename(before)
         self._restore(before, data_dir, self._promised.entries.get(str(data_dir), {}), data_dir)
         shutil.rmtree(before)
+        (data_dir / "boot").write_text("before")
 
     def _restore(self, old: Path, new: Path, entries: dict[str, int], known_as: Path) -> None:
         new.mkdir(mode=0o700)

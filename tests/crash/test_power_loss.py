@@ -18,8 +18,9 @@ from confluent_kafka.cimpl import NewTopic
 from infra.broker import check, control
 from infra.broker.control import Endpoint
 from tests.contract.broker.conftest import Clients
+from tests.crash.campaign import kill, wait_until_free
+from tests.crash.loads import QUICK
 from tests.crash.power import PowerLoss
-from tests.crash.test_broker_kill import QUIET_CLIENT, kill, wait_until_free
 
 SYNCED, LOOSE = "synced", "loose"
 TOPICS = {
@@ -64,7 +65,7 @@ class Load:
         self.sent = 0
         self.acked: list[int] = []
         self.failed: list[object] = []
-        self.producer = Producer(endpoint.client_config() | QUIET_CLIENT)
+        self.producer = Producer(endpoint.client_config() | QUICK | {"enable.idempotence": True})
 
     def step(self, ahead: int = 200) -> None:
         """Send one more, unless many are under way."""
