@@ -124,6 +124,24 @@ def test_a_marker_that_was_lost_after_the_commit_is_written_again(tmp_path: Path
     asyncio.run(run())
 
 
+def test_markers_are_on_the_disk_first_where_the_topic_asks_for_it(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with stage(tmp_path) as first:
+            settings = {"flush.messages": "1"}
+            await first.topics.create(first.topics.check("synced", 1, 1, settings))
+            known = await first.coordinator.initialise("t", 60_000, None)
+            sender = (known.producer_id, known.epoch)
+            first.coordinator.add_partitions("t", *sender, [("synced", 0)])
+            made = batch([0], pid=sender[0], epoch=0, sequence=0, transactional=True)
+            first.topics.partition("synced", 0).append(memoryview(made))
+            assert first.log(("synced", 0)).high_watermark == 0
+            await first.coordinator.end("t", *sender, commit=True)
+            assert first.log(("synced", 0)).high_watermark == 2
+            assert first.log(("synced", 0)).last_stable_offset == 2
+
+    asyncio.run(run())
+
+
 def test_a_topic_that_is_deleted_does_not_keep_a_transaction_open(tmp_path: Path) -> None:
     async def run() -> None:
         async with stage(tmp_path) as first:
