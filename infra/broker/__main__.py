@@ -10,6 +10,7 @@ from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from infra.broker.cleaner import INTERVAL_S
 from infra.broker.errors import BrokerError
 from infra.broker.ownership import Owner
 from infra.broker.server import FREE_SPACE_FLOOR, Broker, Options
@@ -26,7 +27,13 @@ def main() -> int:
         os._exit(0)  # detached: the starter waits for this process, the broker belongs to nobody
     os.umask(0o077)  # everything in the data directory is its owner's alone
     _log_to(args.log_file)
-    options = Options(args.data_dir.absolute(), args.port, args.linger_s, args.free_space_floor)
+    options = Options(
+        args.data_dir.absolute(),
+        args.port,
+        args.linger_s,
+        args.free_space_floor,
+        args.cleaning_interval_s,
+    )
     try:
         asyncio.run(_run(options, _teller(args.ready_fd)))
     except BrokerError as error:
@@ -51,6 +58,12 @@ def _arguments() -> argparse.Namespace:
         type=int,
         default=FREE_SPACE_FLOOR,
         help="refuse producers when fewer bytes are free (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--cleaning-interval-s",
+        type=float,
+        default=INTERVAL_S,
+        help="look so often for records that need not be kept (default: %(default)s s)",
     )
     parser.add_argument(
         "--ready-fd", type=int, help="detach, and say here when clients can connect"

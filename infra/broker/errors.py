@@ -29,9 +29,11 @@ class Code(IntEnum):
     TOPIC_ALREADY_EXISTS = 36
     INVALID_PARTITIONS = 37
     INVALID_REPLICATION_FACTOR = 38
+    INVALID_REPLICA_ASSIGNMENT = 39
     INVALID_CONFIG = 40
     INVALID_REQUEST = 42
     UNSUPPORTED_FOR_MESSAGE_FORMAT = 43
+    POLICY_VIOLATION = 44
     OUT_OF_ORDER_SEQUENCE_NUMBER = 45
     INVALID_PRODUCER_EPOCH = 47
     TRANSACTIONAL_ID_AUTHORIZATION_FAILED = 53
@@ -127,6 +129,19 @@ class LogDamaged(BrokerError):
         self.path = path
         self.position = position
         self.offset = offset
+
+
+class NoSegments(BrokerError):
+    """A log that had records has no segments left."""
+
+    exit_code = 5
+
+    def __init__(self, directory: Path, start_offset: int) -> None:
+        super().__init__(
+            f"{directory} has lost all its segments; the log began at offset {start_offset}. "
+            "Restore them from a copy, or delete the topic's directories and its entry."
+        )
+        self.directory = directory
 
 
 class StartFailed(BrokerError):

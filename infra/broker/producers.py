@@ -86,6 +86,10 @@ class Producers:
             Sequences(header.base_sequence, last_sequence(header), header.base_offset)
         )
 
+    def last_batches(self) -> list[int]:
+        """Return the base offset of the last batch of each producer."""
+        return [state.batches[-1].base_offset for state in self._states.values() if state.batches]
+
     def expire(self, now_ms: int) -> None:
         """Forget producers that were silent for a day."""
         for pid in [p for p, s in self._states.items() if now_ms - s.last_ms > EXPIRE_MS]:

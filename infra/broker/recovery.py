@@ -8,9 +8,11 @@ from itertools import pairwise
 from pathlib import Path
 
 from infra.broker import batch as batches
+from infra.broker import swap
 from infra.broker.batch import HEADER_SIZE, BatchHeader, InvalidBatch
+from infra.broker.boundaries import Boundaries
 from infra.broker.checkpoint import Checkpoint
-from infra.broker.errors import LogDamaged
+from infra.broker.errors import LogDamaged, NoSegments
 from infra.broker.log import LogSettings, PartitionLog
 from infra.broker.producers import Producers
 from infra.broker.segment import INDEX_SUFFIXES, Segment
@@ -32,8 +34,15 @@ def open_log(directory: Path, settings: LogSettings, now_ms: int) -> PartitionLo
 
     Raises `LogDamaged` if a cut would lose intact batches.
     """
+    boundaries = Boundaries.read(directory)
+    swap.recover(directory, boundaries)
     bases = segment_bases(directory)
+    gone = swap.below(bases, boundaries.log_start_offset)
+    swap.remove(directory, gone)
+    bases = bases[len(gone) :]
     if not bases:
+        if boundaries != Boundaries():
+            raise NoSegments(directory, boundaries.log_start_offset)
         return PartitionLog.create(directory, settings)
     checkpoint = Checkpoint.read(directory)
     if checkpoint is None or checkpoint.segment not in bases:
@@ -50,11 +59,33 @@ def open_log(directory: Path, settings: LogSettings, now_ms: int) -> PartitionLo
         Segment.sealed(directory, base, following)
         for base, following in pairwise(bases[: first + 1])
     ]
-    scan = _Scan(directory, settings, checkpoint, now_ms)
+    scan = _Scan(directory, settings, checkpoint, now_ms, boundaries.gaps_below)
     scanned = scan.run(bases[first:])
-    log = PartitionLog(directory, settings, sealed + scanned, scan.producers, scanned)
-    log.since_synced = sum(s.size for s in scanned) - (checkpoint.position if checkpoint else 0)
+    since_synced = sum(s.size for s in scanned) - (checkpoint.position if checkpoint else 0)
+    if scanned[-1].next_offset < boundaries.log_start_offset:
+        sealed, scanned, since_synced = [], [_begin_again(directory, boundaries, scanned)], 0
+    log = PartitionLog(directory, settings, sealed + scanned, scan.producers, scanned, boundaries)
+    log.since_synced = since_synced
     return log
+
+
+def _begin_again(directory: Path, boundaries: Boundaries, lost: list[Segment]) -> Segment:
+    """Return a new segment for a log that ends before its start, which only a lost tail explains.
+
+    All of it was deleted on request; no offset is given twice.
+    """
+    start = boundaries.log_start_offset
+    _LOG.error(
+        "%s ends at offset %d, but begins at %d: its tail was lost outside of the broker",
+        directory.name,
+        lost[-1].next_offset,
+        start,
+    )
+    for segment in lost:
+        segment.close()
+    first = Segment.create(directory, start)
+    swap.remove(directory, [base for base in segment_bases(directory) if base < start])
+    return first
 
 
 def log_size(directory: Path, base_offset: int) -> int:
@@ -66,12 +97,18 @@ class _Scan:
     """Reads segments from a checkpoint to the end of the log."""
 
     def __init__(
-        self, directory: Path, settings: LogSettings, checkpoint: Checkpoint | None, now_ms: int
+        self,
+        directory: Path,
+        settings: LogSettings,
+        checkpoint: Checkpoint | None,
+        now_ms: int,
+        gaps_below: int,
     ) -> None:
         self._directory = directory
         self._settings = settings
         self._checkpoint = checkpoint
         self._now_ms = now_ms
+        self._gaps_below = gaps_below
         self.producers = Producers.restore(checkpoint.producers) if checkpoint else Producers()
 
     def run(self, bases: list[int]) -> list[Segment]:
@@ -84,6 +121,8 @@ class _Scan:
                 self._cut(segment, why, bases[place + 1 :])
                 break
             if place + 1 < len(bases):
+                if segment.next_offset < bases[place + 1] <= self._gaps_below:
+                    segment.next_offset = bases[place + 1]
                 segment.seal()
         return segments
 
@@ -116,7 +155,7 @@ class _Scan:
         ):
             while segment.size < size:
                 try:
-                    header = valid_batch(view, segment.size, segment.next_offset)
+                    header = valid_batch(view, segment.size, segment.next_offset, self._gaps_below)
                 except InvalidBatch as bad:
                     return bad.message
                 segment.note(header, self._settings.index_interval_bytes)
@@ -143,14 +182,22 @@ class _Scan:
             (self._directory / f"{base:020d}.log").unlink()
 
 
-def valid_batch(view: memoryview, position: int, expected_offset: int) -> BatchHeader:
+def valid_batch(
+    view: memoryview, position: int, expected_offset: int, gaps_below: int = 0
+) -> BatchHeader:
     """Return the header of the intact batch at `position`; raises `InvalidBatch`.
 
-    Offset and leader epoch lie outside of the checksum, so they are compared: there are no gaps.
+    Offset and leader epoch lie outside of the checksum, so they are compared. Below `gaps_below`,
+    where the log was compacted, offsets rise; from there on there are no gaps.
     """
     header = intact_batch(view, position)
-    if header.base_offset != expected_offset:
+    compacted = expected_offset < gaps_below and header.last_offset < gaps_below
+    if header.base_offset < expected_offset or (
+        header.base_offset > expected_offset and not compacted
+    ):
         raise InvalidBatch(f"offset {header.base_offset} where {expected_offset} was expected")
+    if header.record_count <= header.last_offset_delta and not compacted:
+        raise InvalidBatch(f"{header.record_count} records up to offset {header.last_offset}")
     if header.leader_epoch != batches.LEADER_EPOCH:
         raise InvalidBatch(f"leader epoch {header.leader_epoch} instead of {batches.LEADER_EPOCH}")
     return header
@@ -164,7 +211,7 @@ def intact_batch(view: memoryview, position: int) -> BatchHeader:
     if position + header.size > len(view):
         missing = position + header.size - len(view)
         raise InvalidBatch(f"the last {missing} bytes of a batch of {header.size} are missing")
-    batches.validate(view[position : position + header.size])
+    batches.intact(view[position : position + header.size])
     return header
 
 

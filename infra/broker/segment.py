@@ -32,6 +32,7 @@ class Segment:
         self._offsets: OffsetIndex | None = None
         self._times: TimeIndex | None = None
         self._fd: int | None = None
+        self._first_timestamp: int | None = None
         self._unindexed = 0
         self._last_batch = (base_offset, 0)  # base offset and position, for readers at the tail
 
@@ -78,6 +79,13 @@ class Segment:
         """The largest timestamp of all records, in ms; −1 if there are none."""
         return max(self.max_timestamp, self.times.largest)
 
+    @property
+    def first_timestamp(self) -> int:
+        """The largest timestamp of its first batch, in ms, from which its age is counted."""
+        if self._first_timestamp is None:
+            self._first_timestamp = next(self.headers(0))[1].max_timestamp if self.size else -1
+        return self._first_timestamp
+
     def begin_index(self, offset_rows: bytes = b"", time_rows: bytes = b"") -> None:
         """Start, or go on with, indexes that grow."""
         self._offsets = OffsetIndex(self.base_offset, bytearray(offset_rows))
@@ -95,6 +103,8 @@ class Segment:
 
     def note(self, header: BatchHeader, index_interval: int) -> None:
         """Count a batch that is in the file at `size`."""
+        if not self.size:
+            self._first_timestamp = header.max_timestamp
         if header.max_timestamp > self.max_timestamp:
             self.max_timestamp = header.max_timestamp
             self.max_timestamp_offset = header.last_offset
@@ -165,18 +175,30 @@ class Segment:
                     return b""
         return os.pread(self.fd, length, position)
 
-    def first_at(self, timestamp: int) -> tuple[int, int] | None:
-        """Return (timestamp, offset) of the first record at or after `timestamp` (ms), if any."""
+    def first_at(self, timestamp: int, least_offset: int = 0) -> tuple[int, int] | None:
+        """Return (timestamp, offset) of the first record at or after `timestamp` (ms), if any.
+
+        Records below `least_offset` do not count.
+        """
         if self.largest_timestamp < timestamp:
             return None
-        start = self.times.offset_before(timestamp)
+        start = max(self.times.offset_before(timestamp), least_offset)
         for position, header in self.headers(self.locate(start)):
             if header.max_timestamp >= timestamp:
                 batch = memoryview(os.pread(self.fd, header.size, position))
                 for offset, found in batches.timestamps(batch):
-                    if found >= timestamp:
+                    if found >= timestamp and offset >= least_offset:
                         return found, offset
         return None
+
+    def pin(self) -> None:
+        """Open all files, so that this segment can be read while others take their names."""
+        _ = self.fd, self.offsets, self.times
+
+    def age_from(self) -> int:
+        """Return the time (ms) of the newest record, or of the last write where none has a time."""
+        largest = self.largest_timestamp
+        return largest if largest >= 0 else self.path.stat().st_mtime_ns // 1_000_000
 
     def close(self) -> None:
         """Close the file; it is opened again when it is needed."""

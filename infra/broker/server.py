@@ -12,6 +12,7 @@ from os import getpid
 from pathlib import Path
 
 from infra.broker import auth, ownership
+from infra.broker.cleaner import INTERVAL_S, Cleaner
 from infra.broker.codec_lookup import Cluster
 from infra.broker.disk import Disk
 from infra.broker.errors import PortInUse
@@ -35,6 +36,7 @@ class Options:
     port: int = 0
     linger_s: float | None = None
     free_space_floor: int = FREE_SPACE_FLOOR
+    cleaning_interval_s: float = INTERVAL_S
 
 
 class Broker:
@@ -53,6 +55,7 @@ class Broker:
         self.offsets: CommittedOffsets = CommittedOffsets(self.data_dir)
         self.groups: Groups = Groups(self.data_dir, self.offsets)
         self.cluster: Cluster = Cluster(self._cluster_id, HOST, options.port)
+        self._cleaner = Cleaner(self.topics, self.disk, options.cleaning_interval_s)
         self._connections: set[Connection] = set()
         self._linger_s = options.linger_s
         self._linger: asyncio.TimerHandle | None = None
@@ -78,6 +81,7 @@ class Broker:
             len(self.topics.by_name),
         )
         warm = loop.run_in_executor(self.disk.threads, _import_cold_codec)
+        self._cleaner.start()
         self._begin_linger()
         await self._ended.wait()
         await warm
@@ -123,6 +127,7 @@ class Broker:
         for connection in list(self._connections):
             connection.close()
         self.groups.close()
+        await self._cleaner.close()
         await self.topics.close()
         await self.disk.close()
         self.offsets.close()
