@@ -20,7 +20,8 @@ def task_for(log: PartitionLog, segments: Sequence[Segment], now_ms: int) -> Tas
     new = sum(segment.size for segment in dirty)
     if not new:
         return None
-    overdue = now_ms - dirty[0].first_timestamp > settings.max_compaction_lag_ms
+    oldest = next(segment for segment in dirty if segment.size)
+    overdue = now_ms - oldest.first_timestamp > settings.max_compaction_lag_ms
     ratio = new / (new + sum(segment.size for segment in clean))
     if not overdue and ratio <= settings.min_cleanable_dirty_ratio:
         return None
@@ -40,7 +41,7 @@ def task_for(log: PartitionLog, segments: Sequence[Segment], now_ms: int) -> Tas
 def _old_enough(segments: Sequence[Segment], newest_ms: int) -> list[Segment]:
     found = []
     for segment in segments:
-        if segment.age_from() > newest_ms:
+        if segment.size and segment.age_from() > newest_ms:
             break
         found.append(segment)
     return found

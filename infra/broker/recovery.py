@@ -4,6 +4,7 @@ import logging
 import mmap
 import os
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def open_log(directory: Path, settings: LogSettings, now_ms: int) -> PartitionLo
     since_synced = sum(s.size for s in scanned) - (checkpoint.position if checkpoint else 0)
     if scanned[-1].next_offset < boundaries.log_start_offset:
         sealed, scanned, since_synced = [], [_begin_again(directory, boundaries, scanned)], 0
+    boundaries = replace(boundaries, swap=())
     log = PartitionLog(directory, settings, sealed + scanned, scan.producers, scanned, boundaries)
     log.since_synced = since_synced
     return log

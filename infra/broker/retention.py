@@ -1,6 +1,7 @@
 """Which records are too old or too many for their topic."""
 
 from infra.broker.log import PartitionLog
+from infra.broker.segment import Segment
 
 
 def start_after(log: PartitionLog, now_ms: int) -> int:
@@ -15,13 +16,18 @@ def start_after(log: PartitionLog, now_ms: int) -> int:
         return start
     excess = log.size - settings.retention_bytes if settings.retention_bytes >= 0 else -1
     for segment in log.segments:
-        if segment.next_offset > log.last_stable_offset or not segment.size:
+        is_last = segment is log.segments[-1]
+        is_last = segment is log.segments[-1]
+        if segment.next_offset > log.last_stable_offset or (is_last and not segment.size):
             break
         too_much = excess >= segment.size
-        if not too_much and not (
-            settings.retention_ms >= 0 and now_ms - segment.age_from() > settings.retention_ms
-        ):
+        if segment.size and not too_much and not _too_old(log, segment, now_ms):
             break
         excess -= segment.size
         start = max(start, segment.next_offset)
     return start
+
+
+def _too_old(log: PartitionLog, segment: Segment, now_ms: int) -> bool:
+    kept_ms = log.settings.retention_ms
+    return kept_ms >= 0 and now_ms - segment.age_from() > kept_ms
