@@ -12,10 +12,12 @@ from infra.broker import (
     codec_lookup,
     fetching,
     handlers_admin,
+    handlers_configs,
     handlers_data,
     handlers_group_admin,
     handlers_groups,
     handlers_offsets,
+    handlers_records,
 )
 from infra.broker.errors import Code, MalformedFrame
 from infra.broker.handlers_data import Parts, Reply
@@ -145,7 +147,37 @@ _ALL = (
         lambda b, r: handlers_admin.delete_topics(b.topics, b.offsets, r),
     ),
     _cold(
-        32, "DescribeConfigs", 1, 4, 4, lambda b, r: handlers_admin.describe_configs(b.topics, r)
+        37,
+        "CreatePartitions",
+        0,
+        3,
+        2,
+        lambda b, r: handlers_admin.create_partitions(b.topics, r),
+    ),
+    _cold(
+        21,
+        "DeleteRecords",
+        0,
+        2,
+        2,
+        lambda b, r: handlers_records.delete_records(b.topics, b.disk, r),
+    ),
+    _cold(
+        23,
+        "OffsetForLeaderEpoch",
+        2,
+        4,
+        4,
+        lambda b, r: handlers_records.offset_for_leader_epoch(b.topics, r),
+    ),
+    _cold(32, "DescribeConfigs", 1, 4, 4, handlers_configs.describe_configs),
+    _cold(
+        44,
+        "IncrementalAlterConfigs",
+        0,
+        1,
+        1,
+        lambda b, r: handlers_configs.incremental_alter_configs(b.topics, r),
     ),
     _cold(60, "DescribeCluster", 0, 1, 0, lambda b, _: handlers_admin.describe_cluster(b.cluster)),
     _cold(

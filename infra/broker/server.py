@@ -50,7 +50,7 @@ class Broker:
         self._cluster_id = ownership.cluster_id(self.data_dir)
         self.token: str = auth.token(self.data_dir)
         self.producer_ids: ProducerIds = ProducerIds(self.data_dir)
-        self.disk = Disk(self.data_dir, options.free_space_floor)
+        self.disk: Disk = Disk(self.data_dir, options.free_space_floor)
         self.topics: Topics = Topics(self.data_dir, self.disk)
         self.offsets: CommittedOffsets = CommittedOffsets(self.data_dir)
         self.groups: Groups = Groups(self.data_dir, self.offsets)
