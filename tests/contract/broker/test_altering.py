@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewPartitions
 
 from infra.broker import control
@@ -147,7 +148,7 @@ def test_a_topic_grows(clients: Clients) -> None:
     assert clients.read(topic, 4) == [b"old"] * 3 + [b"new"]
 
 
-@pytest.mark.parametrize("total", [1, 2, 0])
+@pytest.mark.parametrize("total", [1, 2])
 def test_a_topic_does_not_shrink(clients: Clients, total: int) -> None:
     topic = clients.topic(partitions=2)
     assert refusal(lambda: grow(clients, topic, total)).code() == KafkaError.INVALID_PARTITIONS
