@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from infra.broker import dirt, swap
@@ -25,21 +26,27 @@ async def compact(target: Partition, now_ms: int) -> None:
     One whose records can't be read is told of once, and left as it is until the next start.
     """
     log = target.log
-    if not log.settings.compacts or target.uncleanable or target.broken:
+    if not log.settings.compacts or not _is_sound(target):
         return
     if dirt.task_for(log, log.segments[:-1], now_ms) is None:
         return
     if log.has_rolled:
         await target.vouch()
     task = dirt.task_for(log, log.closed(), now_ms)
-    if task is None:
-        return
+    if task is None or (task.first_dirty, task.end) == target.compacted:
+        return  # what is left waits for the end of a transaction
     before = log.size
     async with aclosing(_rewritten(target, task)) as results:
         async for done in results:
             await target.disk.to_its_end(_take_over(target, done))
-    if not target.uncleanable:
+    if _is_sound(target):
+        target.compacted = (task.first_dirty, task.end)
+        await target.disk.to_its_end(_discard(target))
         _LOG.info("compacted %s from %d to %d bytes", target.name, before, log.size)
+
+
+def _is_sound(target: Partition) -> bool:
+    return target.uncleanable is None and not target.broken
 
 
 async def _rewritten(target: Partition, task: Task) -> AsyncGenerator[dict[str, Any], None]:
@@ -68,7 +75,7 @@ async def _rewritten(target: Partition, task: Task) -> AsyncGenerator[dict[str, 
 
 async def _take_over(target: Partition, done: dict[str, Any]) -> None:
     async with target.cleaning:
-        if target.broken or target.uncleanable:
+        if not _is_sound(target):
             return
         if "damaged" in done:
             _fail(target, done["damaged"])
@@ -101,7 +108,14 @@ async def _put_in_place(target: Partition, covers: list[int], end: int) -> None:
     await target.disk.run(partial(_close, old))
 
 
-def _swap(boundaries: Boundaries, directory: Any) -> None:
+async def _discard(target: Partition) -> None:
+    """Remove cleaned segments that were not wanted, because retention was faster."""
+    async with target.cleaning:
+        if not target.broken:
+            await target.disk.run(partial(swap.discard, target.log.directory))
+
+
+def _swap(boundaries: Boundaries, directory: Path) -> None:
     boundaries.write(directory)
     swap.commit(directory, boundaries.swap[0])
     swap.finish(directory, boundaries.swap)

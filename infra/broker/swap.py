@@ -65,7 +65,7 @@ def discard(directory: Path) -> None:
         unfinished = path.suffix in {CLEANED, SWAP}
         orphan = path.suffix in INDEX_SUFFIXES and not path.with_suffix(".log").exists()
         if unfinished or orphan:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def below(bases: Sequence[int], start_offset: int) -> list[int]:
