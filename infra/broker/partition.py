@@ -6,6 +6,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from infra.broker.boundaries import Boundaries
 from infra.broker.checkpoint import sync_and_close
 from infra.broker.codec_data import Produced
 from infra.broker.disk import Disk
@@ -127,6 +128,11 @@ class Partition:
             if not acked.done():
                 acked.set_result(None)
         self._wake()
+
+    def begin_at(self, boundaries: Boundaries) -> None:
+        """Obey boundaries, which are on the disk, and tell readers of the new start."""
+        self.log.begin_at(boundaries)
+        self.bounds = self._moved()
 
     def _moved(self) -> Bounds:
         """Return the bounds that readers see now; answers packed for others are forgotten."""

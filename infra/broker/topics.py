@@ -49,10 +49,15 @@ class Topic:
     def __init__(self, entry: TopicEntry, partitions: list[Partition]) -> None:
         self.entry = entry
         self.id = UUID(entry.id)
-        self.partitions = partitions
+        self.partitions: list[Partition] = []
         self.waiting: set[Fetch] = set()
-        for partition in partitions:
+        self.take(partitions)
+
+    def take(self, added: list[Partition]) -> None:
+        """Serve more partitions; who waits for the topic hears of their records, too."""
+        for partition in added:
             partition.waiting = self.waiting
+        self.partitions += added
 
 
 def read_entries(data_dir: Path) -> tuple[list[TopicEntry], list[TopicEntry]]:
@@ -193,7 +198,7 @@ class Topics:
                 for partition in added:
                     partition.log.close()
                 raise
-            topic.partitions += added
+            topic.take(added)
         _LOG.info("topic %s has %d partitions now", name, partitions)
 
     async def alter(self, name: str, changes: Iterable[Alteration]) -> None:

@@ -54,7 +54,7 @@ async def _begin_at(target: Partition, offset: int) -> None:
     if offset > log.start_offset:
         boundaries = replace(log.boundaries, log_start_offset=offset)
         await target.disk.run(partial(boundaries.write, log.directory))
-        log.begin_at(boundaries)
+        target.begin_at(boundaries)
 
 
 def _before_start(target: Partition, segments: list[Segment]) -> list[Segment]:
