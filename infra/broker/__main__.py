@@ -10,6 +10,7 @@ from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from infra.broker.cleaner import INTERVAL_S
 from infra.broker.errors import BrokerError
 from infra.broker.log_limit import LogLimit
 from infra.broker.ownership import Owner
@@ -34,6 +35,7 @@ def main() -> int:
         args.linger_s,
         args.free_space_floor,
         Pace(after_s=args.scrub_after_s),
+        args.cleaning_interval_s,
     )
     try:
         asyncio.run(_run(options, _teller(args.ready_fd)))
@@ -65,6 +67,12 @@ def _arguments() -> argparse.Namespace:
         type=float,
         default=60.0,
         help="begin to look for damage in closed segments so long after the start (s)",
+    )
+    parser.add_argument(
+        "--cleaning-interval-s",
+        type=float,
+        default=INTERVAL_S,
+        help="look so often for records that need not be kept (default: %(default)s s)",
     )
     parser.add_argument(
         "--ready-fd", type=int, help="detach, and say here when clients can connect"

@@ -18,6 +18,7 @@ _CODEC = 0x07
 _LOG_APPEND_TIME = 0x08
 TRANSACTIONAL = 0x10
 CONTROL = 0x20
+DELETE_HORIZON = 0x40
 
 
 class InvalidBatch(ProtocolError):
@@ -69,6 +70,11 @@ class BatchHeader(NamedTuple):
         """Whether the batch holds a marker instead of records."""
         return bool(self.attributes & CONTROL)
 
+    @property
+    def delete_horizon(self) -> int | None:
+        """When its tombstones may go (ms), set by the first compaction that met them."""
+        return self.base_timestamp if self.attributes & DELETE_HORIZON else None
+
 
 def header_at(buf: bytes | bytearray | memoryview, position: int = 0) -> BatchHeader:
     """Read the header of the batch at `position`; raises `InvalidBatch` if it is cut off."""
@@ -79,7 +85,20 @@ def header_at(buf: bytes | bytearray | memoryview, position: int = 0) -> BatchHe
 
 
 def validate(batch: memoryview) -> BatchHeader:
-    """Check that `batch` is exactly one intact batch of format 2, and return its header."""
+    """Check that `batch` is exactly one batch as producers make them, and return its header."""
+    header = intact(batch)
+    if header.last_offset_delta + 1 != header.record_count:
+        raise InvalidBatch(
+            f"{header.record_count} records, last offset delta {header.last_offset_delta}"
+        )
+    return header
+
+
+def intact(batch: memoryview) -> BatchHeader:
+    """Check that `batch` is exactly one intact batch of format 2, and return its header.
+
+    A compacted one keeps its offsets while records go, to the last of them.
+    """
     header = header_at(batch)
     if header.magic != 2:
         raise InvalidBatch(
@@ -89,7 +108,7 @@ def validate(batch: memoryview) -> BatchHeader:
         raise InvalidBatch(f"a length of {header.size} bytes in {len(batch)} bytes")
     if crc32c(batch[21:]) != header.crc:
         raise InvalidBatch(f"the checksum is not {header.crc:#010x}")
-    if header.last_offset_delta + 1 != header.record_count or header.record_count < 1:
+    if header.last_offset_delta < 0 or not 0 <= header.record_count <= header.last_offset_delta + 1:
         raise InvalidBatch(
             f"{header.record_count} records, last offset delta {header.last_offset_delta}"
         )
@@ -104,16 +123,12 @@ def place(batch: memoryview, base_offset: int) -> None:
 def timestamps(batch: memoryview) -> Iterator[tuple[int, int]]:
     """Yield (offset, timestamp in ms) of every record of a valid batch, compressed or not."""
     header = header_at(batch)
-    body: bytes | memoryview = batch[HEADER_SIZE:]
-    if header.codec:
-        from infra.broker.compression import decompress  # noqa: PLC0415  slow, and rarely needed
-
-        body = decompress(header.codec, bytes(body))
+    body = records_of(batch, header)
     position = 0
     for _ in range(header.record_count):
-        length, start = _varint(body, position)
-        timestamp_delta, after = _varint(body, start + 1)
-        offset_delta, _ = _varint(body, after)
+        length, start = varint(body, position)
+        timestamp_delta, after = varint(body, start + 1)
+        offset_delta, _ = varint(body, after)
         timestamp = header.base_timestamp + timestamp_delta
         if header.attributes & _LOG_APPEND_TIME:
             timestamp = header.max_timestamp
@@ -121,7 +136,20 @@ def timestamps(batch: memoryview) -> Iterator[tuple[int, int]]:
         position = start + length
 
 
-def _varint(buf: bytes | memoryview, position: int) -> tuple[int, int]:
+def records_of(batch: memoryview, header: BatchHeader) -> bytes | memoryview:
+    """Return the records of a batch as they were before they were compressed."""
+    body = batch[HEADER_SIZE : header.size]
+    if not header.codec or not header.record_count:
+        return body
+    from infra.broker.compression import decompress  # noqa: PLC0415  slow, and rarely needed
+
+    try:
+        return decompress(header.codec, bytes(body))
+    except ValueError as error:
+        raise InvalidBatch(f"records that can't be decompressed: {error}") from error
+
+
+def varint(buf: bytes | memoryview, position: int) -> tuple[int, int]:
     """Decode a zig-zag number; returns it and the position behind it."""
     value = shift = 0
     while True:

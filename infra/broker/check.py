@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from infra.broker import swap
 from infra.broker.batch import InvalidBatch
+from infra.broker.boundaries import Boundaries
 from infra.broker.checkpoint import Checkpoint
 from infra.broker.index import OffsetIndex, TimeIndex
 from infra.broker.recovery import is_torn, segment_bases, valid_batch
-from infra.broker.segment import INDEX_SUFFIXES, log_path
+from infra.broker.segment import ALL_INDEX_SUFFIXES, INDEX_SUFFIXES, log_path
 from infra.broker.topics import read_entries
+
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +57,63 @@ def verify(data_dir: Path, *, online: bool, topic: str | None = None) -> Iterato
 
 
 def verify_partition(directory: Path, *, online: bool) -> Verified:
-    """Verify checksums, offsets and indexes of all segments of a partition."""
+    """Verify checksums, offsets and indexes of all segments of a partition.
+
+    A running broker removes and replaces segments; then the partition is read once more.
+    """
+    for _ in range(_TRIES if online else 1):
+        before = _files(directory)
+        try:
+            verified = _verify_partition(directory, online=online)
+        except FileNotFoundError:
+            if not online:
+                raise
+            continue
+        if not verified.findings or before.items() <= _files(directory).items():
+            return verified
+    verified = Verified(directory)
+    busy = f"its segments were replaced {_TRIES} times while they were read: verify it again"
+    verified.findings.append(Finding(directory, 0, 0, busy))
+    return verified
+
+
+def _files(directory: Path) -> dict[str, int]:
+    """Return the segments' files with their inodes."""
+    if not directory.is_dir():
+        return {}
+    with os.scandir(directory) as entries:
+        suffixes = (".log", *ALL_INDEX_SUFFIXES)
+        return {e.name: e.inode() for e in entries if e.name.endswith(suffixes)}
+
+
+def _verify_partition(directory: Path, *, online: bool) -> Verified:
     verified = Verified(directory)
     if not directory.is_dir():
         verified.findings.append(Finding(directory, 0, 0, "the partition's directory is missing"))
         return verified
+    boundaries = Boundaries.read(directory)
     bases = segment_bases(directory)
+    bases = bases[len(swap.below(bases, boundaries.log_start_offset)) :]
+    if boundaries.swap and swap.is_committed(directory, boundaries.swap[0]):
+        what = "a compacted segment waits for its place, which the next start gives it"
+        waiting = Finding(
+            log_path(directory, boundaries.swap[0]), 0, boundaries.swap[0], what, True
+        )
+        verified.findings += [] if online else [waiting]
+        first, last = boundaries.swap[0], boundaries.swap[-1]
+        bases = [base for base in bases if not first <= base <= last]
     checkpoint = Checkpoint.read(directory)
     next_offset: int | None = bases[0] if bases else 0
     for base in bases:
         if next_offset is not None and base != next_offset:
             apart = f"the segment does not begin at {next_offset}, where the one before it ends"
             verified.findings.append(Finding(log_path(directory, base), 0, base, apart))
-        check = _SegmentCheck(directory, base, last=base == bases[-1], online=online)
+        check = _SegmentCheck(
+            directory, base, boundaries.gaps_below, last=base == bases[-1], online=online
+        )
         next_offset = check.run(verified)
+        if next_offset is not None and next_offset < boundaries.gaps_below:
+            next_offset = None  # the offsets behind it may have been compacted away
         if checkpoint is not None and base <= checkpoint.segment:
             sealed = base < checkpoint.segment
             limits = (checkpoint.offset_bytes, checkpoint.time_bytes)
@@ -77,9 +124,12 @@ def verify_partition(directory: Path, *, online: bool) -> Verified:
 class _SegmentCheck:
     """Reads one segment from its first byte to its last."""
 
-    def __init__(self, directory: Path, base: int, *, last: bool, online: bool) -> None:
+    def __init__(
+        self, directory: Path, base: int, gaps_below: int, *, last: bool, online: bool
+    ) -> None:
         self._path = log_path(directory, base)
         self._base = base
+        self._gaps_below = gaps_below
         self._last = last
         self._online = online
         self._last_offsets: dict[int, int] = {}  # position of each batch → its last offset
@@ -104,7 +154,7 @@ class _SegmentCheck:
         position, offset = 0, self._base
         while position < len(view):
             try:
-                header = valid_batch(view, position, offset)
+                header = valid_batch(view, position, offset, self._gaps_below)
             except InvalidBatch as bad:
                 rest = bytes(view[position:])
                 torn = self._last and is_torn(rest, offset)

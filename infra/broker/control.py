@@ -61,6 +61,7 @@ def start(
     linger_s: float | None = None,
     log_file: Path | None = None,
     free_space_floor: int | None = None,
+    cleaning_interval_s: float | None = None,
 ) -> Endpoint:
     """Return the endpoint of the running broker, or start one in a session of its own.
 
@@ -83,7 +84,7 @@ def start(
         if ownership.is_owned(data_dir):
             time.sleep(_POLL_S)  # another starter's broker is on its way
             continue
-        _spawn(data_dir, port, linger_s, log_file, free_space_floor)
+        _spawn(data_dir, port, linger_s, log_file, free_space_floor, cleaning_interval_s)
 
 
 def _spawn(
@@ -92,6 +93,7 @@ def _spawn(
     linger_s: float | None,
     log_file: Path | None,
     free_space_floor: int | None,
+    cleaning_interval_s: float | None,
 ) -> None:
     """Start a broker and wait until it serves; one that lost a race is no error."""
     command = [
@@ -107,6 +109,8 @@ def _spawn(
         command.append(f"--linger-s={linger_s}")
     if free_space_floor is not None:
         command.append(f"--free-space-floor={free_space_floor}")
+    if cleaning_interval_s is not None:
+        command.append(f"--cleaning-interval-s={cleaning_interval_s}")
     ownership.prepare(data_dir)
     reading, writing = os.pipe()
     try:

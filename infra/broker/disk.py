@@ -4,17 +4,18 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from infra.broker.checkpoint import Checkpoint
 from infra.broker.errors import Code, ProtocolError
 from infra.clock import utc_micros
 
 _LOG = logging.getLogger(__name__)
+_T = TypeVar("_T")
 CHECKPOINT_BYTES = 16 << 20  # appended between two checkpoints, over all partitions
 _SPACE_CHECK_S = 0.5
 _SPACE_CHECK_BYTES = 4 << 20
@@ -42,6 +43,7 @@ class Disk:
         self._since_checkpoint = 0
         self._dirty: dict[Checkpointed, str] = {}
         self._checkpointing: asyncio.Task[None] | None = None
+        self._work: set[asyncio.Task[Any]] = set()
 
     def admit(self) -> None:
         """Refuse producers with a sentence while the disk is nearly full."""
@@ -72,6 +74,13 @@ class Disk:
         """Run `job` in a thread."""
         await asyncio.get_running_loop().run_in_executor(self.threads, job)
 
+    async def to_its_end(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Do `work`, even if the client that asked for it is gone meanwhile."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        return await asyncio.shield(task)
+
     async def _checkpoint(self) -> None:
         dirty, self._dirty = self._dirty, {}
         self._since_checkpoint = 0
@@ -90,6 +99,11 @@ class Disk:
         """Wait until no checkpoint is being written."""
         if self._checkpointing is not None:
             await asyncio.wait([self._checkpointing])
+
+    async def work_done(self) -> None:
+        """Wait until what clients have asked for is done."""
+        if self._work:
+            await asyncio.wait(self._work)
 
     async def close(self) -> None:
         """End the threads."""

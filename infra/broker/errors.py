@@ -30,9 +30,11 @@ class Code(IntEnum):
     TOPIC_ALREADY_EXISTS = 36
     INVALID_PARTITIONS = 37
     INVALID_REPLICATION_FACTOR = 38
+    INVALID_REPLICA_ASSIGNMENT = 39
     INVALID_CONFIG = 40
     INVALID_REQUEST = 42
     UNSUPPORTED_FOR_MESSAGE_FORMAT = 43
+    POLICY_VIOLATION = 44
     OUT_OF_ORDER_SEQUENCE_NUMBER = 45
     INVALID_PRODUCER_EPOCH = 47
     INVALID_TXN_STATE = 48
@@ -45,6 +47,7 @@ class Code(IntEnum):
     SASL_AUTHENTICATION_FAILED = 58
     NON_EMPTY_GROUP = 68
     GROUP_ID_NOT_FOUND = 69
+    UNKNOWN_LEADER_EPOCH = 75
     MEMBER_ID_REQUIRED = 79
     FENCED_INSTANCE_ID = 82
     GROUP_SUBSCRIBED_TO_TOPIC = 86
@@ -134,6 +137,19 @@ class LogDamaged(BrokerError):
         self.path = path
         self.position = position
         self.offset = offset
+
+
+class NoSegments(BrokerError):
+    """A log that had records has no segments left."""
+
+    exit_code = 5
+
+    def __init__(self, directory: Path, start_offset: int) -> None:
+        super().__init__(
+            f"{directory} has lost all its segments; the log began at offset {start_offset}. "
+            "Restore them from a copy, or delete the topic's directories and its entry."
+        )
+        self.directory = directory
 
 
 class StartFailed(BrokerError):

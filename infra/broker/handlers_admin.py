@@ -1,19 +1,18 @@
-"""Answers to requests about topics, settings, producer ids and the cluster."""
+"""Answers to requests about topics, producer ids and the cluster."""
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 from infra.broker.codec_lookup import NODE_ID, Cluster
 from infra.broker.errors import Code, ProtocolError
+from infra.broker.handlers_configs import describe
 from infra.broker.offsets import CommittedOffsets
 from infra.broker.producer_ids import ProducerIds
-from infra.broker.topic_config import OPTIONS, TopicOption
-from infra.broker.topics import Topic, TopicEntry, Topics
+from infra.broker.topic_config import OPTIONS
+from infra.broker.topics import TopicEntry, Topics
 
 _LOG = logging.getLogger(__name__)
-_TOPIC, _BROKER = 2, 4  # types of resources
-_SET_FOR_TOPIC, _DEFAULT = 1, 5  # sources of a setting
+_NO_ASSIGNMENTS = "partitions can't be assigned: this is a single broker"
 
 Values = dict[str, object]
 
@@ -49,9 +48,7 @@ def _checked(topics: Topics, asked: Any, names: list[str]) -> TopicEntry:
     if names.count(asked.name) > 1:
         raise ProtocolError(Code.INVALID_REQUEST, f"topic {asked.name} is asked for twice")
     if asked.assignments:
-        raise ProtocolError(
-            Code.INVALID_REQUEST, "partitions can't be assigned: this is a single broker"
-        )
+        raise ProtocolError(Code.INVALID_REQUEST, _NO_ASSIGNMENTS)
     configs = {config.name: config.value for config in asked.configs}
     return topics.check(asked.name, asked.num_partitions, asked.replication_factor, configs)
 
@@ -62,7 +59,7 @@ def _created(entry: TopicEntry) -> Values:
         "error_message": None,
         "num_partitions": entry.partitions,
         "replication_factor": 1,
-        "configs": [_describe(option, entry.configs) for option in OPTIONS.values()],
+        "configs": [describe(option, entry.configs) for option in OPTIONS.values()],
     }
 
 
@@ -87,59 +84,34 @@ async def delete_topics(topics: Topics, offsets: CommittedOffsets, request: Any)
     return {"responses": results}
 
 
-def describe_configs(topics: Topics, request: Any) -> Values:
-    """Tell the settings of topics, with where each value comes from."""
+async def create_partitions(topics: Topics, request: Any) -> Values:
+    """Let topics grow, each on its own; none shrinks."""
+    names = [topic.name for topic in request.topics]
     results = []
-    for resource in request.resources:
-        result: Values = {
-            "error_code": Code.NONE,
-            "error_message": None,
-            "resource_type": resource.resource_type,
-            "resource_name": resource.resource_name,
-            "configs": [],
-        }
+    for asked in request.topics:
+        result: Values = {"name": asked.name, "error_code": Code.NONE, "error_message": None}
         try:
-            configs = _configs_of(topics, resource.resource_type, resource.resource_name)
-            keys = resource.configuration_keys
-            result["configs"] = [
-                _describe(option, configs)
-                for name, option in OPTIONS.items()
-                if configs is not None and (keys is None or name in keys)
-            ]
+            await _grow(topics, asked, names, validate_only=request.validate_only)
         except ProtocolError as refused:
             result |= {"error_code": refused.code, "error_message": refused.message}
+        except OSError as error:
+            result |= {
+                "error_code": Code.KAFKA_STORAGE_ERROR,
+                "error_message": f"the disk refuses partitions of {asked.name}: {error.strerror}",
+            }
         results.append(result)
     return {"results": results}
 
 
-def _configs_of(topics: Topics, kind: int, name: str) -> Mapping[str, str] | None:
-    """Return what is set for a resource; null for the broker, which has no settings of its own."""
-    if kind == _BROKER:
-        return None
-    if kind != _TOPIC:
-        raise ProtocolError(Code.INVALID_REQUEST, f"resources of type {kind} have no settings here")
-    topic: Topic | None = topics.by_name.get(name)
-    if topic is None:
-        raise ProtocolError(Code.UNKNOWN_TOPIC_OR_PARTITION, f"there is no topic {name}")
-    return topic.entry.configs
-
-
-def _describe(option: TopicOption, configs: Mapping[str, str] | None) -> Values:
-    configs = configs or {}
-    synonyms = [{"name": option.name, "value": option.default, "source": _DEFAULT}]
-    if option.name in configs:
-        own = {"name": option.name, "value": configs[option.name], "source": _SET_FOR_TOPIC}
-        synonyms.insert(0, own)
-    return {
-        "name": option.name,
-        "value": configs.get(option.name, option.default),
-        "read_only": False,
-        "config_source": _SET_FOR_TOPIC if option.name in configs else _DEFAULT,
-        "is_sensitive": False,
-        "synonyms": synonyms,
-        "config_type": option.kind,
-        "documentation": None,
-    }
+async def _grow(topics: Topics, asked: Any, names: list[str], *, validate_only: bool) -> None:
+    if names.count(asked.name) > 1:
+        raise ProtocolError(Code.INVALID_REQUEST, f"{asked.name} is asked for twice")
+    if asked.assignments:
+        raise ProtocolError(Code.INVALID_REPLICA_ASSIGNMENT, _NO_ASSIGNMENTS)
+    if validate_only:
+        topics.check_growth(asked.name, asked.count)
+    else:
+        await topics.grow(asked.name, asked.count)
 
 
 def init_producer_id(ids: ProducerIds, request: Any) -> Values:

@@ -1,21 +1,27 @@
 """The log of one partition: segments, offsets, idempotence; no event loop, no clock."""
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from crc32c import crc32c
+
 from infra.broker import batch as batches
-from infra.broker import markers
+from infra.broker import markers, records
 from infra.broker.aborted import Aborted
 from infra.broker.batch import CONTROL, TRANSACTIONAL, BatchHeader
+from infra.broker.boundaries import Boundaries
 from infra.broker.checkpoint import Checkpoint, SyncedCheckpoint
 from infra.broker.errors import Code, ProtocolError
 from infra.broker.producers import Producers
 from infra.broker.segment import Segment
 
+NO_BOUNDARIES = Boundaries()
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """The settings of a topic that its logs obey; sizes in bytes, times in ms."""
 
@@ -24,6 +30,16 @@ class LogSettings:
     index_interval_bytes: int = 4096
     flush_messages: int = 2**63 - 1
     flush_ms: int = 1000
+    segment_ms: int = 2**63 - 1
+    segment_jitter_ms: int = 0
+    deletes: bool = True  # cleanup.policy, which may be both
+    compacts: bool = False
+    retention_ms: int = -1  # −1 keeps records for ever
+    retention_bytes: int = -1
+    delete_retention_ms: int = 86_400_000
+    min_compaction_lag_ms: int = 0
+    max_compaction_lag_ms: int = 2**63 - 1
+    min_cleanable_dirty_ratio: float = 0.5
 
 
 class Appended(NamedTuple):
@@ -45,8 +61,6 @@ class Tail(NamedTuple):
 class PartitionLog:
     """Segments in order, the last one growing; readers see what lies before the high watermark."""
 
-    gaps_below = 0  # offsets below may be missing: none are
-
     def __init__(
         self,
         directory: Path,
@@ -54,9 +68,10 @@ class PartitionLog:
         segments: list[Segment],
         producers: Producers | None = None,
         unsynced: list[Segment] | None = None,
+        boundaries: Boundaries = NO_BOUNDARIES,
     ) -> None:
         self.directory = directory
-        self.settings = settings
+        self._settings = settings
         self.segments = segments
         self.producers = producers or Producers()
         self._unsynced = unsynced or [segments[-1]]
@@ -64,6 +79,32 @@ class PartitionLog:
         self.since_synced = 0  # bytes appended since the last synced checkpoint
         self._visible = self._stable = self.tail()
         self._has_aborted = any(segment.aborted.entries for segment in segments)
+        self._segment_ms = self._longest_segment_ms()
+        self.begin_at(boundaries)
+
+    @property
+    def settings(self) -> LogSettings:
+        """What the log obeys; new settings count from the next batch on."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: LogSettings) -> None:
+        self._settings = settings
+        self._segment_ms = self._longest_segment_ms()
+
+    def _longest_segment_ms(self) -> int:
+        """Return how long the last segment takes records; not all of a topic's roll at once."""
+        longest = self._settings.segment_ms
+        jitter = min(self._settings.segment_jitter_ms, longest)
+        if not jitter:
+            return longest
+        place = f"{self.directory.name}@{self.segments[-1].base_offset}"
+        return longest - crc32c(place.encode()) % jitter
+
+    @property
+    def gaps_below(self) -> int:
+        """Offset below which compaction may have left gaps."""
+        return self.boundaries.gaps_below
 
     @classmethod
     def create(cls, directory: Path, settings: LogSettings) -> "PartitionLog":
@@ -71,10 +112,10 @@ class PartitionLog:
         directory.mkdir(mode=0o700, exist_ok=True)
         return cls(directory, settings, [Segment.create(directory, 0)])
 
-    @property
-    def start_offset(self) -> int:
-        """Offset of the oldest record kept."""
-        return self.segments[0].base_offset
+    def begin_at(self, boundaries: Boundaries) -> None:
+        """Obey boundaries, which are on the disk: no reader gets what lies before the start."""
+        self.boundaries = boundaries
+        self.start_offset = max(boundaries.log_start_offset, self.segments[0].base_offset)
 
     @property
     def end_offset(self) -> int:
@@ -125,8 +166,12 @@ class PartitionLog:
         return Appended(header.base_offset, self.end_offset, duplicate=False)
 
     def _write(self, batch: memoryview, header: BatchHeader) -> BatchHeader:
-        if self.segments[-1].size + len(batch) > self.settings.segment_bytes:
-            self._roll()
+        last = self.segments[-1]
+        if (
+            last.size + len(batch) > self.settings.segment_bytes
+            or header.max_timestamp - last.first_timestamp > self._segment_ms
+        ):
+            self.roll()
         base_offset = self.end_offset
         batches.place(batch, base_offset)
         header = header._replace(base_offset=base_offset)
@@ -156,9 +201,12 @@ class PartitionLog:
         header = batches.validate(batch)
         if header.attributes & (TRANSACTIONAL | CONTROL):
             _check_transactional(header)
+        if self._settings.compacts:
+            records.require_keys(batch, header)
         return header
 
-    def _roll(self) -> None:
+    def roll(self) -> None:
+        """Begin a new segment, unless the last one is empty."""
         last = self.segments[-1]
         if last.size == 0:
             return
@@ -167,6 +215,9 @@ class PartitionLog:
         self.segments.append(following)
         self._unsynced.append(following)
         self._new_entries = True
+        if self._visible.offset == following.base_offset:
+            self._visible = self.tail()
+        self._segment_ms = self._longest_segment_ms()
 
     @property
     def has_rolled(self) -> bool:
@@ -276,15 +327,47 @@ class PartitionLog:
         """
         end = self.last_stable_offset if committed else self.high_watermark
         for segment in self.segments:
-            found = segment.first_at(timestamp)
+            found = segment.first_at(timestamp, self.start_offset)
             if found is not None:
                 return found if found[1] < end else None
         return None
 
     def latest_timestamp(self, *, committed: bool = False) -> tuple[int, int] | None:
         """Return (timestamp, offset) of a record with the largest timestamp, null if empty."""
+        first, *others = self.segments
         largest = max(segment.largest_timestamp for segment in self.segments)
-        return self.first_at(largest, committed=committed) if largest >= 0 else None
+        found = self.first_at(largest, committed=committed) if largest >= 0 else None
+        if found is None and largest >= 0 and self.start_offset > first.base_offset:
+            # the largest one of the first segment is no longer in the log
+            headers = first.headers(first.locate(self.start_offset))
+            kept = max((header.max_timestamp for _, header in headers), default=-1)
+            largest = max([kept, *(segment.largest_timestamp for segment in others)])
+            return self.first_at(largest, committed=committed) if largest >= 0 else None
+        return found
+
+    def closed(self) -> list[Segment]:
+        """Return the segments that may be removed or rewritten, oldest first.
+
+        They are complete, seen by readers, without open transactions, and a start does not need
+        them to know the producers: the synced checkpoint lies behind them.
+        """
+        return [
+            segment
+            for segment in self.segments[:-1]
+            if segment.next_offset <= self.last_stable_offset
+            and segment is not self._visible.segment
+            and segment not in self._unsynced
+        ]
+
+    def drop(self, segments: Collection[Segment]) -> None:
+        """Forget segments that are removed; a reader that is in the middle of one has its bytes."""
+        self.segments = [s for s in self.segments if s not in segments]
+        self.begin_at(self.boundaries)
+
+    def replace(self, old: list[Segment], cleaned: Segment) -> None:
+        """Read `cleaned` in place of the `old` segments that it was made of."""
+        first = self.segments.index(old[0])
+        self.segments[first : first + len(old)] = [cleaned]
 
     def close(self) -> None:
         """Close all files."""

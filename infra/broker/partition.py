@@ -6,11 +6,12 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from infra.broker.boundaries import Boundaries
 from infra.broker.checkpoint import sync_and_close
 from infra.broker.codec_data import Produced
 from infra.broker.disk import Disk
 from infra.broker.errors import Code, ProtocolError
-from infra.broker.log import Appended, PartitionLog, Tail
+from infra.broker.log import Appended, LogSettings, PartitionLog, Tail
 from infra.broker.markers import MARKER_SIZE
 from infra.clock import utc_micros
 
@@ -44,13 +45,22 @@ class Partition:
         self.waiting: set[Fetch] = set()
         self.nothing: dict[int, bytes] = {}
         self.bounds = self._moved()
-        self._disk = disk
+        self.disk = disk
+        self.cleaning = asyncio.Lock()  # held while the log loses or changes segments
+        self.rewriting: asyncio.subprocess.Process | None = None
+        self.compacted = (-1, -1)  # first dirty offset and end of the last compaction
+        self.uncleanable: str | None = None  # why it is no longer compacted
         self._unsynced_records = 0
         self._unacked: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._sync: asyncio.Task[None] | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
         self._held = False  # producers and readers wait for the sync
         self._broken: str | None = None
+
+    @property
+    def broken(self) -> bool:
+        """Whether the log accepts nothing more."""
+        return self._broken is not None
 
     @property
     def name(self) -> str:
@@ -103,7 +113,7 @@ class Partition:
 
     def _append(self, batch: memoryview) -> Appended:
         self._check_unbroken()
-        self._disk.admit()
+        self.disk.admit()
         before = self.log.end_offset
         try:
             appended = self.log.append(batch, utc_micros() // 1000)
@@ -125,7 +135,7 @@ class Partition:
 
     def _note(self, before: int, size: int) -> None:
         """Take account of what was written from offset `before` on."""
-        self._disk.appended(self.log, self.name, size)
+        self.disk.appended(self.log, self.name, size)
         self._unsynced_records += self.log.end_offset - before
         self._settle()
 
@@ -158,6 +168,11 @@ class Partition:
                 acked.set_result(None)
         self._wake()
 
+    def begin_at(self, boundaries: Boundaries) -> None:
+        """Obey boundaries, which are on the disk, and tell readers of the new start."""
+        self.log.begin_at(boundaries)
+        self.bounds = self._moved()
+
     def _moved(self) -> Bounds:
         """Return the bounds that readers see now; answers packed for others are forgotten."""
         self.nothing.clear()
@@ -175,14 +190,22 @@ class Partition:
         if self._sync is None and self._broken is None:
             self._sync = asyncio.get_running_loop().create_task(self._sync_all())
 
-    async def _sync_all(self) -> None:
+    async def vouch(self) -> None:
+        """Write a synced checkpoint as soon as no sync is under way; a disk may refuse it."""
+        while self._sync is not None:
+            await asyncio.wait([self._sync])
+        if self._broken is None:
+            self._sync = asyncio.get_running_loop().create_task(self._sync_all(vouch=True))
+            await asyncio.wait([self._sync])
+
+    async def _sync_all(self, *, vouch: bool = False) -> None:
         """Sync; while producers wait, whatever they append meanwhile shares the next round."""
         try:
             await self._sync_once()
             while self._held and self._unsynced_records:
                 await self._sync_once()
             self._held = False
-            if self.log.since_synced >= SYNC_BYTES and self._broken is None:
+            if (vouch or self.log.since_synced >= SYNC_BYTES) and self._broken is None:
                 await self._vouch()
         except OSError as error:
             self._break(error)
@@ -196,14 +219,14 @@ class Partition:
     async def _sync_once(self) -> None:
         self._unsynced_records = 0
         tail, fds = self.log.tail(), self.log.unsynced()
-        await self._disk.run(partial(sync_and_close, fds))
+        await self.disk.run(partial(sync_and_close, fds))
         self._show(tail)
 
     async def _vouch(self) -> None:
         """Write a synced checkpoint; without one the last stays valid, and a start reads more."""
         try:
             job = self.log.synced_checkpoint(utc_micros() // 1000)
-            await self._disk.run(job.run)
+            await self.disk.run(job.run)
             self.log.vouched(job)
         except OSError as error:
             _LOG.warning("no synced checkpoint of %s: %s", self.name, error)
@@ -227,14 +250,25 @@ class Partition:
         """Let go of a log that is deleted, once no thread works on it."""
         self._broken = f"{self.name} was deleted"
         self._unsynced_records = 0
-        self._disk.forget(self.log)
+        self.disk.forget(self.log)
         self._refuse_unacked(ProtocolError(Code.UNKNOWN_TOPIC_OR_PARTITION, self._broken))
         if self._flush_timer is not None:
             self._flush_timer.cancel()
         self._wake()
         if self._sync is not None:
             await asyncio.wait([self._sync])
-        self.log.close()
+        if self.rewriting is not None and self.rewriting.returncode is None:
+            self.rewriting.kill()
+            await self.rewriting.wait()
+        async with self.cleaning:
+            self.log.close()
+
+    def obey(self, settings: LogSettings) -> None:
+        """Let new settings count at once."""
+        self.log.settings = settings
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._begin_flush_timer()
 
     async def close(self) -> None:
         """Put everything on the disk, so that the next start need not read it again."""

@@ -12,7 +12,7 @@ from infra.broker import files
 from infra.broker.checkpoint import Checkpoint, boot_id, sync_and_close
 from infra.broker.errors import BrokerError
 from infra.broker.log import PartitionLog
-from infra.broker.segment import INDEX_SUFFIXES, Segment, log_path
+from infra.broker.segment import ALL_INDEX_SUFFIXES, Segment, log_path
 
 _LOG = logging.getLogger(__name__)
 _SECTOR = 512  # what a disk writes whole
@@ -90,7 +90,7 @@ def set_aside(segment: Segment, content: bytes, following: list[int]) -> None:
     for base in following:
         path = log_path(directory, base)
         path.replace(path.with_suffix(f".0{_ASIDE}"))
-        for suffix in INDEX_SUFFIXES:
+        for suffix in ALL_INDEX_SUFFIXES:
             path.with_suffix(suffix).unlink(missing_ok=True)
     files.sync_directory(directory)
     _LOG.error(

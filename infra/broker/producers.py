@@ -163,6 +163,10 @@ class Producers:
         state = self._states.get(pid)
         return state is None or (state.epoch <= epoch and state.marker < end)
 
+    def last_batches(self) -> list[int]:
+        """Return the base offset of the last batch of each producer."""
+        return [state.batches[-1].base_offset for state in self._states.values() if state.batches]
+
     def expire(self, now_ms: int) -> None:
         """Forget producers that were silent for a day, unless they have a transaction open."""
         silent = [p for p, s in self._states.items() if now_ms - s.last_ms > EXPIRE_MS]

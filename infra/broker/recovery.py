@@ -4,15 +4,17 @@ import logging
 import mmap
 import os
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 from infra.broker import batch as batches
-from infra.broker import markers, power_loss
+from infra.broker import markers, power_loss, swap
 from infra.broker.aborted import TXN_SUFFIX
 from infra.broker.batch import HEADER_SIZE, BatchHeader, InvalidBatch
+from infra.broker.boundaries import Boundaries
 from infra.broker.checkpoint import Checkpoint
-from infra.broker.errors import LogDamaged
+from infra.broker.errors import LogDamaged, NoSegments
 from infra.broker.integrity import MARK, MARK_AT
 from infra.broker.log import LogSettings, PartitionLog, note_marker
 from infra.broker.producers import Producers
@@ -32,8 +34,15 @@ def open_log(directory: Path, settings: LogSettings, now_ms: int) -> PartitionLo
 
     Raises `LogDamaged` if a cut would lose intact batches.
     """
+    boundaries = Boundaries.read(directory)
+    swap.recover(directory, boundaries)
     bases = segment_bases(directory)
+    gone = swap.below(bases, boundaries.log_start_offset)
+    swap.remove(directory, gone)
+    bases = bases[len(gone) :]
     if not bases:
+        if boundaries != Boundaries():
+            raise NoSegments(directory, boundaries.log_start_offset)
         return PartitionLog.create(directory, settings)
     checkpoint = Checkpoint.read(directory)
     if checkpoint is None or checkpoint.segment not in bases:
@@ -50,11 +59,33 @@ def open_log(directory: Path, settings: LogSettings, now_ms: int) -> PartitionLo
         Segment.sealed(directory, base, following)
         for base, following in pairwise(bases[: first + 1])
     ]
-    scan = _Scan(directory, settings, checkpoint, now_ms)
+    scan = _Scan(directory, settings, checkpoint, now_ms, boundaries.gaps_below)
     scanned = scan.run(bases[first:])
-    log = PartitionLog(directory, settings, sealed + scanned, scan.producers, scanned)
+    if scanned[-1].next_offset < boundaries.log_start_offset:
+        sealed, scanned = [], [_begin_again(directory, boundaries, scanned)]
+    boundaries = replace(boundaries, swap=())
+    log = PartitionLog(directory, settings, sealed + scanned, scan.producers, scanned, boundaries)
     power_loss.settle(log)
     return log
+
+
+def _begin_again(directory: Path, boundaries: Boundaries, lost: list[Segment]) -> Segment:
+    """Return a new segment for a log that ends before its start, which only a lost tail explains.
+
+    All of it was deleted on request; no offset is given twice.
+    """
+    start = boundaries.log_start_offset
+    _LOG.error(
+        "%s ends at offset %d, but begins at %d: its tail was lost outside of the broker",
+        directory.name,
+        lost[-1].next_offset,
+        start,
+    )
+    for segment in lost:
+        segment.close()
+    first = Segment.create(directory, start)
+    swap.remove(directory, [base for base in segment_bases(directory) if base < start])
+    return first
 
 
 def log_size(directory: Path, base_offset: int) -> int:
@@ -66,12 +97,18 @@ class _Scan:
     """Reads segments from a checkpoint to the end of the log."""
 
     def __init__(
-        self, directory: Path, settings: LogSettings, checkpoint: Checkpoint | None, now_ms: int
+        self,
+        directory: Path,
+        settings: LogSettings,
+        checkpoint: Checkpoint | None,
+        now_ms: int,
+        gaps_below: int,
     ) -> None:
         self._directory = directory
         self._settings = settings
         self._checkpoint = checkpoint
         self._now_ms = now_ms
+        self._gaps_below = gaps_below
         self.producers = Producers.restore(checkpoint.producers) if checkpoint else Producers()
 
     def run(self, bases: list[int]) -> list[Segment]:
@@ -84,8 +121,11 @@ class _Scan:
                 self._cut(segment, why, bases[place + 1 :])
                 break
             if place + 1 < len(bases):
-                if segment.next_offset != bases[place + 1]:
-                    why = f"the next segment begins at {bases[place + 1]}"
+                following = bases[place + 1]
+                if segment.next_offset < following <= self._gaps_below:
+                    segment.next_offset = following
+                if segment.next_offset != following:
+                    why = f"the next segment begins at {following}"
                     self._cut(segment, why, bases[place + 1 :])
                     break
                 segment.seal()
@@ -124,7 +164,7 @@ class _Scan:
         ):
             while segment.size < size:
                 try:
-                    header = valid_batch(view, segment.size, segment.next_offset)
+                    header = valid_batch(view, segment.size, segment.next_offset, self._gaps_below)
                 except InvalidBatch as bad:
                     return bad.message
                 commit = markers.is_commit(view[segment.size : segment.size + header.size], header)
@@ -157,14 +197,22 @@ class _Scan:
             (self._directory / f"{base:020d}.log").unlink()
 
 
-def valid_batch(view: memoryview, position: int, expected_offset: int) -> BatchHeader:
+def valid_batch(
+    view: memoryview, position: int, expected_offset: int, gaps_below: int = 0
+) -> BatchHeader:
     """Return the header of the intact batch at `position`; raises `InvalidBatch`.
 
-    Offset and leader epoch lie outside of the checksum, so they are compared: there are no gaps.
+    Offset and leader epoch lie outside of the checksum, so they are compared. Below `gaps_below`,
+    where the log was compacted, offsets rise; from there on there are no gaps.
     """
     header = intact_batch(view, position)
-    if header.base_offset != expected_offset:
+    compacted = expected_offset < gaps_below and header.last_offset < gaps_below
+    if header.base_offset < expected_offset or (
+        header.base_offset > expected_offset and not compacted
+    ):
         raise InvalidBatch(f"offset {header.base_offset} where {expected_offset} was expected")
+    if header.record_count <= header.last_offset_delta and not compacted:
+        raise InvalidBatch(f"{header.record_count} records up to offset {header.last_offset}")
     if header.leader_epoch != batches.LEADER_EPOCH:
         raise InvalidBatch(f"leader epoch {header.leader_epoch} instead of {batches.LEADER_EPOCH}")
     return header
@@ -178,7 +226,7 @@ def intact_batch(view: memoryview, position: int) -> BatchHeader:
     if position + header.size > len(view):
         missing = position + header.size - len(view)
         raise InvalidBatch(f"the last {missing} bytes of a batch of {header.size} are missing")
-    batches.validate(view[position : position + header.size])
+    batches.intact(view[position : position + header.size])
     return header
 
 

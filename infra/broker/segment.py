@@ -15,6 +15,7 @@ from infra.broker.integrity import Damage, Damaged, Extent, Known, chain, examin
 
 _LOG = logging.getLogger(__name__)
 INDEX_SUFFIXES = (".index", ".timeindex")
+ALL_INDEX_SUFFIXES = (*INDEX_SUFFIXES, TXN_SUFFIX)  # the last only where there is need of it
 _CHUNK = 8192  # read at once when hopping from header to header
 
 
@@ -40,6 +41,7 @@ class Segment:
         self._times: TimeIndex | None = None
         self._aborted: AbortedIndex | None = None
         self._fd: int | None = None
+        self._first_timestamp: int | None = None
         self._unindexed = 0
         self._last_batch = (base_offset, 0)  # base offset and position, for readers at the tail
 
@@ -94,6 +96,13 @@ class Segment:
         """The largest timestamp of all records, in ms; −1 if there are none."""
         return max(self.max_timestamp, self.times.largest)
 
+    @property
+    def first_timestamp(self) -> int:
+        """The largest timestamp of its first batch, in ms, from which its age is counted."""
+        if self._first_timestamp is None:
+            self._first_timestamp = next(self.headers(0))[1].max_timestamp if self.size else -1
+        return self._first_timestamp
+
     def begin_index(
         self, offset_rows: bytes = b"", time_rows: bytes = b"", aborted_rows: bytes = b""
     ) -> None:
@@ -114,6 +123,8 @@ class Segment:
 
     def note(self, header: BatchHeader, index_interval: int) -> None:
         """Count a batch that is in the file at `size`."""
+        if not self.size:
+            self._first_timestamp = header.max_timestamp
         if header.max_timestamp > self.max_timestamp:
             self.max_timestamp = header.max_timestamp
             self.max_timestamp_offset = header.last_offset
@@ -271,20 +282,32 @@ class Segment:
         """Return an offset at or behind the end of what lies before `position`."""
         return self.offsets.end_of(position) or self.next_offset
 
-    def first_at(self, timestamp: int) -> tuple[int, int] | None:
-        """Return (timestamp, offset) of the first record at or after `timestamp` (ms), if any."""
+    def first_at(self, timestamp: int, least_offset: int = 0) -> tuple[int, int] | None:
+        """Return (timestamp, offset) of the first record at or after `timestamp` (ms), if any.
+
+        Records below `least_offset` do not count.
+        """
         if self.largest_timestamp < timestamp:
             return None
-        start = self.times.offset_before(timestamp)
+        start = max(self.times.offset_before(timestamp), least_offset)
         for position, header in self.headers(self.locate(start)):
             if header.max_timestamp >= timestamp:
                 batch = memoryview(os.pread(self.fd, header.size, position))
                 if not self.known.covers(position, position + header.size):
-                    batches.validate(batch)
+                    batches.intact(batch)
                 for offset, found in batches.timestamps(batch):
-                    if found >= timestamp:
+                    if found >= timestamp and offset >= least_offset:
                         return found, offset
         return None
+
+    def pin(self) -> None:
+        """Open all files, so that this segment can be read while others take their names."""
+        _ = self.fd, self.offsets, self.times, self.aborted
+
+    def age_from(self) -> int:
+        """Return the time (ms) of the newest record, or of the last write where none has a time."""
+        largest = self.largest_timestamp
+        return largest if largest >= 0 else self.path.stat().st_mtime_ns // 1_000_000
 
     def close(self) -> None:
         """Close the file; it is opened again when it is needed."""

@@ -12,6 +12,7 @@ from os import getpid
 from pathlib import Path
 
 from infra.broker import auth, ownership
+from infra.broker.cleaner import INTERVAL_S, Cleaner
 from infra.broker.codec_lookup import Cluster
 from infra.broker.coordinator import Coordinator
 from infra.broker.disk import Disk
@@ -39,6 +40,7 @@ class Options:
     linger_s: float | None = None
     free_space_floor: int = FREE_SPACE_FLOOR
     scrub: Pace = field(default_factory=Pace)
+    cleaning_interval_s: float = INTERVAL_S
 
 
 class Broker:
@@ -52,7 +54,7 @@ class Broker:
         self._cluster_id = ownership.cluster_id(self.data_dir)
         self.token: str = auth.token(self.data_dir)
         self.producer_ids: ProducerIds = ProducerIds(self.data_dir)
-        self.disk = Disk(self.data_dir, options.free_space_floor)
+        self.disk: Disk = Disk(self.data_dir, options.free_space_floor)
         self.topics: Topics = Topics(self.data_dir, self.disk)
         self.offsets: CommittedOffsets = CommittedOffsets(self.data_dir)
         self.groups: Groups = Groups(self.data_dir, self.offsets)
@@ -62,6 +64,7 @@ class Broker:
         self.cluster: Cluster = Cluster(self._cluster_id, HOST, options.port)
         self.limits: Limits = Limits()
         self._scrub = Scrub(self.data_dir, self.topics, options.scrub)
+        self._cleaner = Cleaner(self.topics, self.disk, options.cleaning_interval_s)
         self._connections: set[Connection] = set()
         self._linger_s = options.linger_s
         self._linger: asyncio.TimerHandle | None = None
@@ -89,6 +92,7 @@ class Broker:
         )
         warm = loop.run_in_executor(self.disk.threads, _import_cold_codec)
         self._scrub.start()
+        self._cleaner.start()
         self._begin_linger()
         await self._ended.wait()
         await warm
@@ -135,6 +139,7 @@ class Broker:
             connection.close()
         self.groups.close()
         await self._scrub.stop()
+        await self._cleaner.close()
         await self.coordinator.close()
         await self.topics.close()
         await self.disk.close()

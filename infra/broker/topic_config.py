@@ -93,13 +93,29 @@ def validate(configs: Mapping[str, str | None]) -> dict[str, str]:
 def log_settings(configs: Mapping[str, str]) -> LogSettings:
     """Return what the logs of a topic with these settings obey."""
 
+    ratio = "min.cleanable.dirty.ratio"
+
     def number(name: str) -> int:
         return int(configs.get(name, OPTIONS[name].default))
 
+    policy = configs.get("cleanup.policy", OPTIONS["cleanup.policy"].default)
+    compacts = "compact" in policy
+    longest_lag = number("max.compaction.lag.ms")
+    segment_ms = number("segment.ms")
     return LogSettings(
         max_message_bytes=number("max.message.bytes"),
         segment_bytes=number("segment.bytes"),
         index_interval_bytes=number("index.interval.bytes"),
         flush_messages=number("flush.messages"),
         flush_ms=number("flush.ms"),
+        segment_ms=min(segment_ms, longest_lag) if compacts else segment_ms,
+        segment_jitter_ms=number("segment.jitter.ms"),
+        deletes="delete" in policy,
+        compacts=compacts,
+        retention_ms=number("retention.ms"),
+        retention_bytes=number("retention.bytes"),
+        delete_retention_ms=number("delete.retention.ms"),
+        min_compaction_lag_ms=number("min.compaction.lag.ms"),
+        max_compaction_lag_ms=longest_lag,
+        min_cleanable_dirty_ratio=float(configs.get(ratio, OPTIONS[ratio].default)),
     )

@@ -5,13 +5,14 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from infra.broker import files, power_loss, topic_config
+from infra.broker import alterations, files, power_loss, topic_config
+from infra.broker.alterations import Alteration
 from infra.broker.disk import Disk
 from infra.broker.errors import BrokerError, Code, ProtocolError
 from infra.broker.log import PartitionLog
@@ -48,10 +49,15 @@ class Topic:
     def __init__(self, entry: TopicEntry, partitions: list[Partition]) -> None:
         self.entry = entry
         self.id = UUID(entry.id)
-        self.partitions = partitions
+        self.partitions: list[Partition] = []
         self.waiting: set[Fetch] = set()
-        for partition in partitions:
+        self.take(partitions)
+
+    def take(self, added: list[Partition]) -> None:
+        """Serve more partitions; who waits for the topic hears of their records, too."""
+        for partition in added:
             partition.waiting = self.waiting
+        self.partitions += added
 
 
 def read_entries(data_dir: Path) -> tuple[list[TopicEntry], list[TopicEntry]]:
@@ -92,12 +98,22 @@ class Topics:
         power_loss.served_now(self._data_dir)
 
     def _serve(self, entry: TopicEntry) -> Topic:
+        return Topic(entry, self._partitions(entry))
+
+    def _partitions(self, entry: TopicEntry, first: int = 0) -> list[Partition]:
+        """Open the logs of a topic from the partition `first` on."""
         settings = topic_config.log_settings(entry.configs)
         now_ms = utc_micros() // 1000
-        logs = [open_log(path, settings, now_ms) for path in entry.directories(self._data_dir)]
-        return Topic(
-            entry, [Partition(entry.name, i, log, self._disk) for i, log in enumerate(logs)]
-        )
+        directories = list(enumerate(entry.directories(self._data_dir)))[first:]
+        logs = [(index, open_log(path, settings, now_ms)) for index, path in directories]
+        return [Partition(entry.name, index, log, self._disk) for index, log in logs]
+
+    def named(self, name: str) -> Topic:
+        """Return a topic; raises `ProtocolError` if there is none."""
+        found = self.by_name.get(name)
+        if found is None:
+            raise ProtocolError(Code.UNKNOWN_TOPIC_OR_PARTITION, f"there is no topic {name}")
+        return found
 
     def partition(self, topic: str, index: int) -> Partition:
         """Return a partition; raises `ProtocolError` if there is none."""
@@ -141,16 +157,65 @@ class Topics:
         async with self._changing:
             if entry.name in self.by_name:
                 raise ProtocolError(Code.TOPIC_ALREADY_EXISTS, f"topic {entry.name} exists already")
-            settings = topic_config.log_settings(entry.configs)
-            for directory in entry.directories(self._data_dir):
-                _clear_leftover(directory)
-                PartitionLog.create(directory, settings).close()
-                files.sync_directory(directory)
-            files.sync_directory(self._data_dir)
+            self._make(entry, entry.directories(self._data_dir))
             topic = self.by_name[entry.name] = self._serve(entry)
             self._write()
         _LOG.info("created topic %s with %d partitions", entry.name, entry.partitions)
         return topic
+
+    def _make(self, entry: TopicEntry, directories: list[Path]) -> None:
+        settings = topic_config.log_settings(entry.configs)
+        for directory in directories:
+            _clear_leftover(directory)
+            PartitionLog.create(directory, settings).close()
+            files.sync_directory(directory)
+        files.sync_directory(self._data_dir)
+
+    def check_growth(self, name: str, partitions: int) -> Topic:
+        """Return a topic that may grow to so many partitions; raises `ProtocolError`."""
+        topic = self.named(name)
+        present = len(topic.partitions)
+        if not present < partitions <= MAX_PARTITIONS:
+            raise ProtocolError(
+                Code.INVALID_PARTITIONS,
+                f"{name} has {present} partitions, which can become {present + 1} … "
+                f"{MAX_PARTITIONS}, not {partitions}",
+            )
+        return topic
+
+    async def grow(self, name: str, partitions: int) -> None:
+        """Add partitions: first their logs, then the entry."""
+        async with self._changing:
+            topic = self.check_growth(name, partitions)
+            entry = replace(topic.entry, partitions=partitions)
+            present = len(topic.partitions)
+            self._make(entry, entry.directories(self._data_dir)[present:])
+            added = self._partitions(entry, present)
+            before, topic.entry = topic.entry, entry
+            try:
+                self._write()
+            except OSError:
+                topic.entry = before
+                for partition in added:
+                    partition.log.close()
+                raise
+            topic.take(added)
+        _LOG.info("topic %s has %d partitions now", name, partitions)
+
+    async def alter(self, name: str, changes: Iterable[Alteration]) -> None:
+        """Change the settings of a topic; they count when they are on the disk."""
+        async with self._changing:
+            topic = self.named(name)
+            configs = alterations.altered(topic.entry.configs, changes)
+            before, topic.entry = topic.entry, replace(topic.entry, configs=configs)
+            try:
+                self._write()
+            except OSError:
+                topic.entry = before
+                raise
+            for partition in topic.partitions:
+                partition.obey(topic_config.log_settings(configs))
+        _LOG.info("settings of topic %s: %s", name, configs)
 
     async def delete(self, name: str) -> None:
         """Delete a topic and its records."""

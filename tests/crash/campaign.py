@@ -22,14 +22,22 @@ from confluent_kafka.admin import AdminClient
 from infra.broker import check, control, ownership
 from infra.broker.control import Endpoint
 from tests.crash.loads import QUICK, IdempotentLoad, Load, Verdict, create, tear
+from tests.crash.transactional_load import TransactionalLoad
 
 HISTORY = "history"
+JOURNALS = ("transactions.log", "committed-offsets.log", "groups.log")
 LOADS: dict[str, Callable[[Endpoint], Load]] = {
     "plain": lambda e: IdempotentLoad(e, "plain", {}),
     "small-segments": lambda e: IdempotentLoad(
         e, "small-segments", {"segment.bytes": "60000", "index.interval.bytes": "500"}
     ),
     "synced": lambda e: IdempotentLoad(e, "synced", {"flush.messages": "1"}),
+    "transactions": lambda e: TransactionalLoad(
+        e, "transactions", {"segment.bytes": "60000", "index.interval.bytes": "500"}
+    ),
+    "synced-transactions": lambda e: TransactionalLoad(
+        e, "synced-transactions", {"flush.messages": "1"}
+    ),
 }
 
 
@@ -94,6 +102,8 @@ class Campaign:
             for load in self._loads:
                 for directory in sorted(self._data_dir.glob(f"{load.topic}-[0-9]")):
                     tear(max(directory.glob("*.log")), self._chance)
+            for store in JOURNALS:
+                tear(self._data_dir / store, self._chance)
             began = time.monotonic()
             self._endpoint = control.start(self._data_dir, port=self._endpoint.port)
             AdminClient({**self._endpoint.client_config()}).list_topics(timeout=30)

@@ -34,7 +34,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def embedded(data_dir: Path) -> Iterator[Clients]:
     """Clients of an embedded broker that runs as long as the module's tests."""
-    endpoint = control.start(data_dir)
+    endpoint = control.start(data_dir, cleaning_interval_s=0.2)
     yield Clients(data_dir, endpoint)
     control.stop(data_dir)
 

@@ -44,3 +44,32 @@ def batch(
     out = bytearray(HEADER.pack(0, size - 12, -1, magic, 0, *fields, len(timestamps)) + records)
     out[17:21] = crc32c(out[21:]).to_bytes(4, "big")
     return out
+
+
+def keyed_batch(
+    records: Sequence[tuple[bytes | None, bytes | None]],
+    *,
+    timestamp: int = 0,
+    pid: int = -1,
+    epoch: int = -1,
+    sequence: int = -1,
+    attributes: int = 0,
+    compress: Callable[[bytes], bytes] = bytes,
+) -> bytearray:
+    """Return a batch of (key, value), each a millisecond later than the one before it."""
+    content = b""
+    for index, (key, value) in enumerate(records):
+        body = b"\0" + varint(index) + varint(index) + _sized(key) + _sized(value)
+        body += varint(1) + _sized(b"h") + _sized(b"%d" % index)
+        content += varint(len(body)) + body
+    content = compress(content)
+    last = len(records) - 1
+    size = HEADER_SIZE + len(content)
+    fields = (attributes, last, timestamp, timestamp + last, pid, epoch, sequence)
+    out = bytearray(HEADER.pack(0, size - 12, -1, 2, 0, *fields, len(records)) + content)
+    out[17:21] = crc32c(out[21:]).to_bytes(4, "big")
+    return out
+
+
+def _sized(content: bytes | None) -> bytes:
+    return varint(-1) if content is None else varint(len(content)) + content

@@ -1,6 +1,7 @@
 """What a start finds: torn tails are cut, damage is named and nothing of it is cut."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.unit.broker.batches import batch
 SETTINGS = LogSettings(index_interval_bytes=0)
 
 
-def filled(directory: Path, batches: int, **settings: int) -> Path:
+def filled(directory: Path, batches: int, **settings: Any) -> Path:
     """Write a log of batches with 3 records each; returns the last segment's file."""
     log = PartitionLog.create(directory, LogSettings(index_interval_bytes=0, **settings))
     for number in range(batches):

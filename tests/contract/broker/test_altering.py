@@ -1,0 +1,178 @@
+"""Settings and partitions that change while clients are at work."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin._resource import ResourceType
+from confluent_kafka.cimpl import NewPartitions
+
+from infra.broker import control
+from tests.contract.broker.conftest import Clients
+
+SET, DELETE = AlterConfigOpType.SET, AlterConfigOpType.DELETE
+APPEND, SUBTRACT = AlterConfigOpType.APPEND, AlterConfigOpType.SUBTRACT
+
+
+def alter(
+    clients: Clients,
+    topic: str,
+    *changes: tuple[str, str | None, AlterConfigOpType],
+    **options: Any,
+) -> None:
+    """Change settings of a topic; raises the refusal."""
+    entries = [ConfigEntry(name, value, incremental_operation=op) for name, value, op in changes]
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+    clients.admin.incremental_alter_configs([resource], **options)[resource].result(20)
+
+
+def refusal(change: Callable[[], object]) -> KafkaError:
+    """Return why a change is refused."""
+    with pytest.raises(KafkaException) as refused:
+        change()
+    error = refused.value.args[0]
+    assert isinstance(error, KafkaError)
+    return error
+
+
+def told(clients: Clients, topic: str) -> dict[str, tuple[str, bool]]:
+    """Return the value of each setting, and whether it is the default."""
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    found: Any = clients.admin.describe_configs([resource])[resource].result(20)
+    return {name: (entry.value, entry.is_default) for name, entry in found.items()}
+
+
+def policies(clients: Clients, topic: str) -> set[str]:
+    """Return the cleanup policies of a topic."""
+    return set(told(clients, topic)["cleanup.policy"][0].split(","))
+
+
+def test_a_setting_is_set_and_returns_to_its_default(clients: Clients) -> None:
+    topic = clients.topic(segment_bytes="2097152")
+    alter(clients, topic, ("retention.ms", "86400000", SET), ("segment.bytes", None, DELETE))
+    found = told(clients, topic)
+    assert found["retention.ms"] == ("86400000", False)
+    assert found["segment.bytes"] == ("1073741824", True)
+
+
+def test_lists_grow_and_shrink(clients: Clients) -> None:
+    topic = clients.topic()
+    alter(clients, topic, ("cleanup.policy", "compact", APPEND))
+    assert policies(clients, topic) == {"compact", "delete"}
+    alter(clients, topic, ("cleanup.policy", "compact", APPEND))
+    assert policies(clients, topic) == {"compact", "delete"}
+    alter(clients, topic, ("cleanup.policy", "delete", SUBTRACT))
+    assert policies(clients, topic) == {"compact"}
+
+
+def test_a_validated_change_is_not_made(clients: Clients) -> None:
+    topic = clients.topic()
+    alter(clients, topic, ("retention.ms", "86400000", SET), validate_only=True)
+    assert told(clients, topic)["retention.ms"][1]
+    wrong = ("retention.ms", "never", SET)
+    error = refusal(lambda: alter(clients, topic, wrong, validate_only=True))
+    assert error.code() == KafkaError.INVALID_CONFIG
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("retention.msec", "1", SET),
+        ("retention.ms", "forever", SET),
+        ("retention.ms", "1", APPEND),
+        ("cleanup.policy", "shred", APPEND),
+    ],
+)
+def test_a_wrong_change_changes_nothing(
+    clients: Clients, change: tuple[str, str, AlterConfigOpType]
+) -> None:
+    topic = clients.topic()
+    before = told(clients, topic)
+    error = refusal(lambda: alter(clients, topic, ("flush.ms", "77", SET), change))
+    assert error.code() == KafkaError.INVALID_CONFIG
+    assert told(clients, topic) == before
+
+
+def test_the_settings_of_no_topic_can_not_change(clients: Clients) -> None:
+    error = refusal(lambda: alter(clients, "no-such-topic", ("retention.ms", "1", SET)))
+    assert error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+
+
+def test_a_new_limit_counts_at_once(clients: Clients) -> None:
+    topic = clients.topic()
+    clients.produce(topic, [b"x" * 5000])
+    alter(clients, topic, ("max.message.bytes", "2000", SET))
+    refusals: list[KafkaError | None] = []
+    producer = clients.producer()
+    producer.produce(
+        topic, b"x" * 5000, partition=0, on_delivery=lambda error, _: refusals.append(error)
+    )
+    producer.flush(20)
+    assert [error.code() for error in refusals if error] == [KafkaError.MSG_SIZE_TOO_LARGE]
+    alter(clients, topic, ("max.message.bytes", None, DELETE))
+    clients.produce(topic, [b"x" * 5000])
+
+
+def test_the_broker_tells_its_own_settings(clients: Clients) -> None:
+    (node,) = clients.admin.list_topics(timeout=10).brokers
+    resource = ConfigResource(ResourceType.BROKER, str(node))
+    found: Any = clients.admin.describe_configs([resource])[resource].result(20)
+    assert found["node.id"].value == str(node)
+    assert found["node.id"].is_read_only
+    assert found["log.dirs"].value
+    assert found["delete.topic.enable"].value == "true"
+
+
+def grow(clients: Clients, topic: str, total: int, **options: Any) -> None:
+    """Add partitions; raises the refusal."""
+    asked = NewPartitions(topic, total)
+    clients.admin.create_partitions([asked], **options)[topic].result(20)
+
+
+def test_a_topic_grows(clients: Clients) -> None:
+    topic = clients.topic()
+    clients.produce(topic, [b"old"] * 3)
+    grow(clients, topic, 4)
+    assert len(clients.admin.list_topics(topic, timeout=10).topics[topic].partitions) == 4
+    producer = clients.producer()
+    outcomes: list[KafkaError | None] = []
+    for partition in range(4):
+        producer.produce(
+            topic, b"new", partition=partition, on_delivery=lambda error, _: outcomes.append(error)
+        )
+    assert producer.flush(20) == 0
+    assert outcomes == [None] * 4
+    assert clients.read(topic, 4) == [b"old"] * 3 + [b"new"]
+
+
+@pytest.mark.parametrize("total", [1, 2])
+def test_a_topic_does_not_shrink(clients: Clients, total: int) -> None:
+    topic = clients.topic(partitions=2)
+    assert refusal(lambda: grow(clients, topic, total)).code() == KafkaError.INVALID_PARTITIONS
+    assert len(clients.admin.list_topics(topic, timeout=10).topics[topic].partitions) == 2
+
+
+def test_validated_partitions_are_not_made(clients: Clients) -> None:
+    topic = clients.topic()
+    grow(clients, topic, 3, validate_only=True)
+    assert len(clients.admin.list_topics(topic, timeout=10).topics[topic].partitions) == 1
+
+
+def test_no_topic_can_not_grow(clients: Clients) -> None:
+    error = refusal(lambda: grow(clients, "no-such-topic", 3))
+    assert error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+
+
+def test_changes_survive_the_broker(start_broker: Callable[..., Clients], tmp_path: Path) -> None:
+    clients = start_broker(tmp_path / "log")
+    topic = clients.topic()
+    alter(clients, topic, ("retention.ms", "-1", SET), ("max.message.bytes", "2000", SET))
+    grow(clients, topic, 3)
+    control.stop(tmp_path / "log")
+    clients = start_broker(tmp_path / "log")
+    assert told(clients, topic)["retention.ms"] == ("-1", False)
+    assert len(clients.admin.list_topics(topic, timeout=10).topics[topic].partitions) == 3
+    clients.produce(topic, [b"v"])
