@@ -19,7 +19,8 @@ from infra.broker.check import verify_partition
 from infra.broker.compaction import Compacted, Replaced, Task
 from infra.broker.compression import compress
 from infra.broker.errors import LogDamaged
-from infra.broker.log import LogSettings, PartitionLog
+from infra.broker.log import LogSettings, PartitionLog, note_marker
+from infra.broker.markers import is_commit
 from infra.broker.records import records
 from infra.broker.recovery import open_log
 from tests.unit.broker.batches import keyed_batch
@@ -76,7 +77,11 @@ def append(log: PartitionLog, made: bytearray) -> None:
     if log.segments[-1].size + len(made) > log.settings.segment_bytes:
         log.roll()
     log.segments[-1].append(memoryview(made), header, log.settings.index_interval_bytes)
-    if header.producer_id >= 0 and not header.is_control:
+    if header.is_control:
+        commit = is_commit(memoryview(made), header)
+        assert commit is not None
+        note_marker(log.segments[-1], log.producers, header, commit=commit, now_ms=0)
+    elif header.producer_id >= 0:
         log.producers.note(header, 0)
     log.reveal(log.tail())
 
@@ -313,6 +318,8 @@ def test_an_aborted_record_outdates_nothing(tmp_path: Path) -> None:
     log = compacted(log)
     assert [record.offset for record in read_all(log)] == [0, 1, 4]
     assert log.boundaries.clean_below == 6
+    passed_over = [(one.producer_id, one.first_offset) for one in log.aborted(0, log.size)]
+    assert passed_over == [(1, 1)], "readers of committed records pass over what was aborted"
     log.close()
 
 
@@ -322,10 +329,11 @@ def test_an_undecided_record_is_looked_at_again(tmp_path: Path) -> None:
     producer: dict[str, Any] = {"pid": 1, "epoch": 0}
     append(log, keyed_batch([(b"a", b"new")], attributes=_TRANSACTIONAL, sequence=0, **producer))
     close_last(log)
-    log = compacted(log)
+    assert dirt.task_for(log, log.closed(), 10_000) is None, "its transaction is open"
+    append(log, keyed_batch([(COMMIT, b"")], attributes=_CONTROL, **producer))
+    log = compacted(log)  # of the records only: their marker is in the segment that is written
     assert [record.offset for record in read_all(log)] == [0, 1]
     assert log.boundaries.clean_below == 1
-    append(log, keyed_batch([(COMMIT, b"")], attributes=_CONTROL, **producer))
     close_last(log)
     log = compacted(log)
     assert [record.offset for record in read_all(log)] == [1]
