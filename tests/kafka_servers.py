@@ -35,7 +35,8 @@ def kafka_libs() -> Path:
 @pytest.fixture(scope="session")
 def kafka_servers(kafka_libs: Path, tmp_path_factory: pytest.TempPathFactory) -> standing.Standing:
     """A node of Apache Kafka that all workers use: names on it must be unique."""
-    return standing.up(_folder(tmp_path_factory))
+    run = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    return standing.up(_folder(tmp_path_factory), starter=run)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """A cluster of one node or several, in a directory of its own."""
 
 import base64
+import os
 import time
 import uuid
 from collections.abc import Mapping
@@ -22,13 +23,15 @@ from infra.kafka.properties import HOST, Ports
 
 START_TIMEOUT_S = 120.0
 _POLL_S = 0.1
+_THIS_PROCESS = os.getpid()
 _ATTEMPTS = 3  # another program may take a port between the choice and the start
 
 
 class Cluster:
     """Kafka on free ports of 127.0.0.1; `options` are properties of each node, above our own.
 
-    A directory holds one cluster; its records are there again after `stop` and `start`.
+    A directory holds one cluster; its records are there again after `stop` and `start`. The nodes
+    end with the process `starter`, however that ends; null means they stay until stopped.
     """
 
     def __init__(
@@ -37,11 +40,13 @@ class Cluster:
         nodes: int = 1,
         options: Mapping[str, str] | None = None,
         heap: Heap = SMALL_NODE,
+        starter: int | None = _THIS_PROCESS,
     ) -> None:
         self.directory = directory
         self._options = dict(options or {})
         self._size = nodes
         self._heap = heap
+        self._starter = starter
         self._ports: dict[int, Ports] = {}
         self.nodes: list[Node] = []
 
@@ -78,7 +83,7 @@ class Cluster:
         if not self._ports:
             self._make()
         for node in self.nodes:
-            node.start()
+            node.start(self._starter)
         self.wait_until_complete()
 
     def _make(self) -> None:

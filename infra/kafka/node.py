@@ -11,6 +11,10 @@ from infra.kafka.java import Heap
 from infra.kafka.properties import HOST
 
 _STOP_TIMEOUT_S = 60.0
+_GUARD = """
+while kill -0 "$1" 2>/dev/null && kill -0 "$2" 2>/dev/null; do sleep 1; done
+kill "$2"
+"""
 _PORTS = range(20_000, 32_000)  # below those that the system gives to outgoing connections
 
 
@@ -24,6 +28,7 @@ class Node:
         self._libs = libs
         self._heap = heap
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int:
@@ -39,8 +44,8 @@ class Node:
         if done.returncode:
             raise KafkaNotStarted(self.log, "could not format its storage")
 
-    def start(self) -> None:
-        """Start the process; it serves some seconds later."""
+    def start(self, starter: int | None) -> None:
+        """Start the process; it serves some seconds later, and ends with the process `starter`."""
         command = java.command(
             self._libs, "kafka.Kafka", str(self.properties), heap=self._heap, log_level="INFO"
         )
@@ -53,6 +58,8 @@ class Node:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for whoever started it, who then stops it
             )
+        if starter is not None:
+            self._guard = _guard(starter, self.pid)
 
     @property
     def runs(self) -> bool:
@@ -66,13 +73,31 @@ class Node:
             try:
                 self._process.wait(_STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
-                self.kill()
+                self._process.kill()
+            self._gone(self._process)
 
     def kill(self) -> None:
         """End the process as a crash would."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            self._gone(self._process)
+
+    def _gone(self, process: subprocess.Popen[bytes]) -> None:
+        if self._guard is not None:
+            self._guard.kill()
+            self._guard.wait()
+        process.wait()
+
+
+def _guard(starter: int, node: int) -> subprocess.Popen[bytes]:
+    """Start what ends a node whose starter was killed: nobody else would."""
+    return subprocess.Popen(
+        ["sh", "-c", _GUARD, "guard", str(starter), str(node)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def free_port() -> int:

@@ -32,8 +32,13 @@ class Standing:
     processes: list[int]
 
 
-def up(directory: Path, nodes: int = 1, options: Mapping[str, str] | None = None) -> Standing:
-    """Return the cluster of `directory`, started unless it runs.
+def up(
+    directory: Path,
+    nodes: int = 1,
+    options: Mapping[str, str] | None = None,
+    starter: int | None = None,
+) -> Standing:
+    """Return the cluster of `directory`, started unless it runs; it ends with `starter`, if given.
 
     Raises `KafkaMissing`, `KafkaNotStarted`, or `AnotherSize` if it runs with other nodes.
     """
@@ -44,7 +49,7 @@ def up(directory: Path, nodes: int = 1, options: Mapping[str, str] | None = None
             if len(found.processes) != nodes:
                 raise AnotherSize(len(found.processes), nodes)
             return found
-        cluster = Cluster(directory / "nodes", nodes, options)
+        cluster = Cluster(directory / "nodes", nodes, options, starter=starter)
         cluster.start()
         _started.append(cluster)
         standing = Standing(cluster.bootstrap_servers, [node.pid for node in cluster.nodes])

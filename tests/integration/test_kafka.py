@@ -1,8 +1,13 @@
 """Apache Kafka on this machine: one standing cluster for all who ask, nodes that die and return."""
 
+import os
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
@@ -27,6 +32,7 @@ def test_all_who_ask_at_once_get_the_same_until_it_is_taken_down(tmp_path: Path)
     assert not (tmp_path / "nodes").exists()
 
 
+@pytest.mark.slow
 def test_three_nodes_keep_what_they_acknowledged_while_one_is_dead(tmp_path: Path) -> None:
     with Cluster(tmp_path, nodes=3) as kafka:
         admin = AdminClient({**kafka.client_config()})
@@ -45,5 +51,20 @@ def test_three_nodes_keep_what_they_acknowledged_while_one_is_dead(tmp_path: Pat
             )
         assert producer.flush(60) == 0
         assert failed == []
-        kafka.nodes[2].start()
+        kafka.nodes[2].start(os.getpid())
         kafka.wait_until_complete()
+
+
+def test_nodes_end_with_whoever_started_them(tmp_path: Path) -> None:
+    start = (
+        "import os, pathlib, sys; from infra.kafka import Cluster;"
+        "kafka = Cluster(pathlib.Path(sys.argv[1])); kafka.start();"
+        "print(kafka.nodes[0].pid, flush=True); os.kill(os.getpid(), 9)"
+    )
+    started = subprocess.run(
+        [sys.executable, "-c", start, tmp_path], stdout=subprocess.PIPE, text=True, check=False
+    )
+    deadline = time.monotonic() + 30
+    while psutil.pid_exists(int(started.stdout)):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

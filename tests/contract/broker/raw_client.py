@@ -16,6 +16,7 @@ from kio.serial import entity_reader, entity_writer
 ILLEGAL_GENERATION, UNKNOWN_MEMBER, MEMBER_ID_REQUIRED = 22, 25, 79
 SUBSCRIPTION = b"\0\0" + b"\0\0\0\1" + b"\0\1t" + b"\xff\xff\xff\xff"  # to topic "t"
 KEYS = {
+    "Produce": 0,
     "OffsetCommit": 8,
     "OffsetFetch": 9,
     "FindCoordinator": 10,
@@ -26,6 +27,7 @@ KEYS = {
     "DescribeGroups": 15,
     "ListGroups": 16,
     "SaslHandshake": 17,
+    "InitProducerId": 22,
     "SaslAuthenticate": 36,
     "DeleteGroups": 42,
     "OffsetDelete": 47,

@@ -70,6 +70,7 @@ class Load:
         self._producer.produce(self._topic, value, partition=partition, on_delivery=acknowledged)
 
 
+@pytest.mark.slow
 def test_an_idempotent_producer_loses_and_doubles_nothing(mortal: Mortal, clients: Clients) -> None:
     topic = clients.topic(partitions=2)
     producer = clients.producer(linger_ms=1, retry_backoff_ms=20, message_timeout_ms=90_000)

@@ -10,7 +10,7 @@ import pytest
 from infra.kafka import java
 from tests.contract.broker.conftest import Clients
 
-LONGEST_S = 40
+LONGEST_S = 120
 
 
 @pytest.fixture(scope="module")
