@@ -95,7 +95,8 @@ class Campaign:
     def run(self, rounds: int) -> None:
         """Kill the broker so many times."""
         for _ in range(rounds):
-            self._work(self._chance.uniform(0.05, 0.4))
+            self._work_until_all_went_on()
+            self._work(self._chance.uniform(0.0, 0.2))
             kill(self._data_dir, self._endpoint)
             self._work(0.02)
             for load in self._loads:
@@ -106,6 +107,14 @@ class Campaign:
             AdminClient({**self._endpoint.client_config()}).list_topics(timeout=30)
             self.result.recovery_s.append(time.monotonic() - began)
             self.result.rounds += 1
+
+    def _work_until_all_went_on(self) -> None:
+        """Let every load get an answer: a client that only waits proves nothing."""
+        before = [load.settled for load in self._loads]
+        deadline = time.monotonic() + 30
+        while any(load.settled == b for load, b in zip(self._loads, before, strict=True)):
+            assert time.monotonic() < deadline, "a load does not go on after a kill"
+            self._work(0.01)
 
     def _work(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
