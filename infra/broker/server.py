@@ -77,18 +77,21 @@ class Broker:
             loop.add_signal_handler(number, self._ended.set)
         loop.add_signal_handler(signal.SIGUSR1, self.stay)
         _allow_open_files()
+        began = loop.time()
         self.topics.open()
+        opened_s = loop.time() - began
         self.groups.open()
         await self.coordinator.open()
         server = await self._listen()
         self._tell()
         ready(self._owner())
         _LOG.info(
-            "serving %s on %s:%d, %d topics",
+            "serving %s on %s:%d, %d topics opened in %.3f s",
             self.data_dir,
             HOST,
             self.cluster.port,
             len(self.topics.by_name),
+            opened_s,
         )
         warm = loop.run_in_executor(self.disk.threads, _import_cold_codec)
         self._scrub.start()

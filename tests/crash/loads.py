@@ -30,6 +30,7 @@ QUICK: dict[str, object] = {
     "reconnect.backoff.ms": 20,
     "reconnect.backoff.max.ms": 100,
     "retry.backoff.ms": 20,
+    "retry.backoff.max.ms": 100,
     "linger.ms": 1,
     "logger": Quiet(),
 }
@@ -59,6 +60,10 @@ class Load(Protocol):
 
     topic: str
 
+    @property
+    def settled(self) -> int:
+        """How much was acknowledged, or refused, until now."""
+
     def step(self) -> None:
         """Do a little; called thousands of times a second."""
 
@@ -87,9 +92,14 @@ class IdempotentLoad:
         self.acked: list[list[int]] = [[] for _ in range(PARTITIONS)]
         self.failed: list[KafkaError] = []
 
+    @property
+    def settled(self) -> int:
+        """How many records were acknowledged or refused until now."""
+        return sum(map(len, self.acked)) + len(self.failed)
+
     def step(self) -> None:
         """Send a few records, unless many are under way."""
-        for _ in range(20):
+        for _ in range(5):
             if len(self.producer) < 1000:
                 self._produce()
         self.producer.poll(0)
