@@ -3,8 +3,10 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from time import monotonic
+from types import MappingProxyType
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
@@ -44,8 +46,15 @@ _PRODUCER = {
     "queue.buffering.max.kbytes": 131_072,
     "queue.buffering.max.messages": 100_000,
     "delivery.report.only.error": True,
-    "message.timeout.ms": 30_000,
+    "log_level": 1,  # what ends a producer is told by our own error
 }
+_IN_ORDER = {
+    "message.timeout.ms": 0,  # a record that expires leaves a hole in front of the next ones
+    "enable.gapless.guarantee": True,  # one that is refused ends the producer, for the same reason
+}
+_PATIENCE_MS = ("message.timeout.ms", "delivery.timeout.ms")
+"""Two names of one option. What a site gives for it is our own deadline, see `Cluster.patience`."""
+
 _CONSUMER = {
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
@@ -86,9 +95,10 @@ class Cluster:
         """Return a producer: idempotent, all replicas acknowledged, memory bounded.
 
         `on_failure` is called for each record that was not acknowledged. Options of librdkafka
-        are written with underscores: `linger_ms=0`.
+        are written with underscores: `linger_ms=0`. Records never expire, and the log takes none
+        behind one that failed; who waits for them has to keep a deadline (`patience`).
         """
-        config = self._config(_PRODUCER, overrides)
+        config = self._config(_PRODUCER, overrides, _IN_ORDER)
         return Producer(config if on_failure is None else config | {"on_delivery": on_failure})
 
     def consumer(self, **overrides: Any) -> Consumer:
@@ -101,15 +111,28 @@ class Cluster:
             self._admin = AdminClient(self._config({}, {}))
         return self._admin
 
-    def _config(self, kind: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    @property
+    def patience(self) -> float:
+        """How long records may wait while the log takes none, in s; infinity for ever."""
+        given = [self.options[name] for name in _PATIENCE_MS if name in self.options]
+        return float(given[-1] if given else 30_000) / 1000 or inf
+
+    def _config(
+        self,
+        kind: Mapping[str, Any],
+        overrides: Mapping[str, Any],
+        fixed: Mapping[str, Any] = MappingProxyType({}),
+    ) -> dict[str, Any]:
         named = {key.replace("_", "."): value for key, value in overrides.items()}
+        options = {k: v for k, v in self.options.items() if k not in _PATIENCE_MS}
         return {
             **_CLIENT,
             **kind,
             "bootstrap.servers": self.servers,
             "logger": _LOGGER,
             "error_cb": self._note,
-            **self.options,
+            **options,
+            **fixed,
             **named,
         }
 
