@@ -16,6 +16,9 @@ from schemas.errors import EvctlError
 MICROS = 1_000_000
 """µs in a second."""
 
+FIRST, LAST = -62_135_596_800 * MICROS, 253_402_300_800 * MICROS - 1
+"""The first and the last µs of the years 1 to 9999, which are those that a calendar has."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _JD_OF_EPOCH = 2440587.5

@@ -92,6 +92,10 @@ def test_the_quick_way_takes_what_the_explaining_way_takes(changes: dict[str, An
         ({"data_time": 1.5}, "field data_time: 1.5 is not a whole number of 64 bits"),
         ({"wire_time": "soon"}, "field wire_time: 'soon' is not an instant such as"),
         ({"values": {"a": {"b": 1}}}, "field values.a: {'b': 1} is not null or true or false"),
+        (
+            {"data_time": 1_763_604_001_149_474_000},
+            "field data_time: 1763604001149474000 is not in the years 1 to 9999",
+        ),
         ({"sytem": "x"}, "field sytem: 'x' is not a field of TcsEvent (did you mean 'system'?)"),
         ({"key": "\ud800"}, "field key: '\\ud800' is not text that is Unicode"),
     ],
@@ -135,6 +139,12 @@ def test_typed_records_are_completed_and_files_are_not() -> None:
     assert decode(events().encode(JsonItem("argument 1", short, typed=True)).data, 0) == found
     with pytest.raises(DoesNotFit, match="field data_time: is missing"):
         events().encode(JsonItem("in:1", short))
+
+
+def test_a_container_of_our_events_has_times_that_a_calendar_has() -> None:
+    data = avro.writer(TcsEvent)(TcsEvent(NOW, -(2**62), "pas", "a", "b", False, {}, {}))
+    with pytest.raises(DoesNotFit, match=r"field wire_time: .* is not in the years 1 to 9999"):
+        events(None).encode(AvroItem("a.avro, record 1", schema_of(TcsEvent), data, {}))
 
 
 def test_a_container_of_our_events_is_for_their_topic() -> None:
