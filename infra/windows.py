@@ -12,6 +12,8 @@ from infra.log import reading, topics
 from infra.log.cluster import Cluster
 from infra.log.errors import TopicMissing
 from infra.log.reading import Place, Span
+from infra.log.registry import Registry
+from infra.replay.event_time import EventTimes
 from schemas import utc
 from schemas.errors import EvctlError
 from schemas.nights import Nights, name_of
@@ -170,7 +172,8 @@ def read_index(
     """Return where the nights lie: the `indexed` rows (night, place, first, last), and the tail.
 
     `covered` says up to which offset the rows of a partition go. The tail is read by its Kafka
-    timestamps, which tell the night, for its boundary is at a full hour.
+    timestamps, which tell the night, for its boundary is at a full hour; only the instants before
+    1970, which share the first ms, are read from the events.
     """
     ends = reading.whole(cluster, places_of(cluster, wanted))
     index = NightIndex(nights, ends)
@@ -179,9 +182,13 @@ def read_index(
     tail = {}
     for place, (low, end) in ends.items():
         tail[place] = [(max(low, (covered or {}).get(place, 0)), end)]
+    times: EventTimes | None = None
     for batch in reading.messages(cluster, tail):
         for message in batch:
-            night = nights.number(message.timestamp()[1] * 1000)
-            offset = message.offset()
+            time = message.timestamp()[1] * 1000
+            if time <= 1000:
+                times = times or EventTimes(Registry(cluster).decoder)
+                time = times.of(message)
+            night, offset = nights.number(time), message.offset()
             index.add(night, (message.topic(), message.partition()), offset, offset)
     return index
