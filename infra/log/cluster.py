@@ -56,6 +56,7 @@ _PATIENCE_MS = ("message.timeout.ms", "delivery.timeout.ms")
 """Two names of one option. What a site gives for it is our own deadline, see `Cluster.patience`."""
 
 _CONSUMER = {
+    "check.crcs": True,  # librdkafka's default is to hand altered bytes on
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
     "auto.offset.reset": "error",  # a hole is a named failure, never skipped
