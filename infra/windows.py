@@ -31,8 +31,8 @@ class EmptyWindow(EvctlError):
 
     exit_code = 66
 
-    def __init__(self, window: str, nights: Sequence[str]) -> None:
-        there = _listed(nights) if nights else "nothing at all"
+    def __init__(self, window: str, nights: Sequence[str], there: str = "nothing at all") -> None:
+        there = _listed(nights) if nights else there
         super().__init__(f"Nothing on the log lies in {window}; the log has {there}.")
         self.window, self.nights = window, nights
 
@@ -151,13 +151,15 @@ def offsets(cluster: Cluster, topic: Topic, start: int | None, end: int | None) 
         raise BackwardsWindow(f"offset {start}", f"offset {end}")
     places = places_of(cluster, [topic])
     ranges: dict[Place, list[Span]] = {}
-    for place, (low, high) in reading.whole(cluster, places).items():
+    whole = reading.whole(cluster, places)
+    for place, (low, high) in whole.items():
         first, last = max(low, start or 0), high if end is None else min(high, end)
         if first < last:
             ranges[place] = [(first, last)]
     name = f"offsets {start or 0} to {'the end' if end is None else end} of {topic.name}"
     if not ranges:
-        raise EmptyWindow(name, [])
+        there = [f"offsets {low} to {high - 1}" for low, high in whole.values() if low < high]
+        raise EmptyWindow(name, (), " and ".join(there) or "nothing at all")
     return Window(ranges, name=name)
 
 
