@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from infra.publishing.checking import checked
 from infra.publishing.errors import (
     EventNotNamed,
+    NoKeyField,
     NotOfTopic,
     RecordRefused,
     SchemaNeeded,
@@ -252,9 +253,7 @@ def test_json_needs_a_schema(item: JsonItem | WordsItem) -> None:
         packets().encode(item)
 
 
-@pytest.mark.parametrize(
-    ("field", "key"), [("id", "a"), ("first.flux", None), ("hash", None), ("none", None)]
-)
+@pytest.mark.parametrize(("field", "key"), [("id", "a"), ("first.flux", None), ("hash", None)])
 def test_the_key_is_a_field(field: str, key: str | None) -> None:
     encoder = packets(SKY, field)
     if key is not None:
@@ -262,6 +261,12 @@ def test_the_key_is_a_field(field: str, key: str | None) -> None:
         return
     with pytest.raises(DoesNotFit, match=rf"field {field}: .* is not text or a whole number"):
         encoder.encode(JsonItem("in:1", sky()))
+
+
+@pytest.mark.parametrize("field", ["none", "id.none"])
+def test_a_key_that_is_no_field_is_told_as_that(field: str) -> None:
+    with pytest.raises(NoKeyField, match=rf"the record has no field {field} to be the key"):
+        packets(SKY, field).encode(JsonItem("in:1", sky()))
 
 
 def test_containers_of_one_schema_are_of_one_kind() -> None:
