@@ -199,3 +199,10 @@ def test_an_event_that_is_too_large_is_named_with_its_place(stage: Stage) -> Non
     path.write_text(LINE.format(OTHER, '"' + "x" * 5_000_000 + '"'))
     refused = stage.evctl("import", path)
     assert "Nothing of the recording's beginning is on the log; " in refused.sentence
+
+
+def test_a_recording_is_not_written_to_standard_output(stage: Stage) -> None:
+    refused = stage.evctl("export", "all", "--to", "-")
+    assert refused.code == 2
+    assert "a recording is a file" in refused.err
+    assert not (stage.folder / "-").exists()
