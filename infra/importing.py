@@ -1,24 +1,25 @@
 """A recording appended to the log: in its own order, nothing twice, resumed where it stopped."""
 
-from collections import Counter
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import pairwise
 from pathlib import Path
 
 from infra.clock import utc_micros
-from infra.log import reading
 from infra.log.cluster import Cluster
-from infra.log.decoding import Decoder, Repeats
+from infra.log.errors import RecordTooLarge
 from infra.log.registry import Registry
-from infra.log.writing import Publisher
+from infra.log.turns import TurnLost
+from infra.log.writing import Producer, Publisher
+from infra.overlaps import AlreadyThere, Numbering
 from infra.signals import Stop
 from infra.windows import NightIndex
-from producers import Recording
-from producers.identity import event_digest
+from producers import Entry, Recording
 from schemas.errors import EvctlError
 from schemas.events.recordings import RecordingImported
-from schemas.events.tcs import TcsEvent
 from schemas.topics import IMPORTS, OBSERVATORY
 
 _STEP = 2048
@@ -30,10 +31,30 @@ class ImportStopped(EvctlError):
 
     def __init__(self, fault: EvctlError, acknowledged: int) -> None:
         super().__init__(
-            f"{fault} The first {acknowledged:,} events of the recording are on the log; mend what "
-            "is wrong and import it again: nothing is added twice."
+            f"{fault} {_beginning(acknowledged)} on the log; mend what is wrong and import it "
+            "again: nothing is added twice."
         )
         self.exit_code, self.fault, self.acknowledged = fault.exit_code, fault, acknowledged
+
+
+def _beginning(events: int) -> str:
+    if not events:
+        return "Nothing of the recording's beginning is"
+    first = "event" if events == 1 else f"{events:,} events"
+    return f"The first {first} of the recording {'is' if events == 1 else 'are'}"
+
+
+class EventTooLarge(EvctlError):
+    """An event of a recording is larger than its topic allows."""
+
+    exit_code = 65
+
+    def __init__(self, place: str, topic: str, fault: RecordTooLarge) -> None:
+        super().__init__(
+            f"{place}: the event {topic} has {fault.size:,} bytes as a record, and {fault.topic} "
+            f"takes {fault.limit:,}: split it, or leave it out."
+        )
+        self.place, self.size, self.limit = place, fault.size, fault.limit
 
 
 @dataclass(slots=True)
@@ -46,6 +67,24 @@ class Imported:
     first_time: int = 0
     last_time: int = 0
     complete: bool = False
+    _marks: deque[tuple[int, int]] = field(default_factory=lambda: deque([(0, 0)]), repr=False)
+
+    def mark(self, acknowledged: int) -> None:
+        """Remember how many events were read and added by now, `acknowledged` of the latter."""
+        self._marks.append((self.events, self.added))
+        while self._marks[1][1] <= acknowledged and len(self._marks) > 2:
+            self._marks.popleft()
+
+    def on_log(self, acknowledged: int) -> int:
+        """Return how many of the first events are on the log, at least, if so many were added."""
+        if acknowledged >= self.added:
+            return self.events
+        self.mark(acknowledged)
+        for (events, added), (until, then) in pairwise(self._marks):
+            if then > acknowledged:
+                only_added = until - events == then - added
+                return events + (acknowledged - added if only_added else 0)
+        return self.events
 
     def saw(self, time: int) -> None:
         """Take an event's time into the recording's extent."""
@@ -54,45 +93,6 @@ class Imported:
         if not self.events or time > self.last_time:
             self.last_time = time
         self.events += 1
-
-
-class AlreadyThere:
-    """Which events the log has of the nights of a recording, by their content.
-
-    An overlapping recording is another file, with other positions: only the content tells that an
-    event is there. Two equal events in one recording are two: they are counted. A night is read
-    when the recording first comes to it; where the log has nothing of it, that costs nothing.
-    """
-
-    def __init__(self, cluster: Cluster, registry: Registry, index: NightIndex) -> None:
-        self._cluster, self._index = cluster, index
-        self._decoder = Decoder(registry)
-        self._nights: dict[int, Counter[bytes]] = {}
-
-    def takes(self, event: TcsEvent, night: int) -> bool:
-        """Whether the log has the event and no earlier one of the recording stood for it."""
-        there = self._nights.get(night)
-        if there is None:
-            there = self._nights[night] = self._read(night)
-        if not there:
-            return False
-        digest = event_digest(event)
-        if not there[digest]:
-            return False
-        there[digest] -= 1
-        return True
-
-    def _read(self, night: int) -> Counter[bytes]:
-        found: Counter[bytes] = Counter()
-        number, repeats = self._index.nights.number, Repeats()
-        for batch in reading.messages(self._cluster, self._index.ranges(night, night)):
-            for message in batch:
-                record = self._decoder.record(message)
-                if repeats.has(record) or not isinstance(record.event, TcsEvent):
-                    continue
-                if number(record.time) == night:
-                    found[event_digest(record.event)] += 1
-        return found
 
 
 def source_of(recording: Recording) -> str:
@@ -122,36 +122,69 @@ def import_recording(
     `ImportStopped`; what was acknowledged stays.
     """
     publisher = Publisher(cluster, registry, OBSERVATORY, source_of(recording), linger_ms=20)
-    there = AlreadyThere(cluster, registry, index)
     done = Imported(publisher.source)
     try:
-        _append(recording, publisher, there, index, done, stop, advance)
+        numbering = Numbering(publisher.source)
+        there = AlreadyThere(cluster, registry, index, recording, numbering)
+        send = Sending(recording, publisher, there, numbering, index).send
+        _append(recording, publisher.producer, send, done, stop, advance)
         publisher.flush()
         if done.complete and done.added:
             _report(cluster, registry, publisher, _summary(recording, done))
     except EvctlError as fault:
-        raise ImportStopped(fault, _settled(publisher, done)) from fault
+        on_log = done.on_log(_settled(publisher.producer, fault))
+        raise ImportStopped(fault, on_log) from fault
     return done
+
+
+class Sending:
+    """Sends the entries of a recording that the log does not have."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        publisher: Publisher,
+        there: AlreadyThere,
+        numbering: Numbering,
+        index: NightIndex,
+    ) -> None:
+        self._recording, self._publish, self._there = recording, publisher.publish, there
+        self._numbering, self._night_of = numbering, index.nights.number
+
+    def send(self, seq: int, entry: Entry) -> bool:
+        """Send an entry, the one of this place in its recording; return whether it was missing."""
+        event, given = entry.event, entry.given_id
+        night = self._night_of(event.data_time)
+        if self._there.takes(event, night):
+            return False
+        if given is not None and self._there.has_id(entry, given, night):
+            return False
+        try:
+            if seq > self._numbering.highest:
+                self._publish(event, seq=seq, given_id=given)
+            else:
+                source, _, given, *_ = self._numbering.of(seq, given)
+                self._publish(event, seq=seq, given_id=given, source=source)
+        except RecordTooLarge as fault:
+            place = self._recording.place(entry.where)
+            raise EventTooLarge(place, event.topic, fault) from fault
+        return True
 
 
 def _append(
     recording: Recording,
-    publisher: Publisher,
-    there: AlreadyThere,
-    index: NightIndex,
+    producer: Producer,
+    send: Callable[[int, Entry], bool],
     done: Imported,
     stop: Stop,
     advance: Callable[[int], None],
 ) -> None:
-    number, publish, takes = index.nights.number, publisher.publish, there.takes
     for seq, entry in enumerate(recording.entries()):
-        event = entry.event
-        if not takes(event, number(event.data_time)):
-            publish(event, seq=seq, given_id=entry.given_id)
-            done.added += 1
-        done.saw(event.data_time)
+        done.added += send(seq, entry)
+        done.saw(entry.event.data_time)
         if seq % _STEP == _STEP - 1:
-            publisher.producer.serve()
+            producer.serve()
+            done.mark(producer.acknowledged())
             advance(_STEP)
             if stop.requested:
                 return
@@ -168,10 +201,16 @@ def _report(
     log.flush()
 
 
-def _settled(publisher: Publisher, done: Imported) -> int:
-    """Return how many events from the start on are on the log, after a fault."""
-    waiting = publisher.producer.give_up()
-    return max(done.events - waiting, 0)
+def _settled(producer: Producer, fault: EvctlError) -> int:
+    """Return how many records were acknowledged in the end, after a fault.
+
+    What was sent before a bad event still arrives; where another import may append by now, not.
+    """
+    if isinstance(fault, TurnLost):
+        producer.purge()
+    with suppress(EvctlError):
+        producer.flush()
+    return producer.acknowledged()
 
 
 def _summary(recording: Recording, done: Imported) -> RecordingImported:

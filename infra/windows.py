@@ -12,6 +12,8 @@ from infra.log import reading, topics
 from infra.log.cluster import Cluster
 from infra.log.errors import TopicMissing
 from infra.log.reading import Place, Span
+from infra.log.registry import Registry
+from infra.replay.event_time import EventTimes
 from schemas import utc
 from schemas.errors import EvctlError
 from schemas.nights import Nights, name_of
@@ -29,8 +31,8 @@ class EmptyWindow(EvctlError):
 
     exit_code = 66
 
-    def __init__(self, window: str, nights: Sequence[str]) -> None:
-        there = _listed(nights) if nights else "nothing at all"
+    def __init__(self, window: str, nights: Sequence[str], there: str = "nothing at all") -> None:
+        there = _listed(nights) if nights else there
         super().__init__(f"Nothing on the log lies in {window}; the log has {there}.")
         self.window, self.nights = window, nights
 
@@ -149,13 +151,15 @@ def offsets(cluster: Cluster, topic: Topic, start: int | None, end: int | None) 
         raise BackwardsWindow(f"offset {start}", f"offset {end}")
     places = places_of(cluster, [topic])
     ranges: dict[Place, list[Span]] = {}
-    for place, (low, high) in reading.whole(cluster, places).items():
+    whole = reading.whole(cluster, places)
+    for place, (low, high) in whole.items():
         first, last = max(low, start or 0), high if end is None else min(high, end)
         if first < last:
             ranges[place] = [(first, last)]
     name = f"offsets {start or 0} to {'the end' if end is None else end} of {topic.name}"
     if not ranges:
-        raise EmptyWindow(name, [])
+        there = [f"offsets {low} to {high - 1}" for low, high in whole.values() if low < high]
+        raise EmptyWindow(name, (), " and ".join(there) or "nothing at all")
     return Window(ranges, name=name)
 
 
@@ -170,7 +174,8 @@ def read_index(
     """Return where the nights lie: the `indexed` rows (night, place, first, last), and the tail.
 
     `covered` says up to which offset the rows of a partition go. The tail is read by its Kafka
-    timestamps, which tell the night, for its boundary is at a full hour.
+    timestamps, which tell the night, for its boundary is at a full hour; only the instants before
+    1970, which share the first ms, are read from the events.
     """
     ends = reading.whole(cluster, places_of(cluster, wanted))
     index = NightIndex(nights, ends)
@@ -179,9 +184,13 @@ def read_index(
     tail = {}
     for place, (low, end) in ends.items():
         tail[place] = [(max(low, (covered or {}).get(place, 0)), end)]
+    times: EventTimes | None = None
     for batch in reading.messages(cluster, tail):
         for message in batch:
-            night = nights.number(message.timestamp()[1] * 1000)
-            offset = message.offset()
+            time = message.timestamp()[1] * 1000
+            if time <= 1000:
+                times = times or EventTimes(Registry(cluster).decoder)
+                time = times.of(message)
+            night, offset = nights.number(time), message.offset()
             index.add(night, (message.topic(), message.partition()), offset, offset)
     return index

@@ -10,7 +10,6 @@ from schemas.utc import MICROS
 
 _EXPECTED = "Unix seconds such as 1526374800.123456, or an instant in ISO 8601"
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,2})?", re.ASCII)
-_FIRST, _LAST = -(2**63), 2**63 - 1
 
 
 def render(micros: int) -> str:
@@ -45,6 +44,6 @@ def _micros(field: str, text: str) -> int:
         micros = floor(Fraction(text) * MICROS) if number else utc.parse(text)
     except (ValueError, OverflowError, utc.NotATime):
         raise Unfit(field, text, _EXPECTED) from None
-    if not _FIRST <= micros <= _LAST:
-        raise Unfit(field, text, "an instant within 64 bits of µs")
+    if not utc.FIRST <= micros <= utc.LAST:
+        raise Unfit(field, text, "in the years 1 to 9999 (these are Unix seconds, not ms or µs)")
     return micros

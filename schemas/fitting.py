@@ -32,7 +32,25 @@ def event_from(cls: type, data: Mapping[str, Any]) -> Any:
 
     Instants may be µs or text (UTC where it names no offset); whole numbers are taken for doubles.
     """
-    return cls(**fit(schema_of(cls), data))
+    return dated(cls(**fit(schema_of(cls), data)), instants_of(schema_of(cls)))
+
+
+def instants_of(schema: Schema) -> tuple[str, ...]:
+    """Return the names of an event's fields that are instants."""
+    return tuple(
+        field["name"]
+        for field in schema["fields"]
+        if isinstance(field["type"], dict) and "logicalType" in field["type"]
+    )
+
+
+def dated(event: Any, instants: Sequence[str]) -> Any:
+    """Return the event; raise `DoesNotFit` for an instant that no calendar has."""
+    for name in instants:
+        value = getattr(event, name)
+        if not utc.FIRST <= value <= utc.LAST:
+            raise DoesNotFit(name, value, "in the years 1 to 9999 (whole numbers are µs)")
+    return event
 
 
 def fit(schema: Schema, value: Any, path: str = "", names: dict[str, Schema] | None = None) -> Any:

@@ -14,6 +14,7 @@ from schemas.utc import MICROS
 _HOUR = 3600 * MICROS
 _DAY = 24 * _HOUR
 _EPOCH = date(1970, 1, 1)
+_FIRST, _LAST = (date.min - _EPOCH).days, (date.max - _EPOCH).days
 
 
 class NotANight(EvctlError):
@@ -40,8 +41,14 @@ class Nights:
     named_by: NamedBy = NamedBy.END
 
     def number(self, time: int) -> int:
-        """Return the night's number: days from 1970-01-01 to the date that names it."""
-        return (time - self.boundary_hour * _HOUR) // _DAY + (self.named_by is NamedBy.END)
+        """Return the night's number: days from 1970-01-01 to the date that names it.
+
+        Instants outside of the years 1 to 9999 are counted to the first night or the last.
+        """
+        number = (time - self.boundary_hour * _HOUR) // _DAY + (self.named_by is NamedBy.END)
+        if _FIRST <= number <= _LAST:
+            return number
+        return _FIRST if number < _FIRST else _LAST
 
     def name(self, time: int) -> str:
         """Return the date that names the night of an instant (µs UTC), as `YYYY-MM-DD`."""
@@ -55,7 +62,7 @@ class Nights:
 
 
 def name_of(number: int) -> str:
-    """Return the date of a night's number."""
+    """Return the date of a night's number, as `Nights.number` returns it."""
     return (_EPOCH + timedelta(days=number)).isoformat()
 
 

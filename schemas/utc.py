@@ -16,6 +16,9 @@ from schemas.errors import EvctlError
 MICROS = 1_000_000
 """µs in a second."""
 
+FIRST, LAST = -62_135_596_800 * MICROS, 253_402_300_800 * MICROS - 1
+"""The first and the last µs of the years 1 to 9999, which are those that a calendar has."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _JD_OF_EPOCH = 2440587.5
@@ -67,7 +70,7 @@ def _by_astropy(text: str) -> int:
 
 
 def _no_warnings() -> AbstractContextManager[Any]:
-    """Keep astropy from warning of years whose leap seconds nobody knows yet."""
+    """Keep astropy from warning, as of years whose leap seconds nobody knows yet."""
     return warnings.catch_warnings(action="ignore")
 
 
@@ -110,8 +113,9 @@ def from_tai_seconds(seconds: float) -> int:
 
 def _astropy_time() -> Any:
     """Return astropy's `Time`; imported when first needed, since it takes a third of a second."""
-    from astropy.time import Time  # noqa: PLC0415
-    from astropy.utils import iers  # noqa: PLC0415
+    with _no_warnings():  # of a directory for its own settings that is missing, too
+        from astropy.time import Time  # noqa: PLC0415
+        from astropy.utils import iers  # noqa: PLC0415
 
-    iers.conf.auto_download = False
+        iers.conf.auto_download = False
     return Time

@@ -8,6 +8,7 @@ import typer
 
 from infra.cli.context import loaded
 from infra.cli.options import examples
+from infra.log.cluster import Cluster
 from infra.settings import Fault, SecretMissing, SettingsError
 from infra.settings.loading import DEFAULT, SITE_FILE
 from infra.settings.option import dotted
@@ -68,6 +69,8 @@ def check(ctx: typer.Context) -> None:
             faults.append(Fault(found.sources[name], name, str(error)))
     if faults:
         raise SettingsError(faults)
+    log = found.settings.log
+    Cluster("127.0.0.1:1", log.namespace, log.client_options()).try_options()
     given = sum(source != DEFAULT for source in found.sources.values())
     file = found.site_file or "no site file"
     typer.echo(f"ok: {file} ({found.chosen_by}); options given: {given}")

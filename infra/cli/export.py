@@ -51,6 +51,11 @@ def command(
 
     Importing it anywhere gives the same events with the same ids. The file is whole, or not there.
     """
+    if to == Path("-"):
+        raise typer.BadParameter(
+            "a recording is a file, whole or not there: name one with --to (what writes to "
+            "standard output is `evctl tail observatory --json`)"
+        )
     site = settings(ctx)
     configure(site.logging, "export", log_file)
     write = writer_for(format or _format_of(to))(to, overwrite=force)
@@ -75,7 +80,10 @@ def _records(window: Window) -> int:
 
 
 def _said(done: Exported) -> str:
-    said = f"{done.events:,} events written"
+    said = f"{done.events:,} event{'s' * (done.events != 1)} written"
     if done.left_out:
-        said += f"; {done.left_out:,} records of other kinds have no place in a recording"
+        others = (
+            "record of another kind has" if done.left_out == 1 else "records of other kinds have"
+        )
+        said += f"; {done.left_out:,} {others} no place in a recording"
     return said

@@ -98,9 +98,9 @@ def _wait() -> None:
 
 def _said(done: Imported) -> str:
     there = done.events - done.added
-    counts = f"{done.added:,} events added"
+    counts = f"{done.added:,} event{'s' * (done.added != 1)} added"
     if there:
-        counts += f", {there:,} were on the log already"
+        counts += f", {there:,} {'was' if there == 1 else 'were'} on the log already"
     if done.events:
         counts += f" ({utc.iso(done.first_time)} to {utc.iso(done.last_time)})"
     return counts if done.complete else f"stopped; {counts}; run it again to add the rest"

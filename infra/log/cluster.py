@@ -2,10 +2,13 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
@@ -13,8 +16,9 @@ from confluent_kafka.admin import AdminClient
 from infra.broker import control
 from infra.log import codes
 from infra.log.errors import LogUnavailable
-from infra.settings import Settings
+from infra.settings import Fault, Settings, SettingsError
 
+_C = TypeVar("_C")
 OnDelivery = Callable[[KafkaError | None, Message], None]
 
 EMBEDDED = "embedded"
@@ -44,9 +48,17 @@ _PRODUCER = {
     "queue.buffering.max.kbytes": 131_072,
     "queue.buffering.max.messages": 100_000,
     "delivery.report.only.error": True,
-    "message.timeout.ms": 30_000,
+    "log_level": 1,  # what ends a producer is told by our own error
 }
+_IN_ORDER = {
+    "message.timeout.ms": 0,  # a record that expires leaves a hole in front of the next ones
+    "enable.gapless.guarantee": True,  # one that is refused ends the producer, for the same reason
+}
+_PATIENCE_MS = ("message.timeout.ms", "delivery.timeout.ms")
+"""Two names of one option. What a site gives for it is our own deadline, see `Cluster.patience`."""
+
 _CONSUMER = {
+    "check.crcs": True,  # librdkafka's default is to hand altered bytes on
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
     "auto.offset.reset": "error",  # a hole is a named failure, never skipped
@@ -86,30 +98,76 @@ class Cluster:
         """Return a producer: idempotent, all replicas acknowledged, memory bounded.
 
         `on_failure` is called for each record that was not acknowledged. Options of librdkafka
-        are written with underscores: `linger_ms=0`.
+        are written with underscores: `linger_ms=0`. Records never expire, and the log takes none
+        behind one that failed; who waits for them has to keep a deadline (`patience`).
         """
-        config = self._config(_PRODUCER, overrides)
-        return Producer(config if on_failure is None else config | {"on_delivery": on_failure})
+        own = {} if on_failure is None else {"on_delivery": on_failure}
+        return self._made(Producer, _PRODUCER | own, overrides, _IN_ORDER)
 
     def consumer(self, **overrides: Any) -> Consumer:
         """Return a consumer; without `group.id` it is for `assign` and commits nothing."""
-        return Consumer(self._config(_CONSUMER | {"group.id": "evctl.unnamed"}, overrides))
+        return self._made(Consumer, _CONSUMER | {"group.id": "evctl.unnamed"}, overrides)
 
     def admin(self) -> AdminClient:
         """Return the admin client, made once: it takes 20 ms to connect."""
         if self._admin is None:
-            self._admin = AdminClient(self._config({}, {}))
+            self._admin = self._made(AdminClient)
         return self._admin
 
-    def _config(self, kind: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    def try_options(self) -> None:
+        """Make a client of each kind; raise `SettingsError` where one refuses the options."""
+        self.admin()
+        self.consumer().close()
+        self.producer()
+        _ = self.patience
+
+    def _made(self, kind: Callable[[dict[str, Any]], _C], *layers: Mapping[str, Any]) -> _C:
+        try:
+            return kind(self._config(self.options, *layers))
+        except (KafkaException, TypeError) as fault:
+            error = fault.args[0]
+            if isinstance(error, KafkaError) and error.code() != codes.INVALID_ARGUMENT:
+                raise
+            reason = error.str() if isinstance(error, KafkaError) else str(error)
+            raise _refused(self._blamed(kind, *layers), reason.strip()) from fault
+
+    def _blamed(self, kind: Callable[[dict[str, Any]], object], *layers: Mapping[str, Any]) -> str:
+        """Return the option without which the client can be made: errors use other names."""
+        for name in self.options:
+            with suppress(KafkaException, TypeError):
+                others = {key: value for key, value in self.options.items() if key != name}
+                kind(self._config(others, *layers))
+                return name
+        return ""
+
+    @property
+    def patience(self) -> float:
+        """How long records may wait while the log takes none, in s; infinity for ever."""
+        for name in _PATIENCE_MS:
+            if name in self.options:
+                given = str(self.options[name])
+                if not given.isdecimal():
+                    raise _refused(name, f"{given!r} is no whole number of ms (0: no limit)")
+                return int(given) / 1000 or inf
+        return 30.0
+
+    def _config(
+        self,
+        options: Mapping[str, Any],
+        own: Mapping[str, Any] = MappingProxyType({}),
+        overrides: Mapping[str, Any] = MappingProxyType({}),
+        fixed: Mapping[str, Any] = MappingProxyType({}),
+    ) -> dict[str, Any]:
+        """Return a client's configuration: our own, a site's options, what it can't change."""
         named = {key.replace("_", "."): value for key, value in overrides.items()}
         return {
             **_CLIENT,
-            **kind,
+            **own,
             "bootstrap.servers": self.servers,
             "logger": _LOGGER,
             "error_cb": self._note,
-            **self.options,
+            **{key: value for key, value in options.items() if key not in _PATIENCE_MS},
+            **fixed,
             **named,
         }
 
@@ -169,6 +227,10 @@ class Cluster:
             raise
         self.answered()
         return answer
+
+
+def _refused(option: str, reason: str) -> SettingsError:
+    return SettingsError([Fault("", f"log.client.{option}".rstrip("."), reason)])
 
 
 def connect(settings: Settings, *, start: bool = True) -> Cluster:

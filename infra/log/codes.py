@@ -5,6 +5,8 @@ from confluent_kafka import KafkaError
 ALL_BROKERS_DOWN: int = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
 AUTHENTICATION: int = KafkaError._AUTHENTICATION  # noqa: SLF001
 AUTO_OFFSET_RESET: int = KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001
+BAD_MESSAGE: int = KafkaError._BAD_MSG  # noqa: SLF001
+INVALID_ARGUMENT: int = KafkaError._INVALID_ARG  # noqa: SLF001
 PARTITION_EOF: int = KafkaError._PARTITION_EOF  # noqa: SLF001
 RESOLVE: int = KafkaError._RESOLVE  # noqa: SLF001
 TIMED_OUT: int = KafkaError._TIMED_OUT  # noqa: SLF001

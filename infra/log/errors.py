@@ -108,6 +108,19 @@ class Undecodable(EvctlError):
         self.position, self.reason = position, reason
 
 
+class LogAltered(EvctlError):
+    """The bytes of a batch are not those that were written."""
+
+    exit_code = 65
+
+    def __init__(self, position: Position, reason: str) -> None:
+        super().__init__(
+            f"The batch at {position} was altered since it was written: {reason}. Find out what "
+            "else the disk has lost (`evctl broker check`), and restore the log from a copy."
+        )
+        self.position, self.reason = position, reason
+
+
 class LogTruncated(EvctlError):
     """Records that a reader still needs are gone from the log."""
 

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from infra.log import codes
 from infra.log.cluster import ANSWER_TIMEOUT_S, Cluster
-from infra.log.errors import LogDiverged, LogTruncated, LogUnavailable
+from infra.log.errors import LogAltered, LogDiverged, LogTruncated, LogUnavailable
 from schemas.record import Position
 
 Place = tuple[str, int]
@@ -42,6 +42,15 @@ def consume(consumer: Consumer, most: int, timeout: float) -> list[Message]:
     if first is None:
         return []
     return cast("list[Message]", [first, *consumer.consume(most - 1, 0)])
+
+
+def pass_over(error: KafkaError, position: Position, cluster: Cluster) -> None:
+    """Pass over an error that mends itself; raise `LogAltered` or `LogUnavailable` for another."""
+    code = error.code()
+    if code == codes.BAD_MESSAGE:
+        raise LogAltered(position, error.str())
+    if code not in codes.AWAY and (error.fatal() or not error.retriable()):
+        raise LogUnavailable(cluster.servers, error.str())
 
 
 def span(consumer: Consumer, cluster: Cluster, place: Place) -> Span:
@@ -181,8 +190,8 @@ class SpanReader:
             if start > end:
                 raise LogDiverged(Position(*place, end), "its end", "more")
             raise LogTruncated(Position(*place, start), low)
-        elif code not in codes.AWAY and (error.fatal() or not error.retriable()):
-            raise LogUnavailable(self._cluster.servers, error.str())
+        else:
+            pass_over(error, Position(*place, offset), self._cluster)
 
     def pause(self, place: Place) -> None:
         """Read no more of a partition for now; what was fetched of it is fetched again later."""

@@ -92,7 +92,13 @@ class Registry:
         }
         faults: list[KafkaError | None] = []
         # not idempotent, which would cost half a second to begin: twice the same record is no harm
-        producer = self._cluster.producer(linger_ms=0, enable_idempotence=False)
+        producer = self._cluster.producer(
+            linger_ms=0,
+            acks="all",
+            enable_idempotence=False,
+            enable_gapless_guarantee=False,
+            message_timeout_ms=30_000,
+        )
         producer.produce(
             SCHEMAS.name,
             json.dumps(value).encode(),

@@ -44,21 +44,31 @@ def ensure(cluster: Cluster, topics: Iterable[Topic]) -> None:
         _compare(cluster, admin, present)
 
 
+def create(cluster: Cluster, topic: Topic) -> bool:
+    """Make a topic; tell whether this call did, for of several at once only one does."""
+    name = topic.full_name(cluster.namespace)
+    return name in _create(cluster, cluster.admin(), {name: topic})
+
+
 def _names(cluster: Cluster, admin: AdminClient) -> Iterable[str]:
     return cluster.ask(lambda: admin.list_topics(timeout=ANSWER_TIMEOUT_S)).topics.keys()  # type: ignore[no-any-return]
 
 
-def _create(cluster: Cluster, admin: AdminClient, wanted: Mapping[str, Topic]) -> None:
+def _create(cluster: Cluster, admin: AdminClient, wanted: Mapping[str, Topic]) -> Sequence[str]:
+    """Make topics; return the names of those that were not there."""
+    made = []
     new = [
         NewTopic(name, topic.partitions, replication_factor=-1, config=dict(topic.config()))
         for name, topic in wanted.items()
     ]
-    for future in admin.create_topics(new, request_timeout=ANSWER_TIMEOUT_S).values():
+    for name, future in admin.create_topics(new, request_timeout=ANSWER_TIMEOUT_S).items():
         try:
             cluster.ask(future.result)
+            made.append(name)
         except KafkaException as fault:
             if fault.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another was faster
                 raise
+    return made
 
 
 def _compare(cluster: Cluster, admin: AdminClient, present: Mapping[str, Topic]) -> None:

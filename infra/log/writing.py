@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -9,12 +10,17 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from infra.log import topics
 from infra.log.cluster import Cluster
-from infra.log.errors import NotAcknowledged, RecordTooLarge
+from infra.log.errors import LogUnavailable, NotAcknowledged, RecordTooLarge
 from infra.log.registry import Registry
 from schemas import avro, catalogue, framing
 from schemas.declare import time_field
 from schemas.record import Provenance, reported, to_headers
 from schemas.topics import Topic
+
+_SLICE_S = 0.005
+"""How long to wait for a report before a look whether all is acknowledged, which none tells."""
+
+_LAST_REPORTS_S = 1.0
 
 Headers = Sequence[tuple[str, bytes]]
 Encode = Callable[[Any], bytes]
@@ -22,14 +28,21 @@ TimeOf = Callable[[Any], int]
 
 
 class Producer:
-    """Hands records to the log in order, bounded in memory, and knows which it did not take."""
+    """Hands records to the log in order, bounded in memory, and knows which it did not take.
+
+    What the log has of a partition is always the first of what was sent: after the first failure
+    nothing more goes out, for readers drop what is sent again in front of later records.
+    """
 
     def __init__(self, cluster: Cluster, *, linger_ms: float = 5.0) -> None:
-        self._cluster = cluster
+        self._cluster, self._patience = cluster, cluster.patience
         self._producer = cluster.producer(self._failed, linger_ms=linger_ms)
         self._produce: Callable[..., None] = self._producer.produce
         self._faults: list[tuple[str, KafkaError]] = []
-        self._sent = self._acknowledged = 0
+        self._sent = self._seen = 0
+        self._fatal: KafkaError | None = None
+        self._stalled: float | None = None
+        self._ended: NotAcknowledged | None = None
 
     def _failed(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
@@ -56,50 +69,84 @@ class Producer:
             except KafkaException as fault:
                 if fault.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
                     raise RecordTooLarge(topic, len(value or b""), 104_857_600) from fault
+                self.serve()  # an earlier record's failure has ended the producer
                 raise
             else:
                 self._sent += 1
+                if self._sent == 1:
+                    self.flush()  # alone: any batch may be the first of a producer not yet known
                 return
 
     def serve(self, timeout: float = 0.0) -> None:
         """Take delivery reports for up to `timeout` s; raise `NotAcknowledged` for a failed one.
 
-        Raises `LogUnavailable` where records wait and the log has not answered for long.
+        Raises it too where records wait and the log takes none for long, and `LogUnavailable`
+        where it does not even answer.
         """
-        self._producer.poll(timeout)
-        self._raise()
+        self._poll(timeout)
         self._look()
 
-    def waiting(self) -> int:
-        """Return how many records are not acknowledged yet."""
-        return len(self._producer)
+    def acknowledged(self) -> int:
+        """Return how many records the log has acknowledged, each partition's first ones."""
+        return self._sent - len(self._producer) - len(self._faults)
 
     def flush(self) -> None:
         """Wait until everything sent is acknowledged; raise as `serve` does otherwise."""
-        while self._producer.flush(0.5):
-            self._raise()
+        while len(self._producer):
+            self._poll(_SLICE_S)
             self._look()
-        self._raise()
+        self._look()
         self._cluster.answered()
 
-    def give_up(self) -> int:
-        """Return how many records were not acknowledged, after at most a second's wait for them."""
-        self._producer.flush(1.0)
-        return self.waiting() + len(self._faults)
+    def purge(self) -> None:
+        """Send nothing more: forget what is not acknowledged, whose fate is not known then."""
+        self._produce = self._refuse
+        self._producer.purge()
+        deadline = monotonic() + _LAST_REPORTS_S
+        while len(self._producer) and monotonic() < deadline:
+            self._poll(_SLICE_S)
 
-    def _raise(self) -> None:
-        if self._faults:
-            topic, error = self._faults[0]
-            reason = self._cluster.refusal() or error.str()
-            raise NotAcknowledged(topic, len(self._faults) + self.waiting(), reason)
+    def _poll(self, timeout: float) -> None:
+        """Take delivery reports, never by `flush`: its callbacks run into the fatal error."""
+        try:
+            self._producer.poll(timeout)
+        except KafkaException as fault:
+            self._fatal = fault.args[0]
 
     def _look(self) -> None:
-        """Note that the log answers, if more is acknowledged than at the last look."""
-        acknowledged = self._sent - self.waiting()
-        if acknowledged > self._acknowledged or acknowledged == self._sent:
+        """Note that the log answers if it has taken more since; raise where all is at an end."""
+        fault = self._faults[0][1] if self._faults else self._fatal
+        if fault is not None:
+            self._end(self._cluster.refusal() or fault.str())
+        acknowledged = self.acknowledged()
+        if acknowledged > self._seen or acknowledged == self._sent:
             self._cluster.answered()
-        self._acknowledged = acknowledged
-        self._cluster.check()
+            self._stalled = None
+        elif self._stalled is None:
+            self._stalled = monotonic()
+        elif monotonic() - self._stalled > self._patience:
+            reason = f"the log took none for {self._patience:g} s"
+            self._end(self._cluster.refusal() or reason)
+        self._seen = acknowledged
+        try:
+            self._cluster.check()
+        except LogUnavailable:
+            self.purge()
+            raise
+
+    def _end(self, reason: str) -> None:
+        """Purge before anything else, and raise `NotAcknowledged`."""
+        if self._ended is None:
+            self.purge()
+            if not self._faults:  # everything was acknowledged just now
+                self._produce = self._producer.produce
+                return
+            records = self._sent - self.acknowledged()
+            self._ended = NotAcknowledged(self._faults[0][0], records, reason)
+        raise self._ended
+
+    def _refuse(self, *_: object) -> None:
+        raise self._ended or ValueError("a purged producer sends nothing")
 
 
 class Publisher:
@@ -130,13 +177,21 @@ class Publisher:
         encode = avro.writer(cls, framing.prefix(self._registry.register_event(cls)))
         self._kinds[cls] = encode, attrgetter(time_field(cls))
 
-    def publish(self, event: Any, *, seq: int | None = None, given_id: UUID | None = None) -> None:
+    def publish(
+        self,
+        event: Any,
+        *,
+        seq: int | None = None,
+        given_id: UUID | None = None,
+        source: str | None = None,
+    ) -> None:
         """Queue an event; raise `RecordTooLarge`.
 
-        The record's seq is the one given, or one more than the last.
+        The record's seq is the one given, or one more than the last; its source is the
+        publisher's unless another is given.
         """
         encode, time_of = self._kinds[type(event)]
-        self._send(encode(event), event.record_key, time_of(event) // 1000, seq, given_id)
+        self._send(encode(event), event.record_key, time_of(event) // 1000, seq, given_id, source)
 
     def publish_encoded(
         self, schema_id: int, data: bytes, *, key: str | None, timestamp: int
@@ -145,15 +200,21 @@ class Publisher:
         self._send(framing.prefix(schema_id) + data, key, timestamp, None, None)
 
     def _send(
-        self, value: bytes, key: str | None, timestamp: int, seq: int | None, given: UUID | None
+        self,
+        value: bytes,
+        key: str | None,
+        timestamp: int,
+        seq: int | None,
+        given: UUID | None,
+        source: str | None = None,
     ) -> None:
         if len(value) > self._limit:
             raise RecordTooLarge(self._name, len(value), self._limit)
         number = self._next if seq is None else seq
         if given is None:
-            headers = reported(self.source, number)
+            headers = reported(source or self.source, number)
         else:
-            headers = to_headers(Provenance(self.source, number, given))
+            headers = to_headers(Provenance(source or self.source, number, given))
         # to librdkafka 0 is "now" and less is refused: instants before 1970 share the first ms
         self.producer.send(
             self._name, value, key, self._partition, timestamp if timestamp > 0 else 1, headers

@@ -11,13 +11,13 @@ from infra.database import DatabaseAway
 from infra.log import codes, reading, topics
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
-from infra.log.errors import LogUnavailable
 from infra.log.reading import Message, Place, Span
 from infra.log.registry import Registry
 from infra.projecting.feeding import Feed
 from infra.settings import Settings
 from infra.signals import Stop
 from infra.steady import unhurried
+from schemas.record import Position
 from schemas.topics import topic
 
 _LOGGER = logging.getLogger("evctl.projections")
@@ -201,8 +201,8 @@ class Projector:
         error, place = message.error(), (message.topic(), message.partition())
         if error and error.code() in _NOT_THERE:  # taking it says how the log differs
             self._taken([place], reading.whole(self._cluster, [place]))
-        if error and error.code() not in codes.AWAY and (error.fatal() or not error.retriable()):
-            raise LogUnavailable(self._cluster.servers, error.str())
+        if error:
+            reading.pass_over(error, Position(*place, message.offset()), self._cluster)
         return False
 
     def _commit(self, consumer: Consumer) -> None:

@@ -21,13 +21,21 @@ def from_words(words: Sequence[str]) -> Iterator[Item]:
         for word in words:
             if "=" not in word or word not in fields:
                 raise NotTyped(word, "is no FIELD=VALUE" if word in fields else "is no word")
+        names: set[str] = set()
+        for word in fields:
+            name = word.partition("=")[0]
+            if name in names:
+                raise NotTyped(word, f"gives {name} a second time")
+            names.add(name)
         yield WordsItem("arguments", tuple(fields))
         return
     for number, word in enumerate(words, 1):
         try:
-            yield JsonItem(f"argument {number}", loads(os.fsencode(word)), typed=True)
+            value = loads(os.fsencode(word))
         except ValueError as fault:
             raise RecordRefused(f"argument {number}", f"not JSON: {fault}") from fault
+        for item in value if isinstance(value, list) else [value]:
+            yield JsonItem(f"argument {number}", item, typed=True)
 
 
 def data_of(words: Sequence[str], schema: Schema) -> dict[str, Any]:

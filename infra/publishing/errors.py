@@ -1,5 +1,7 @@
 """What can be wrong with the input of `evctl publish`."""
 
+from collections.abc import Iterable
+
 from schemas.errors import EvctlError
 from schemas.topics import Topic
 
@@ -79,6 +81,18 @@ class SchemaNeeded(EvctlError):
 
     def __init__(self, found: str) -> None:
         super().__init__(f"{found}; give its schema with --schema FILE.avsc")
+
+
+class NoKeyField(EvctlError):
+    """The field that --key names is not in the record."""
+
+    exit_code = 65
+
+    def __init__(self, field: str, fields: Iterable[str]) -> None:
+        super().__init__(
+            f"the record has no field {field} to be the key (--key); it has {', '.join(fields)}"
+        )
+        self.field = field
 
 
 class NotTyped(EvctlError):

@@ -13,7 +13,7 @@ from infra.publishing.records import AvroItem, Encoded, Item, JsonItem, WordsIte
 from schemas import avro, catalogue, utc
 from schemas.avro import Schema
 from schemas.declare import AVRO_NAMESPACE, time_field
-from schemas.fitting import event_from, fit
+from schemas.fitting import dated, event_from, fit, instants_of
 from schemas.topics import Topic
 
 
@@ -78,11 +78,7 @@ class _Kind:
         self._write = avro.writer(cls)
         self._time = time_field(cls)
         self._fields = tuple(field["name"] for field in self.schema["fields"])
-        self._instants = tuple(
-            field["name"]
-            for field in self.schema["fields"]
-            if isinstance(field["type"], dict) and "logicalType" in field["type"]
-        )
+        self._instants = instants_of(self.schema)
 
     def event(self, data: Any) -> Any:
         """Return the event that the data describe; raise `DoesNotFit`.
@@ -107,7 +103,8 @@ class _Kind:
         return plain
 
     def encode(self, event: Any) -> Encoded:
-        """Return the event as a record."""
+        """Return the event as a record; raise `DoesNotFit` where no calendar has its times."""
+        dated(event, self._instants)
         try:
             data = self._write(event)
         except UnicodeEncodeError:

@@ -10,7 +10,7 @@ from fastavro.schema import SchemaParseException, UnknownType, load_schema, pars
 
 from infra.publishing.arguments import data_of
 from infra.publishing.envelope import opened
-from infra.publishing.errors import NotOfTopic, SchemaNeeded, SchemaUnusable
+from infra.publishing.errors import NoKeyField, NotOfTopic, SchemaNeeded, SchemaUnusable
 from infra.publishing.json_writer import JsonWriter
 from infra.publishing.records import AvroItem, Encoded, FramedItem, Item, JsonItem, WordsItem
 from schemas import avro
@@ -60,7 +60,10 @@ class PacketEncoder:
         self._writer = None if schema is None else JsonWriter(schema)
 
     def encode(self, item: Item) -> Encoded:
-        """Return the record; raise `DoesNotFit`, `NotAvro`, `NotOfTopic`, `SchemaNeeded`."""
+        """Return the record.
+
+        Raises `DoesNotFit`, `NoKeyField`, `NotAvro`, `NotOfTopic`, `SchemaNeeded`.
+        """
         match item:
             case AvroItem():
                 return self._encoded(item.schema, item.data, item.fields)
@@ -115,7 +118,11 @@ class PacketEncoder:
             return None
         value: Any = fields
         for name in self._key:
-            value = value.get(name) if isinstance(value, Mapping) else None
+            if value is None:
+                break
+            if not isinstance(value, Mapping) or name not in value:
+                raise NoKeyField(".".join(self._key), fields)
+            value = value[name]
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise DoesNotFit(".".join(self._key), value, "text or a whole number to be the key")
         return str(value)

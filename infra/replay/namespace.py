@@ -58,13 +58,19 @@ def claim(source: Cluster, replay: str) -> Cluster:
     return source.in_namespace(prefix)
 
 
-def make_topics(source: Cluster, target: Cluster, carried: Iterable[str]) -> Mapping[str, str]:
+def make_topics(
+    source: Cluster, target: Cluster, replay: str, carried: Iterable[str]
+) -> Mapping[str, str]:
     """Make the replay's topics; return the full name of each in it, by the full name it is from.
 
-    They have as many partitions as the originals, so that every record keeps its number. They are
-    not synced: what is lost with the machine is on the original topics still.
+    Of two replays that begin at once with one id, the second fails to make the control topic, and
+    raises `ReplayIdInUse`. The others have as many partitions as the originals, so that every
+    record keeps its number. They are not synced: what is lost with the machine is on the original
+    topics still.
     """
-    names, made = {}, [REPLAY_CONTROL]
+    if not topics.create(target, REPLAY_CONTROL):
+        raise ReplayIdInUse(replay, REPLAY_CONTROL.full_name(target.namespace))
+    names, made = {}, []
     for full_name, real in topics.describe(source, sorted(carried)).items():
         declared = topic(full_name.removeprefix(source.namespace))
         made.append(replace(declared, partitions=real.partitions, synced=False))

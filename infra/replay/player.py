@@ -104,7 +104,7 @@ class Player:
 
     def _found_nothing(self, window: Window) -> None:
         if not self._stop.requested:
-            raise EmptyWindow(window.name, self._request.nights)
+            raise EmptyWindow(window.name, self._request.nights())
 
     def _set_out(self, first_time: int) -> Stage:
         if self._stage is None:

@@ -13,7 +13,7 @@ def factor(speed: float) -> str:
     """Return a speed as people write it: `10x`, or `max`."""
     if not isfinite(speed):
         return "max"
-    return f"{speed:.4g}x" if speed < 1000 else f"{speed:,.0f}x"
+    return f"{speed:,.0f}x" if 1000 <= speed < 1e9 else f"{speed:.4g}x"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,13 @@ class Report:
 
     def sentence(self) -> str:
         """Return the final line."""
+        one = self.records == 1
+        at = f"at {factor(self.achieved_speed)} " if self.first_time != self.last_time else ""
         text = (
-            f"{'Replayed' if self.complete else 'Stopped: replayed'} {self.records:,} records in "
-            f"{self.duration:.1f} s at {factor(self.achieved_speed)} (asked for "
+            f"{'Replayed' if self.complete else 'Stopped: replayed'} {self.records:,} "
+            f"record{'' if one else 's'} in {self.duration:.1f} s {at}(asked for "
             f"{factor(self.requested_speed)}), {self._lateness()}, out of order "
-            f"{self.out_of_order}; they are in {self.namespace}"
+            f"{self.out_of_order}; {'it is' if one else 'they are'} in {self.namespace}"
         )
         return text if self.complete else f"{text} The window is incomplete."
 

@@ -1,6 +1,6 @@
 """What is to be replayed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -11,14 +11,14 @@ from infra.windows import Window
 class Request:
     """Windows to be played one after the other, each from its first record on, and how.
 
-    `speed` is event time per wall time, infinity for as fast as possible. `nights` are those that
-    the log has, for the sentence that a window is empty.
+    `speed` is event time per wall time, infinity for as fast as possible. `nights` returns those
+    that the log has, for the sentence that a window is empty.
     """
 
     windows: Sequence[Window]
     speed: float
     replay: str
-    nights: Sequence[str] = ()
+    nights: Callable[[], Sequence[str]] = tuple
 
     @property
     def topics(self) -> Sequence[str]:

@@ -1,6 +1,6 @@
 """Which windows a replay is asked for: nights, event times, offsets, or all; of which topics."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from infra.indexing import night_index
@@ -57,17 +57,18 @@ class Selection:
     def _by_offset(self) -> bool:
         return (self.first, self.last) != (None, None)
 
-    def windows(self, cluster: Cluster, settings: Settings) -> tuple[list[Window], Sequence[str]]:
-        """Return the windows, several nights by date, and the nights that the log has.
+    def windows(
+        self, cluster: Cluster, settings: Settings
+    ) -> tuple[list[Window], Callable[[], Sequence[str]]]:
+        """Return the windows, several nights by date, and what tells the nights that the log has.
 
         Raises `EmptyWindow`, `BackwardsWindow`, `NotANight`.
         """
         if self._by_offset:
-            return [offsets(cluster, OBSERVATORY, self.first, self.last)], []
+            return [offsets(cluster, OBSERVATORY, self.first, self.last)], tuple
         index = night_index(cluster, settings)
-        there = index.names()
-        found = [self._of_topics(window, cluster, there) for window in self._found_by(index)]
-        return found, there
+        found = [self._of_topics(window, cluster, index) for window in self._found_by(index)]
+        return found, index.names
 
     def _found_by(self, index: NightIndex) -> list[Window]:
         if self.nights:
@@ -86,12 +87,12 @@ class Selection:
             words.append(f"until {utc.iso(self.end)}")
         return " ".join(words)
 
-    def _of_topics(self, window: Window, cluster: Cluster, nights: Sequence[str]) -> Window:
+    def _of_topics(self, window: Window, cluster: Cluster, index: NightIndex) -> Window:
         if not self.topics:
             return window
         wanted = {topic(name).full_name(cluster.namespace) for name in self.topics}
         ranges = {place: spans for place, spans in window.ranges.items() if place[0] in wanted}
         name = f"{window.name}, only {', '.join(self.topics)}"
         if not ranges:
-            raise EmptyWindow(name, nights)
+            raise EmptyWindow(name, index.names())
         return replace(window, ranges=ranges, name=name)

@@ -31,7 +31,7 @@ class Stage:
         first_time: int,
     ) -> None:
         self._target = target
-        names = make_topics(source, target, request.topics)
+        names = make_topics(source, target, request.replay, request.topics)
         linger = 0 if isfinite(request.speed) else _FULL_SPEED_LINGER_MS
         self._producer = Producer(target, linger_ms=linger)
         self._journal = Publisher(

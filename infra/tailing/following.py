@@ -7,7 +7,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from infra.log import codes, reading
 from infra.log.cluster import Cluster
-from infra.log.errors import LogTruncated, LogUnavailable
+from infra.log.errors import LogTruncated
 from infra.log.reading import Message, Place
 from infra.signals import Stop
 from schemas.record import Position
@@ -52,11 +52,9 @@ def _is_error(cluster: Cluster, consumer: Consumer, message: Message) -> bool:
     error = message.error()
     if error is None:
         return False
-    code = error.code()
+    code, place = error.code(), (message.topic(), message.partition())
     if code in {codes.AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:
-        place = message.topic(), message.partition()
         low, _ = reading.span(consumer, cluster, place)
         raise LogTruncated(Position(*place, message.offset()), low)
-    if code not in codes.AWAY and (error.fatal() or not error.retriable()):
-        raise LogUnavailable(cluster.servers, error.str())
+    reading.pass_over(error, Position(*place, message.offset()), cluster)
     return True

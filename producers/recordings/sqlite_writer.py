@@ -48,9 +48,7 @@ class NightDatabaseWriter(RecordingWriter):
         """Create the file and its tables."""
         self.database = sqlite3.connect(self.partial, isolation_level=None)
         # a file that is not finished is thrown away, so that it needs no journal
-        self.database.executescript(
-            f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {SCHEMA}"
-        )
+        self.database.executescript(f"{_UNGUARDED} {SCHEMA}")
         self.database.execute("BEGIN")
         self.number = 0
         self.events: list[tuple[int, str, bytes | None]] = []

@@ -163,3 +163,46 @@ def ascending(found: Sequence[Told], whole: Sequence[Told]) -> int:
     """Hold that what was found is the beginning of the whole; return how much it is."""
     assert found == whole[: len(found)]
     return len(found)
+
+
+LINE = (
+    '{{"__system":"a","__source":"b","__key":"c","__data_time":"2026-11-20T03:00:00Z",'
+    '"__wire_time":"2026-11-20T03:00:00Z","__data":false,"__id":"{0}","v":{1}}}\n'
+)
+ONE, OTHER = UUID(int=1), UUID(int=2)
+
+
+def test_two_events_of_one_id_are_refused_wherever_the_first_is(stage: Stage) -> None:
+    first, second = stage.folder / "first.jsonl", stage.folder / "second.jsonl"
+    first.write_text(LINE.format(ONE, 1) * 2)
+    assert ": 1 event added, 1 was on the log already (" in stage.done("import", first)
+    second.write_text(LINE.format(OTHER, 3) + LINE.format(ONE, 2))
+    refused = stage.evctl("import", second)
+    assert refused.code == 65
+    assert f"second.jsonl:2: the event has the id {ONE}, as has another" in refused.sentence
+    assert "another event, observatory[0]@0; " in refused.sentence
+    assert "The first event of the recording is on the log; " in refused.sentence
+    second.write_text(LINE.format(OTHER, 3) + LINE.format(OTHER, 4))
+    refused = stage.evctl("import", second)
+    assert refused.code == 65
+    assert f"second.jsonl:2: the event has the id {OTHER}, as has another" in refused.sentence
+    assert [identity for identity, _ in on_log(stage)] == [ONE, OTHER]
+
+
+def test_an_event_that_is_too_large_is_named_with_its_place(stage: Stage) -> None:
+    path = stage.folder / "big.jsonl"
+    path.write_text(LINE.format(ONE, 1) + LINE.format(OTHER, '"' + "x" * 5_000_000 + '"'))
+    refused = stage.evctl("import", path)
+    assert refused.code == 65
+    assert "big.jsonl:2: the event a.b.c has 5,000," in refused.sentence
+    assert "The first event of the recording is on the log; " in refused.sentence
+    path.write_text(LINE.format(OTHER, '"' + "x" * 5_000_000 + '"'))
+    refused = stage.evctl("import", path)
+    assert "Nothing of the recording's beginning is on the log; " in refused.sentence
+
+
+def test_a_recording_is_not_written_to_standard_output(stage: Stage) -> None:
+    refused = stage.evctl("export", "all", "--to", "-")
+    assert refused.code == 2
+    assert "a recording is a file" in refused.err
+    assert not (stage.folder / "-").exists()

@@ -169,7 +169,11 @@ def test_each_kind_of_window(site: Site, window: list[str], records: int) -> Non
             66,
             "Nothing on the log lies in the night 2020-01-01; the log has the nights 2026-11-21",
         ),
-        (["--from-offset", "900"], 66, "Nothing on the log lies in offsets 900 to the end"),
+        (
+            ["--from-offset", "900"],
+            66,
+            "Nothing on the log lies in offsets 900 to the end of observatory; the log has offsets",
+        ),
         (["--all", "--topics", "alerts"], 66, "Nothing on the log lies in the whole log, only"),
     ],
     ids=in_words,

@@ -225,6 +225,18 @@ def test_an_id_in_use_is_refused_and_nothing_is_sent(cluster: Cluster, stop: Sto
     assert len(read(cluster.in_namespace(report.namespace), OBSERVATORY)) == 1
 
 
+def test_of_two_replays_that_begin_at_once_with_one_id_one_is_refused(
+    cluster: Cluster, stop: Stop
+) -> None:
+    publish(cluster, [MIDNIGHT])
+    request = Request([index_of(cluster).all()], inf, "both")
+    first, second = Player(cluster, request, stop), Player(cluster, request, stop)
+    report = first.run()
+    with pytest.raises(ReplayIdInUse, match="The replay id both is in use: the topic"):
+        second.run()
+    assert len(read(cluster.in_namespace(report.namespace), OBSERVATORY)) == 1
+
+
 @pytest.mark.parametrize("name", ["", "a.b", "a b", "ä", "x" * 65, "a/b"])
 def test_an_id_that_is_no_part_of_a_topic_name_is_refused(
     log: Cluster, stop: Stop, name: str
@@ -241,7 +253,7 @@ def test_a_window_without_records_is_refused_and_makes_nothing(
     publish(cluster, [MIDNIGHT, MIDNIGHT + 10])
     index = index_of(cluster)
     window = index.between(MIDNIGHT + 2, MIDNIGHT + 5)
-    request = Request([window], speed, "nothing", index.names())
+    request = Request([window], speed, "nothing", index.names)
     with pytest.raises(EmptyWindow, match=f"the log has the night {FIRST}"):
         Player(cluster, request, stop).run()
     prefix = f"{cluster.namespace}replay."

@@ -73,3 +73,18 @@ def test_only_what_can_be_known_is_filled_in() -> None:
         "original_text": {},
     }
     assert completed({}, schema_of(RecordingImported), 7) == {"time": 7}, "first_time is no now"
+
+
+def test_an_array_is_its_items_as_in_a_file() -> None:
+    assert list(from_words(["[]"])) == []
+    items = list(from_words(['[{"a":1},{"a":2}]', '{"a":3}']))
+    assert items == [
+        JsonItem("argument 1", {"a": 1}, typed=True),
+        JsonItem("argument 1", {"a": 2}, typed=True),
+        JsonItem("argument 2", {"a": 3}, typed=True),
+    ]
+
+
+def test_a_field_is_given_once() -> None:
+    with pytest.raises(NotTyped, match="'system=z' gives system a second time"):
+        list(from_words(["system=a", "values.x=1", "system=z"]))

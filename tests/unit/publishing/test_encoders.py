@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from infra.publishing.checking import checked
 from infra.publishing.errors import (
     EventNotNamed,
+    NoKeyField,
     NotOfTopic,
     RecordRefused,
     SchemaNeeded,
@@ -92,6 +93,10 @@ def test_the_quick_way_takes_what_the_explaining_way_takes(changes: dict[str, An
         ({"data_time": 1.5}, "field data_time: 1.5 is not a whole number of 64 bits"),
         ({"wire_time": "soon"}, "field wire_time: 'soon' is not an instant such as"),
         ({"values": {"a": {"b": 1}}}, "field values.a: {'b': 1} is not null or true or false"),
+        (
+            {"data_time": 1_763_604_001_149_474_000},
+            "field data_time: 1763604001149474000 is not in the years 1 to 9999",
+        ),
         ({"sytem": "x"}, "field sytem: 'x' is not a field of TcsEvent (did you mean 'system'?)"),
         ({"key": "\ud800"}, "field key: '\\ud800' is not text that is Unicode"),
     ],
@@ -135,6 +140,12 @@ def test_typed_records_are_completed_and_files_are_not() -> None:
     assert decode(events().encode(JsonItem("argument 1", short, typed=True)).data, 0) == found
     with pytest.raises(DoesNotFit, match="field data_time: is missing"):
         events().encode(JsonItem("in:1", short))
+
+
+def test_a_container_of_our_events_has_times_that_a_calendar_has() -> None:
+    data = avro.writer(TcsEvent)(TcsEvent(NOW, -(2**62), "pas", "a", "b", False, {}, {}))
+    with pytest.raises(DoesNotFit, match=r"field wire_time: .* is not in the years 1 to 9999"):
+        events(None).encode(AvroItem("a.avro, record 1", schema_of(TcsEvent), data, {}))
 
 
 def test_a_container_of_our_events_is_for_their_topic() -> None:
@@ -242,9 +253,7 @@ def test_json_needs_a_schema(item: JsonItem | WordsItem) -> None:
         packets().encode(item)
 
 
-@pytest.mark.parametrize(
-    ("field", "key"), [("id", "a"), ("first.flux", None), ("hash", None), ("none", None)]
-)
+@pytest.mark.parametrize(("field", "key"), [("id", "a"), ("first.flux", None), ("hash", None)])
 def test_the_key_is_a_field(field: str, key: str | None) -> None:
     encoder = packets(SKY, field)
     if key is not None:
@@ -252,6 +261,12 @@ def test_the_key_is_a_field(field: str, key: str | None) -> None:
         return
     with pytest.raises(DoesNotFit, match=rf"field {field}: .* is not text or a whole number"):
         encoder.encode(JsonItem("in:1", sky()))
+
+
+@pytest.mark.parametrize("field", ["none", "id.none"])
+def test_a_key_that_is_no_field_is_told_as_that(field: str) -> None:
+    with pytest.raises(NoKeyField, match=rf"the record has no field {field} to be the key"):
+        packets(SKY, field).encode(JsonItem("in:1", sky()))
 
 
 def test_containers_of_one_schema_are_of_one_kind() -> None:

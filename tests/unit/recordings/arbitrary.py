@@ -9,6 +9,7 @@ from hypothesis.strategies import SearchStrategy
 
 from producers import Entry, Recording
 from producers.formats import open_recording, writer_for
+from schemas import utc
 from schemas.events.tcs import TcsEvent
 
 RESERVED = ("__system", "__source", "__key", "__data_time", "__wire_time", "__data")
@@ -22,6 +23,7 @@ HARD_TEXT = (
 )
 TEXT = st.text() | st.sampled_from(HARD_TEXT)
 INT64 = st.integers(-(2**63), 2**63 - 1)
+INSTANTS = st.integers(utc.FIRST, utc.LAST)
 DOUBLES = st.floats() | st.sampled_from((1e22, 1e16, 2.0**63, -(2.0**64), 5e-324, -0.0, 1e300))
 SCALARS = st.none() | st.booleans() | INT64 | DOUBLES | TEXT
 VALUES = SCALARS | st.lists(SCALARS, max_size=4)
@@ -35,8 +37,8 @@ def _events(draw: st.DrawFn) -> TcsEvent:
     values = draw(st.dictionaries(NAMES, VALUES, max_size=5))
     spelled = st.sampled_from((*values, "__data_time", "__wire_time", "__data")) | NAMES
     return TcsEvent(
-        draw(INT64 | st.just(1526374800_500000)),
-        draw(INT64 | st.just(1526374800_123456)),
+        draw(INSTANTS | st.just(1526374800_500000)),
+        draw(INSTANTS | st.just(1526374800_123456)),
         draw(TEXT),
         draw(TEXT),
         draw(TEXT),

@@ -5,7 +5,7 @@ from math import inf
 
 import orjson
 
-from infra.replay.report import Report
+from infra.replay.report import Report, factor
 
 REPORT = Report(
     replay="night",
@@ -43,6 +43,22 @@ def test_the_final_line() -> None:
 
 def test_the_final_line_at_full_speed_promises_no_deadlines() -> None:
     assert "at 52,000x (asked for max), no deadlines, out of order 0;" in FULL_SPEED.sentence()
+
+
+def test_the_final_line_of_one_record_knows_no_speed() -> None:
+    report = replace(FULL_SPEED, records=1, last_time=FULL_SPEED.first_time, achieved_speed=0.0)
+    assert report.sentence() == (
+        "Replayed 1 record in 12.2 s (asked for max), no deadlines, out of order 0; it is in "
+        "het.replay.night."
+    )
+
+
+def test_a_speed_has_few_digits() -> None:
+    assert [factor(speed) for speed in (1e300, 1e9, 999_999_999.0)] == [
+        "1e+300x",
+        "1e+09x",
+        "999,999,999x",
+    ]
 
 
 def test_the_final_line_of_a_stopped_replay_says_so() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import utc
-from schemas.nights import NamedBy, Nights, NotANight, name_of
+from schemas.nights import NamedBy, Nights, NotANight, name_of, number_of
 
 HET = Nights(18, NamedBy.END)
 RUBIN = Nights(12, NamedBy.START)
@@ -59,3 +59,13 @@ def test_the_nights_of_two_observatories(nights: Nights, instant: str, night: st
 def test_what_is_no_date_is_no_night(text: str) -> None:
     with pytest.raises(NotANight, match="nights are dates such as"):
         HET.bounds(text)
+
+
+@given(sites, st.integers(-(2**63), 2**63 - 1))
+def test_every_instant_has_a_night_with_a_name(nights: Nights, time: int) -> None:
+    """The first one or the last one, where no calendar has the instant."""
+    name = nights.name(time)
+
+    assert number_of(name) == nights.number(time)
+    assert nights.name(min(time, utc.FIRST - 1)) == "0001-01-01"
+    assert nights.name(max(time, utc.LAST + DAY)) == "9999-12-31"

@@ -1,5 +1,10 @@
 """Time scales and their text."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from astropy.time import Time
 from hypothesis import given
@@ -113,3 +118,11 @@ def test_a_leap_second_is_the_second_after_it(day: str, _offset: int) -> None:
 def test_what_is_no_instant_is_refused(text: str) -> None:
     with pytest.raises(NotATime, match="is not an instant such as 2026-"):
         utc.parse(text)
+
+
+def test_astropy_says_nothing_of_its_own_settings(tmp_path: Path) -> None:
+    code = "from schemas import utc; print(utc.parse('2016-12-31T23:59:60'))"
+    environ = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "nowhere")}
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("1483228800000000\n", "")
