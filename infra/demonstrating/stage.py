@@ -1,12 +1,14 @@
 """A site of its own in a directory, and evctl's commands run in it as processes."""
 
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic, sleep
 
+from infra.settings import VARIABLES
 from schemas.errors import EvctlError
 
 _SITE = """\
@@ -56,6 +58,7 @@ class Stage:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            env=_without_settings(os.environ),
         )
         self._running[process] = words
         return process
@@ -109,3 +112,8 @@ class Stage:
             process.communicate()
         self._running.clear()
         self.run("broker", "stop")
+
+
+def _without_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what would lead to the log and the tables of the user."""
+    return {name: text for name, text in environ.items() if not name.startswith(VARIABLES)}
