@@ -17,7 +17,7 @@ from infra.database.errors import (
     TablesMissing,
     UnknownDatabase,
 )
-from infra.database.store import PositionRow, ViewStore
+from infra.database.store import PositionRow, Snapshot, ViewStore
 
 __all__ = [
     "ChangeRefused",
@@ -28,6 +28,7 @@ __all__ = [
     "DatabaseRefused",
     "PositionRow",
     "SchemaMismatch",
+    "Snapshot",
     "TablesMissing",
     "UnknownDatabase",
     "ViewStore",

@@ -35,6 +35,14 @@ class PositionRow(NamedTuple):
     definition: str
 
 
+class Snapshot(NamedTuple):
+    """What a view showed at one moment: digest and number of rows, and how far it had read."""
+
+    digest: str
+    rows: int
+    positions: Mapping[Partition, PositionRow]
+
+
 class ViewStore:
     """The tables of one view; `build` names a set that is filled beside the one that serves.
 
@@ -188,13 +196,23 @@ class ViewStore:
         with self.database.reading() as connection:
             return digest(connection, self.view, self.tables, night)
 
+    def snapshot(self, night: str | None = None) -> Snapshot:
+        """Return the digest of a night's rows (None: of all), and from which records they are."""
+        with self.database.at_one_moment() as connection:
+            positions = self._positions(connection)
+            found = digest(connection, self.view, self.tables, night)
+            return Snapshot(found, self._rows(connection, night), positions)
+
     def rows(self, night: str | None = None) -> int:
         """Return how many rows there are of a night (None: of all)."""
-        total = 0
         with self.database.reading() as connection:
-            for table in self.tables.data.values():
-                query = select(func.count()).select_from(table)
-                if night is not None and self.view.of_night is not None:
-                    query = query.where(self.view.of_night.rows(table, night))
-                total += connection.execute(query).scalar_one()
+            return self._rows(connection, night)
+
+    def _rows(self, connection: Connection, night: str | None) -> int:
+        total = 0
+        for table in self.tables.data.values():
+            query = select(func.count()).select_from(table)
+            if night is not None and self.view.of_night is not None:
+                query = query.where(self.view.of_night.rows(table, night))
+            total += connection.execute(query).scalar_one()
         return total
