@@ -14,6 +14,7 @@ from infra.database.errors import (
     DatabaseFull,
     DatabaseRefused,
     SchemaMismatch,
+    TablesDropped,
     TablesMissing,
     UnknownDatabase,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "PositionRow",
     "SchemaMismatch",
     "Snapshot",
+    "TablesDropped",
     "TablesMissing",
     "UnknownDatabase",
     "ViewStore",

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Table, case, func, inspect, select, update
+from sqlalchemy import Connection, Table, case, func, inspect, literal, select, update
 from sqlalchemy.schema import CreateTable
 
 from infra.database import packets
 from infra.database.connecting import Database
 from infra.database.digests import digest
-from infra.database.errors import SchemaMismatch
+from infra.database.errors import SchemaMismatch, TablesDropped
 from infra.database.statements import sql
 from infra.database.swapping import drop, swap
 from infra.database.tables import stored_in, tables_of
@@ -57,13 +57,35 @@ class ViewStore:
     def create(self) -> None:
         """Make the tables that are missing; raise `SchemaMismatch` if there are others.
 
-        Several starters may do so at once.
+        Raises `TablesDropped` where one is missing beside others that hold something. Several
+        starters may do so at once.
         """
         with self.database.writing() as connection:
+            self._require_all(connection)
             stored_in(self.tables, is_mariadb=getattr(connection.dialect, "is_mariadb", False))
             for table in self.tables.all:
                 connection.execute(CreateTable(table, if_not_exists=True))
             self._compare(connection)
+
+    def _require_all(self, connection: Connection) -> None:
+        """Look for contents first: who writes any has made all tables before."""
+        there = self._there(connection)
+        if not any(self._filled(connection, table) for table in there):
+            return
+        there = self._there(connection)
+        missing = [table.name for table in self.tables.all if table not in there]
+        if missing:
+            raise TablesDropped(self.database.name, missing, self.view.name)
+
+    def _there(self, connection: Connection) -> list[Table]:
+        there = inspect(connection)
+        return [table for table in self.tables.all if there.has_table(table.name)]
+
+    def _filled(self, connection: Connection, table: Table) -> bool:
+        query = select(literal(1)).select_from(table).limit(1)
+        if table is self.tables.position:
+            query = query.where(table.c.next_offset > 0)
+        return connection.execute(query).first() is not None
 
     def _compare(self, connection: Connection) -> None:
         inspector = inspect(connection)
