@@ -110,5 +110,5 @@ def _saying() -> Iterator[Say]:
         yield say
 
 
-_STEPS = 6
+_STEPS = 7
 """How many things the story says."""

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -63,25 +63,32 @@ class Stage:
         self._running[process] = words
         return process
 
-    def run(self, *words: str, wait: Callable[[], None] = lambda: None) -> str:
+    def run(
+        self, *words: str, wait: Callable[[], None] = lambda: None, codes: Sequence[int] = (0,)
+    ) -> str:
         """Run a command to its end and return what it printed; raise `StepFailed`.
 
         `wait` is called again and again until then.
         """
-        return self.ended(self.start(*words), wait)
+        return self.ended(self.start(*words), wait, codes)
 
-    def ended(self, process: subprocess.Popen[str], wait: Callable[[], None]) -> str:
+    def ended(
+        self,
+        process: subprocess.Popen[str],
+        wait: Callable[[], None],
+        codes: Sequence[int] = (0,),
+    ) -> str:
         """Wait until a process has ended well and return what it printed; raise `StepFailed`."""
         while process.poll() is None:
             wait()
             sleep(_LOOK_S)
-        return self.finish(process, 0)
+        return self.finish(process, *codes)
 
-    def finish(self, process: subprocess.Popen[str], expected: int) -> str:
+    def finish(self, process: subprocess.Popen[str], *expected: int) -> str:
         """Return what an ended command printed; raise `StepFailed` for another exit code."""
         out, err = process.communicate(timeout=30)
         words = self._running.pop(process)
-        if process.returncode != expected:
+        if process.returncode not in expected:
             raise StepFailed(words, process.returncode, err or out)
         return out
 
