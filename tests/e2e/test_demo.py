@@ -71,3 +71,25 @@ def spoilt(tables: Path) -> bool:
             return False
         last = f"SELECT max(data_time) FROM {table}"
         return database.execute(f"DELETE FROM {table} WHERE data_time = ({last})").rowcount > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (
+            "--keep .",
+            73,
+            r"evctl: \S+ can't be made \(File exists\): --keep takes a directory that",
+        ),
+        ("--speed 0", 2, "evctl: The speed is 0, and has to be a factor above 0"),
+        ("--record night.db --speed max", 2, "Error: Invalid value: --record plays nothing"),
+    ],
+)
+def test_what_it_can_not_do_is_said_before_anything_begins(
+    site: Stage, words: str, code: int, sentence: str
+) -> None:
+    before = sorted(site.folder.iterdir())
+    result = ended(demo(site, *words.replace(" .", f" {site.folder}").split()), WHOLE_S)
+    assert (result.code, result.out) == (code, "")
+    assert re.match(sentence, result.sentence)
+    assert sorted(site.folder.iterdir()) == before
