@@ -92,6 +92,8 @@ class AlreadyOwned(BrokerError):
 class PortInUse(BrokerError):
     """The port that was asked for is taken."""
 
+    exit_code = 73  # EX_CANTCREAT of sysexits.h
+
     def __init__(self, host: str, port: int) -> None:
         super().__init__(
             f"Port {port} on {host} is in use by another program: "
@@ -103,6 +105,8 @@ class PortInUse(BrokerError):
 class FormatTooNew(BrokerError):
     """The data directory was written by a newer version of this program."""
 
+    exit_code = 78  # EX_CONFIG
+
     def __init__(self, path: Path, found: int, known: int) -> None:
         super().__init__(
             f"{path} has format version {found}, this program knows up to {known}: "
@@ -112,8 +116,23 @@ class FormatTooNew(BrokerError):
         self.known = known
 
 
+class PropertiesBroken(BrokerError):
+    """The file that says what the data directory is does not say it."""
+
+    exit_code = 5
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} is empty or broken: it has to name format.version and cluster.id. Restore it "
+            "from a copy, or move it away: the log is kept and gets a new cluster id."
+        )
+        self.path = path
+
+
 class DirectoryUnusable(BrokerError):
     """The data directory can't be created, opened or written."""
+
+    exit_code = 73
 
     def __init__(self, data_dir: Path, cause: OSError) -> None:
         super().__init__(

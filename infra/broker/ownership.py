@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from infra.broker import files
-from infra.broker.errors import AlreadyOwned, DirectoryUnusable, FormatTooNew
+from infra.broker.errors import AlreadyOwned, DirectoryUnusable, FormatTooNew, PropertiesBroken
 from infra.clock import fresh_id
 
 LOCK = ".lock"
@@ -133,7 +133,10 @@ def cluster_id(data_dir: Path) -> str:
         files.replace(path, content.encode())
         return drawn
     properties = dict(line.split("=", 1) for line in lines if "=" in line)
-    found = int(properties["format.version"])
+    try:
+        found, known_as = int(properties["format.version"]), properties["cluster.id"]
+    except (KeyError, ValueError):
+        raise PropertiesBroken(path) from None
     if found > FORMAT:
         raise FormatTooNew(path, found, FORMAT)
-    return properties["cluster.id"]
+    return known_as

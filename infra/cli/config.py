@@ -21,6 +21,8 @@ app = typer.Typer(no_args_is_help=True, help="Show, check and copy the settings.
 class FileStays(EvctlError):
     """A file that is already there would have been overwritten."""
 
+    exit_code = 73  # EX_CANTCREAT of sysexits.h
+
     def __init__(self, path: Path) -> None:
         self.path = path
         super().__init__(f"{path} exists and stays as it is: -b puts it aside, -f overwrites it.")
@@ -29,7 +31,7 @@ class FileStays(EvctlError):
 class CopyFailed(EvctlError):
     """The commented settings can't be written where they should go."""
 
-    exit_code = 73  # EX_CANTCREAT of sysexits.h
+    exit_code = 73
 
     def __init__(self, path: Path, reason: str) -> None:
         self.path, self.reason = path, reason

@@ -13,6 +13,19 @@ from infra.cli.options import examples
 from infra.demonstrating.report import text
 from infra.demonstrating.stage import Stage
 from infra.demonstrating.story import Say, Story, extent, record_night
+from infra.replay.pacing import parse_speed
+from schemas.errors import EvctlError
+
+
+class PlaceNotMade(EvctlError):
+    """The directory to work in is there already, or can't be made."""
+
+    exit_code = 73
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} can't be made ({reason}): --keep takes a directory that is new.")
+        self.path = path
+
 
 EPILOG = examples(
     "evctl demo",
@@ -54,7 +67,11 @@ def command(
     Everything happens in a directory of its own, with a log and a database of its own; nothing of
     yours is touched, and no process stays. Ends with 1 if anything disagrees.
     """
+    if speed is not None:
+        parse_speed(speed)
     if record is not None:
+        if file is not None or speed is not None or keep is not None:
+            raise typer.BadParameter("--record plays nothing: it goes with --seed only")
         typer.echo(f"{record}: {record_night(record, seed):,} events of the night of seed {seed}")
         return
     with _folder(keep) as folder, _saying() as say:
@@ -77,7 +94,10 @@ def command(
 @contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
     if keep is not None:
-        keep.mkdir(parents=True)
+        try:
+            keep.mkdir(parents=True)
+        except OSError as error:
+            raise PlaceNotMade(keep, error.strerror or str(error)) from error
         yield keep.absolute()
         return
     with tempfile.TemporaryDirectory(prefix="evctl-demo-") as folder:
@@ -110,5 +130,5 @@ def _saying() -> Iterator[Say]:
         yield say
 
 
-_STEPS = 6
+_STEPS = 7
 """How many things the story says."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import typer
 
-from infra.cli import checkup, reachable
+from infra.cli import checkup, reachable, stored
 from infra.cli.checkup import Finding, Verdict
 from infra.cli.context import loaded
 from infra.cli.options import examples
@@ -42,4 +42,7 @@ def _findings(ctx: typer.Context) -> Iterator[Finding]:
         return
     yield from checkup.site(found)
     yield reachable.log(found.settings)
-    yield from reachable.database(found.settings)
+    answers = list(reachable.database(found.settings))
+    yield from answers
+    if all(answer.verdict is not Verdict.FAIL for answer in answers):
+        yield from stored.tables(found.settings)

@@ -3,13 +3,12 @@
 A command's module is imported only when the command is run, so that help and version are quick.
 """
 
-import os
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from types import FrameType
 from typing import Any, Never
@@ -18,6 +17,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
+from infra.cli import output
+from infra.cli.output import OutputLost
 from infra.cli.words import globals_first
 from schemas.errors import EvctlError
 
@@ -52,11 +53,15 @@ class Shell(TyperGroup):
             sys.exit("evctl runs on Linux and macOS; on Windows, install and run it in WSL.")
         words = sys.argv[1:] if args is None else list(args)
         debug = "--debug" in words
+        output.provide()
         with _sigterm_as_exit():
             try:
                 super().main(words, *more, **extra)
             except KeyboardInterrupt:
                 sys.exit(INTERRUPTED)
+            except OutputLost as error:
+                output.give_up()
+                _end(f"evctl: {error}", error.exit_code, debug=debug)
             except EvctlError as error:
                 _end(f"evctl: {error}", error.exit_code, debug=debug)
             except Exception as error:  # noqa: BLE001 the outermost frame: people get a sentence
@@ -70,14 +75,15 @@ class Shell(TyperGroup):
             finally:
                 sys.stdout.flush()  # here, where its failure can still be told
         except BrokenPipeError:  # the reader, e.g. `head`, has had enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            output.give_up()
             raise typer.Exit(PIPE_CLOSED) from None
 
 
 def _end(sentence: str, code: int, *, debug: bool) -> Never:
     if debug:
         traceback.print_exc()
-    typer.echo(sentence, err=True)
+    with suppress(OSError):  # there is nowhere else to say it
+        typer.echo(sentence, err=True)
     sys.exit(code)
 
 

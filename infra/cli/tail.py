@@ -13,7 +13,7 @@ from infra.log.cluster import connect
 from infra.settings import Settings
 from infra.signals import Stop
 from infra.tailing import json_lines, people
-from infra.tailing.errors import RecordsUnreadable
+from infra.tailing.errors import RecordsUnreadable, TooManyLast
 from infra.tailing.selection import Edge, Selection, select
 from infra.tailing.shown import Shown, Unreadable, Wanted
 from schemas import catalogue, topics, utc
@@ -26,6 +26,7 @@ EPILOG = examples(
     "evctl tail observatory --from-start --key pas.Guider1.metrology_data --json",
 )
 _LAST = 10
+_MOST = 1_000_000  # they are held in memory, to be put in order
 _STYLES = {
     "time": "cyan",
     "position": "dim",
@@ -49,6 +50,7 @@ def command(
             "-n",
             metavar="N",
             min=0,
+            max=sys.maxsize,
             help="The last N records (10 unless given); with a --from… option, the first N from "
             "there (all unless given).",
             show_default=False,
@@ -96,6 +98,8 @@ def command(
     given = sum((from_offset is not None, from_time is not None, from_start, from_end))
     if given > 1:
         raise typer.BadParameter("give one of --from-offset, --from, --from-start, --from-end")
+    if most is not None and most > _MOST and not given:
+        raise TooManyLast(most, _MOST)
     declared = topics.topic(topic)
     if declared is SCHEMAS:
         raise typer.BadParameter("`evctl schema list` shows what is on _schemas")

@@ -14,7 +14,8 @@ from infra.indexing import night_index, open_database
 from infra.log.cluster import connect
 from infra.log.registry import Registry
 from infra.logs import configure
-from infra.projecting.verifying import Verdict, verify
+from infra.projecting.verifying import Asked, Verdict, verify
+from infra.replay.outcome import complete
 
 EPILOG = examples(
     "evctl verify 2026-11-20",
@@ -22,6 +23,8 @@ EPILOG = examples(
     "evctl verify all --json",
 )
 DISAGREE = 1
+_STILL_S = 3.0
+"""So long, and two delays of the projections, tables may stand still; then they are behind."""
 
 
 def command(
@@ -40,16 +43,21 @@ def command(
     """Compare the tables with ones made anew from the log, by their digests.
 
     For one night, the views whose rows belong to nights; for `all`, every view. Ends with 1 if
-    anything differs, and with 75 if the tables are behind the log.
+    anything differs, and with 75 if tables are behind the log and do not move, or if the replay
+    is incomplete or older than records that came since. Events may arrive meanwhile.
     """
     site = settings(ctx)
     configure(site.logging, "verify", log_file)
     cluster, database = connect(site), open_database(site)
+    registry = Registry(cluster)
+    replayed = None if replay is None else complete(cluster, registry, replay)
     index = night_index(cluster, site)
     window, only = (index.all(), None) if night == "all" else (index.night(night), night)
     views = chosen_views(site, [])
+    patience = _STILL_S + 2 * site.projections.max_delay
+    asked = Asked(window, index.ends, only, patience, replayed)
     with progress("rebuilding to compare", None) as advance:
-        found = verify(cluster, Registry(cluster), database, views, window, only, replay, advance)
+        found = verify(cluster, registry, database, views, asked, advance)
     typer.echo(_as_json(found) if as_json else table(found))
     if not all(verdict.agrees for verdict in found):
         raise typer.Exit(DISAGREE)

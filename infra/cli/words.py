@@ -25,7 +25,9 @@ def globals_first(words: Sequence[str]) -> list[str]:
         word, following = words[at], words[at + 1 : at + 2]
         at += 1
         name, joined, _ = word.partition("=")
-        if word in _FLAGS or (joined and name in {*_WITH_VALUE, "--config"}):
+        if word == "--config=":
+            front += ["--config", OVERLAY]
+        elif word in _FLAGS or (joined and name in {*_WITH_VALUE, "--config"}):
             front.append(word)
         elif word in _WITH_VALUE:
             front += [word, *following]

@@ -14,10 +14,11 @@ from infra.database.errors import (
     DatabaseFull,
     DatabaseRefused,
     SchemaMismatch,
+    TablesDropped,
     TablesMissing,
     UnknownDatabase,
 )
-from infra.database.store import PositionRow, ViewStore
+from infra.database.store import PositionRow, Snapshot, ViewStore
 
 __all__ = [
     "ChangeRefused",
@@ -28,6 +29,8 @@ __all__ = [
     "DatabaseRefused",
     "PositionRow",
     "SchemaMismatch",
+    "Snapshot",
+    "TablesDropped",
     "TablesMissing",
     "UnknownDatabase",
     "ViewStore",

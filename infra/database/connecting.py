@@ -56,8 +56,16 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a connection on which nothing is written; its rows are of one moment on SQLite."""
+        """Give a connection on which nothing is written; see `at_one_moment`."""
         with translated(self.name), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator[Connection]:
+        """Give a connection that reads everything as it was at its first query."""
+        with translated(self.name), self.engine.connect() as connection:
+            if connection.dialect.name != "sqlite":  # which has no other way
+                connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @contextmanager

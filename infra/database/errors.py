@@ -1,6 +1,6 @@
 """What can go wrong with the database, each as one sentence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias
 
@@ -53,7 +53,7 @@ class TablesMissing(DatabaseFault):
     def __init__(self, database: str, reason: str) -> None:
         super().__init__(
             f"The database {database} lacks a view's table: {reason}; "
-            "evctl run projections makes it."
+            "evctl run projections makes it, evctl rebuild one that was dropped."
         )
 
 
@@ -80,6 +80,19 @@ class SchemaMismatch(EvctlError):
             f"{difference}; evctl rebuild {view} makes it anew from the log."
         )
         self.table, self.view = table, view
+
+
+class TablesDropped(EvctlError):
+    """Some tables of a view are gone, and the others say what was in them."""
+
+    exit_code = 78
+
+    def __init__(self, database: str, tables: Sequence[str], view: str) -> None:
+        super().__init__(
+            f"Of the tables of {view} in {database} {', '.join(tables)} is missing, and the others "
+            f"are not empty: it was dropped. evctl rebuild {view} makes them anew from the log."
+        )
+        self.tables, self.view = tables, view
 
 
 class ChangeRefused(EvctlError):

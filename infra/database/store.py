@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Table, case, func, inspect, select, update
+from sqlalchemy import Connection, Table, case, func, inspect, literal, select, update
 from sqlalchemy.schema import CreateTable
 
 from infra.database import packets
 from infra.database.connecting import Database
 from infra.database.digests import digest
-from infra.database.errors import SchemaMismatch
+from infra.database.errors import SchemaMismatch, TablesDropped
 from infra.database.statements import sql
 from infra.database.swapping import drop, swap
 from infra.database.tables import stored_in, tables_of
@@ -35,6 +35,14 @@ class PositionRow(NamedTuple):
     definition: str
 
 
+class Snapshot(NamedTuple):
+    """What a view showed at one moment: digest and number of rows, and how far it had read."""
+
+    digest: str
+    rows: int
+    positions: Mapping[Partition, PositionRow]
+
+
 class ViewStore:
     """The tables of one view; `build` names a set that is filled beside the one that serves.
 
@@ -49,13 +57,35 @@ class ViewStore:
     def create(self) -> None:
         """Make the tables that are missing; raise `SchemaMismatch` if there are others.
 
-        Several starters may do so at once.
+        Raises `TablesDropped` where one is missing beside others that hold something. Several
+        starters may do so at once.
         """
         with self.database.writing() as connection:
+            self._require_all(connection)
             stored_in(self.tables, is_mariadb=getattr(connection.dialect, "is_mariadb", False))
             for table in self.tables.all:
                 connection.execute(CreateTable(table, if_not_exists=True))
             self._compare(connection)
+
+    def _require_all(self, connection: Connection) -> None:
+        """Look for contents first: who writes any has made all tables before."""
+        there = self._there(connection)
+        if not any(self._filled(connection, table) for table in there):
+            return
+        there = self._there(connection)
+        missing = [table.name for table in self.tables.all if table not in there]
+        if missing:
+            raise TablesDropped(self.database.name, missing, self.view.name)
+
+    def _there(self, connection: Connection) -> list[Table]:
+        there = inspect(connection)
+        return [table for table in self.tables.all if there.has_table(table.name)]
+
+    def _filled(self, connection: Connection, table: Table) -> bool:
+        query = select(literal(1)).select_from(table).limit(1)
+        if table is self.tables.position:
+            query = query.where(table.c.next_offset > 0)
+        return connection.execute(query).first() is not None
 
     def _compare(self, connection: Connection) -> None:
         inspector = inspect(connection)
@@ -188,13 +218,23 @@ class ViewStore:
         with self.database.reading() as connection:
             return digest(connection, self.view, self.tables, night)
 
+    def snapshot(self, night: str | None = None) -> Snapshot:
+        """Return the digest of a night's rows (None: of all), and from which records they are."""
+        with self.database.at_one_moment() as connection:
+            positions = self._positions(connection)
+            found = digest(connection, self.view, self.tables, night)
+            return Snapshot(found, self._rows(connection, night), positions)
+
     def rows(self, night: str | None = None) -> int:
         """Return how many rows there are of a night (None: of all)."""
-        total = 0
         with self.database.reading() as connection:
-            for table in self.tables.data.values():
-                query = select(func.count()).select_from(table)
-                if night is not None and self.view.of_night is not None:
-                    query = query.where(self.view.of_night.rows(table, night))
-                total += connection.execute(query).scalar_one()
+            return self._rows(connection, night)
+
+    def _rows(self, connection: Connection, night: str | None) -> int:
+        total = 0
+        for table in self.tables.data.values():
+            query = select(func.count()).select_from(table)
+            if night is not None and self.view.of_night is not None:
+                query = query.where(self.view.of_night.rows(table, night))
+            total += connection.execute(query).scalar_one()
         return total

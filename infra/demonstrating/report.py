@@ -17,7 +17,10 @@ class Told:
     live_lag: int = 0
     replay: Mapping[str, Any] = field(default_factory=dict)
     replay_lag: int = 0
+    killed: str = ""
     killed_at: int = 0
+    took_over: str = ""
+    took_over_s: float = 0.0
     back_after_s: float = 0.0
     caught_up_s: float = 0.0
     rebuilt: Mapping[str, str] = field(default_factory=dict)
@@ -27,7 +30,11 @@ class Told:
     def agrees(self) -> bool:
         """Whether everything that should be the same is."""
         whole = bool(self.replay["complete"]) and self.replay["out_of_order"] == 0
-        return whole and bool(self.verdict["agrees"])
+        return whole and all(self.same(view) for view in self.verdict["views"])
+
+    def same(self, view: Mapping[str, Any]) -> bool:
+        """Whether a view's digests are one, the tables' too that were rebuilt and now serve."""
+        return len({*view["digests"].values(), self.rebuilt[view["view"]]}) == 1
 
 
 def text(told: Told) -> str:
@@ -46,16 +53,20 @@ def text(told: Told) -> str:
         ),
         f"  pacing       {_lateness(replay)}, out of order {replay['out_of_order']}",
         (
-            f"  projections  2 processes; one killed (SIGKILL) at record {told.killed_at:,} and"
-            f" back {told.back_after_s:.1f} s later"
+            f"  projections  2 processes in one group; {told.killed} wrote, was killed (SIGKILL)"
+            f" at record {told.killed_at:,};"
+        ),
+        (
+            f"               {told.took_over} took over {told.took_over_s:.1f} s later, and"
+            f" {told.killed} was back to stand by after {told.back_after_s:.1f} s"
         ),
         (
             f"  lag          at most {told.replay_lag:,} records; 0 at the end,"
             f" {told.caught_up_s:.1f} s after the last record"
         ),
-        f"  rebuilt      {', '.join(told.rebuilt)}",
+        f"  rebuilt      {', '.join(sorted(told.rebuilt))}",
         "",
-        *_digests(told.verdict["views"]),
+        *_digests(told),
         "",
         "Live, replayed and rebuilt tables agree."
         if told.agrees
@@ -75,12 +86,17 @@ def _lateness(replay: Mapping[str, Any]) -> str:
     return f"lateness p50 {p50:.2f} ms, p99 {p99:.2f} ms, max {most:.2f} ms"
 
 
-def _digests(views: list[Mapping[str, Any]]) -> list[str]:
+def _digests(told: Told) -> list[str]:
     lines = [f"  {'view':<16}{'rows':>8}  {'live':<18}{'replayed':<18}{'rebuilt':<18}"]
-    for view in views:
+    for view in told.verdict["views"]:
         shown = "".join(
-            f"{view['digests'][side][:16]:<18}" for side in ("live", "replayed", "rebuilt")
+            f"{digest[:16]:<18}"
+            for digest in (
+                view["digests"]["live"],
+                view["digests"]["replayed"],
+                told.rebuilt[view["view"]],
+            )
         )
-        said = "same" if view["agrees"] else "DIFFERENT"
+        said = "same" if told.same(view) else "DIFFERENT"
         lines.append(f"  {view['view']:<16}{view['rows']:>8,}  {shown}{said}")
     return lines

@@ -1,12 +1,14 @@
 """A site of its own in a directory, and evctl's commands run in it as processes."""
 
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic, sleep
 
+from infra.settings import VARIABLES
 from schemas.errors import EvctlError
 
 _SITE = """\
@@ -56,29 +58,37 @@ class Stage:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            env=_without_settings(os.environ),
         )
         self._running[process] = words
         return process
 
-    def run(self, *words: str, wait: Callable[[], None] = lambda: None) -> str:
+    def run(
+        self, *words: str, wait: Callable[[], None] = lambda: None, codes: Sequence[int] = (0,)
+    ) -> str:
         """Run a command to its end and return what it printed; raise `StepFailed`.
 
         `wait` is called again and again until then.
         """
-        return self.ended(self.start(*words), wait)
+        return self.ended(self.start(*words), wait, codes)
 
-    def ended(self, process: subprocess.Popen[str], wait: Callable[[], None]) -> str:
+    def ended(
+        self,
+        process: subprocess.Popen[str],
+        wait: Callable[[], None],
+        codes: Sequence[int] = (0,),
+    ) -> str:
         """Wait until a process has ended well and return what it printed; raise `StepFailed`."""
         while process.poll() is None:
             wait()
             sleep(_LOOK_S)
-        return self.finish(process, 0)
+        return self.finish(process, *codes)
 
-    def finish(self, process: subprocess.Popen[str], expected: int) -> str:
+    def finish(self, process: subprocess.Popen[str], *expected: int) -> str:
         """Return what an ended command printed; raise `StepFailed` for another exit code."""
         out, err = process.communicate(timeout=30)
         words = self._running.pop(process)
-        if process.returncode != expected:
+        if process.returncode not in expected:
             raise StepFailed(words, process.returncode, err or out)
         return out
 
@@ -109,3 +119,8 @@ class Stage:
             process.communicate()
         self._running.clear()
         self.run("broker", "stop")
+
+
+def _without_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what would lead to the log and the tables of the user."""
+    return {name: text for name, text in environ.items() if not name.startswith(VARIABLES)}

@@ -104,6 +104,8 @@ class Projector:
 
     def _assigned(self, consumer: Consumer, given: list[TopicPartition]) -> None:
         places = [(p.topic, p.partition) for p in given]
+        if not places and not any(feed.held for feed in self._feeds):
+            _LOGGER.info("standing by: others of the group have all partitions")
         try:
             consumer.incremental_assign(self._taken(places, reading.whole(self._cluster, places)))
         except DatabaseAway as away:

@@ -1,35 +1,53 @@
-"""Live, replayed and rebuilt rows of the views, compared by digest."""
+"""Live, replayed and rebuilt rows of the views, compared by digest.
+
+The log goes on meanwhile, and the live tables with it. So the rebuilt ones are made from what each
+live table shows: the window, up to where the log went when it was found, and from there on what
+that table had read at the one moment that its digest is of.
+"""
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.database import Database, ViewStore, connect
+from infra.database import Database, Snapshot, ViewStore, connect
 from infra.log import reading
 from infra.log.cluster import Cluster
-from infra.log.reading import Place
 from infra.log.registry import Registry
-from infra.projecting.feeding import Feed
-from infra.projecting.rebuilding import begin, fill
+from infra.projecting.catching_up import Ends, Tables
+from infra.projecting.refolding import Refold, count
 from infra.windows import Window, places_of
 from projections import View
 from schemas.errors import EvctlError
 from schemas.topics import topic
 
 
-class TablesBehind(EvctlError):
-    """Tables do not yet show all that the log has."""
+class ReplayOutdated(EvctlError):
+    """A replay carried other records than the log has of the window by now."""
 
     exit_code = 75
 
-    def __init__(self, view: str, namespace: str, behind: int) -> None:
-        option = f"--namespace {namespace} " if namespace else ""
+    def __init__(self, namespace: str, window: str, carried: int, there: int) -> None:
         super().__init__(
-            f"{view} is behind the log (records to go: {behind:,}): nothing can be compared yet. "
-            f"Run `evctl {option}run projections --once`, then verify again."
+            f"Of {window} there are {carried:,} records in {namespace} and {there:,} on the log: "
+            "they can't agree. Replay it again under another --id, or verify without --replay."
         )
-        self.view, self.namespace, self.behind = view, namespace, behind
+        self.namespace, self.carried, self.there = namespace, carried, there
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be verified: a window of the log, of one `night` or (None) all of it.
+
+    `ends` is how far the log went when the window was found. A table that stands still for
+    `patience` s counts as behind. `replay` is the log, seen with a replay's namespace.
+    """
+
+    window: Window
+    ends: Ends
+    night: str | None
+    patience: float
+    replay: Cluster | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,65 +69,63 @@ def verify(
     registry: Registry,
     database: Database,
     views: Sequence[View],
-    window: Window,
-    night: str | None,
-    replay: str | None,
+    asked: Asked,
     advance: Callable[[int], None],
 ) -> list[Verdict]:
-    """Return each view's digests: live, rebuilt from the window, and of a replay's tables.
+    """Return each view's digests: live, rebuilt from the log, and of a replay's tables.
 
-    With a `night`, only the views whose rows belong to nights are compared, and only their rows of
-    that night. Raises `TablesBehind` where a table lags.
+    Of one night, only the views whose rows belong to nights are compared, and only their rows of
+    that night. Raises `TablesBehind` where a table lags and does not move, and `ReplayOutdated`
+    where the replay does not have the records that the log has of the window.
     """
-    chosen = [view for view in views if night is None or view.of_night is not None]
-    sides = {"live": cluster}
-    if replay is not None:
-        sides["replayed"] = cluster.in_namespace(f"{cluster.namespace}replay.{replay}.")
-    stores = {
-        side: {view.name: ViewStore(database, view, seen.namespace) for view in chosen}
-        for side, seen in sides.items()
-    }
-    for side, seen in sides.items():
-        for store in stores[side].values():
-            _up_to_date(seen, store)
+    chosen = [view for view in views if asked.night is None or view.of_night is not None]
+    sides = {"live": Tables(cluster, database, _of_window(asked), asked.patience)}
+    if asked.replay is not None:
+        must = _whole(asked.replay, chosen)
+        sides["replayed"] = Tables(asked.replay, database, must, asked.patience)
+    for tables in sides.values():
+        for view in chosen:
+            tables.wait_for(view)
     with tempfile.TemporaryDirectory(prefix="evctl-verify-") as folder:
         scratch = connect(f"sqlite:///{Path(folder) / 'rebuilt.sqlite'}")
         try:
-            rebuilt = {view.name: ViewStore(scratch, view, cluster.namespace) for view in chosen}
-            _refold(cluster, registry, list(rebuilt.values()), window, advance)
-            stores["rebuilt"] = rebuilt
-            return [_verdict(view, stores, night) for view in chosen]
+            refold = Refold(cluster, registry, asked.window, asked.ends, advance)
+            refold.make(ViewStore(scratch, view, cluster.namespace) for view in chosen)
+            return [_verdict(view, sides, refold, asked, registry) for view in chosen]
         finally:
             scratch.close()
 
 
+def _of_window(asked: Asked) -> Ends:
+    """Return which offsets the live tables must have read: up to the window's last."""
+    return {
+        place: (asked.ends[place][0], max(end for _, end in spans))
+        for place, spans in asked.window.ranges.items()
+    }
+
+
+def _whole(cluster: Cluster, views: Sequence[View]) -> Ends:
+    names = sorted({name for view in views for name in view.topics})
+    return reading.whole(cluster, places_of(cluster, [topic(name) for name in names]))
+
+
 def _verdict(
-    view: View, stores: Mapping[str, Mapping[str, ViewStore]], night: str | None
+    view: View, sides: Mapping[str, Tables], refold: Refold, asked: Asked, registry: Registry
 ) -> Verdict:
-    digests = {side: found[view.name].digest(night) for side, found in stores.items()}
-    return Verdict(view.name, stores["live"][view.name].rows(night), digests)
+    shown = {side: tables.snapshot(view, asked.night) for side, tables in sides.items()}
+    live = shown["live"]
+    digests = {side: found.digest for side, found in shown.items()}
+    digests["rebuilt"] = refold.digest(view, asked.night, live.positions)
+    if asked.replay is not None and digests["replayed"] != digests["rebuilt"]:
+        _require_as_many(asked.replay, registry, asked.window, view, refold, live)
+    return Verdict(view.name, live.rows, digests)
 
 
-def _up_to_date(cluster: Cluster, store: ViewStore) -> None:
-    positions = store.positions()
-    places: list[Place] = places_of(cluster, [topic(name) for name in store.view.topics])
-    for place, (low, end) in reading.whole(cluster, places).items():
-        row = positions.get(place)
-        behind = end - (low if row is None else row.next_offset)
-        if behind > 0:
-            raise TablesBehind(store.view.name, cluster.namespace, behind)
-
-
-def _refold(
-    cluster: Cluster,
-    registry: Registry,
-    stores: Sequence[ViewStore],
-    window: Window,
-    advance: Callable[[int], None],
+def _require_as_many(
+    replay: Cluster, registry: Registry, window: Window, view: View, refold: Refold, live: Snapshot
 ) -> None:
-    for store in stores:
-        store.create()
-    feeds = [Feed(store) for store in stores]
-    begin(cluster, feeds)
-    ranges = {place: list(spans) for place, spans in window.ranges.items()}
-    fill(cluster, registry, feeds, ranges, None, advance, lambda record: window.holds(record.time))
+    """Raise `ReplayOutdated` unless the replay has as many records of the window as the log."""
+    spans = {place: [span] for place, span in _whole(replay, [view]).items()}
+    carried, there = count(replay, registry, window, spans), refold.count(live.positions)
+    if carried != there:
+        raise ReplayOutdated(replay.namespace, window.name, carried, there)

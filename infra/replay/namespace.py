@@ -47,6 +47,13 @@ def fresh_replay_id() -> str:
     return f"{now:%Y%m%dT%H%M%S}-{clock.fresh_id()[:6]}"
 
 
+def seen_by(source: Cluster, replay: str) -> Cluster:
+    """Return the log seen with a replay's namespace; raise `NotAReplayId`."""
+    if not _ID.fullmatch(replay):
+        raise NotAReplayId(replay)
+    return source.in_namespace(f"{source.namespace}replay.{replay}.")
+
+
 def claim(source: Cluster, replay: str) -> Cluster:
     """Return the log seen with the replay's namespace; raise where the id can't be used."""
     if not _ID.fullmatch(replay):

@@ -4,11 +4,12 @@
 """
 
 from infra.settings.faults import Fault, SettingsError, SiteFileMissing
-from infra.settings.loading import Loaded, load
+from infra.settings.loading import VARIABLES, Loaded, load
 from infra.settings.model import Settings
 from infra.settings.secret import Secret, SecretMissing
 
 __all__ = [
+    "VARIABLES",
     "Fault",
     "Loaded",
     "Secret",

@@ -179,7 +179,9 @@ def _types(annotation: Any) -> tuple[Any, ...]:
 
 
 def _meant(path: option.Path) -> str:
-    names = [option.dotted(known) for known in KNOWN] + list(Settings.model_fields)
+    names = [option.dotted(known) for known in KNOWN]
+    if len(path) == 1:
+        names += list(Settings.model_fields)
     wrong = option.dotted(path)
     close = [name for name in names if name.endswith(f".{path[-1]}")]
     close = close or get_close_matches(wrong, names, n=1, cutoff=0.6)

@@ -10,13 +10,23 @@ from pydantic import ValidationError
 
 from infra.settings import option
 from infra.settings.faults import Fault, SettingsError, SiteFileMissing
-from infra.settings.layer import KNOWN, Given, Layer, from_environment, from_file, from_options
+from infra.settings.layer import (
+    KNOWN,
+    PREFIX,
+    Given,
+    Layer,
+    from_environment,
+    from_file,
+    from_options,
+)
 from infra.settings.model import Settings
 from infra.settings.secret import MASK, is_secret_name, without_password
 
 SITE_FILE = "evctl-site.yaml"
 OVERLAY = "evctl.yaml"
 DEFAULT = "default"
+VARIABLES = (PREFIX, "OCS_CONFIG_DIR")
+"""How the names of the environment variables begin that settings come from."""
 
 
 @dataclass(frozen=True, slots=True)

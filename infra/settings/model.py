@@ -48,6 +48,12 @@ def _format(text: str) -> str:
     return text
 
 
+def _kept(url: str) -> str:
+    if url.startswith("sqlite") and (":memory:" in url or "mode=memory" in url):
+        raise ValueError("what is in memory is gone when the command ends")
+    return url
+
+
 class Section(BaseModel):
     """One section of the site file."""
 
@@ -144,6 +150,7 @@ class Database(Section):
         str,
         Option("static", "", "sqlite:///FILE or mysql+pymysql://USER@HOST[:PORT]/NAME"),
         Field(pattern=r"^(sqlite:///.+|(mysql|mariadb)\+pymysql://.+/.+)$"),
+        AfterValidator(_kept),
     ] = ""
     password: Annotated[Secret | None, Option("static", "", "{env: NAME} or {file: PATH}")] = None
 

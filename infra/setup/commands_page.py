@@ -27,11 +27,13 @@ EXIT_CODES = {
     66: "what is to be read is not there: a file, a topic, a table, a record in the window",
     69: "the log or the database does not answer",
     70: "a fault of evctl itself; `--debug` shows where",
-    73: "what is to be made can't be, or is there already: a file, a replay id",
+    73: "what is to be made can't be, or is there already: a file, a replay id, a directory, "
+    "a port",
     74: "the log or the disk did not take what was written",
-    75: "not now: the tables are behind the log, or another process has taken over",
+    75: "not now: tables are behind the log, a replay is incomplete or outdated, or another "
+    "process has taken over",
     77: "the database refuses the user or the password",
-    78: "the settings are wrong, or do not fit the topics or tables that are there",
+    78: "the settings are wrong, or do not fit the log, the topics or the tables that are there",
     130: "ended by Ctrl+C, the batch in hand finished; a second one ends it there and then",
     141: "who read the output, such as `head`, closed it",
     143: "ended by SIGTERM, as by Ctrl+C",

@@ -44,6 +44,19 @@ class OffsetNotThere(EvctlError):
         self.place, self.offset, self.low, self.end = place, offset, low, end
 
 
+class TooManyLast(EvctlError):
+    """More of the last records are asked for than are put in order at once."""
+
+    exit_code = 2
+
+    def __init__(self, asked: int, most: int) -> None:
+        super().__init__(
+            f"The last {asked:,} records are more than are shown at once ({most:,}): `--from-start`"
+            " shows all that there are."
+        )
+        self.asked, self.most = asked, most
+
+
 class RecordsUnreadable(EvctlError):
     """Some of the records shown do not decode."""
 

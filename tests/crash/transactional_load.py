@@ -35,6 +35,11 @@ class TransactionalLoad:
         self._thread = threading.Thread(target=self._work, name=topic, daemon=True)
         self._thread.start()
 
+    @property
+    def settled(self) -> int:
+        """How many transactions have been committed until now."""
+        return len(self.committed)
+
     def step(self) -> None:
         """Do nothing: the thread works."""
 

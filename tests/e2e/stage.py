@@ -80,8 +80,12 @@ class Stage:
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.folder,
-            env={**os.environ, "TMPDIR": str(self.folder), "PYTHONFAULTHANDLER": "1", **environ},
+            env=self.environment(**environ),
         )
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Return the variables of its processes: what they make temporarily is in its folder."""
+        return {**os.environ, "TMPDIR": str(self.folder), "PYTHONFAULTHANDLER": "1", **more}
 
     def evctl(self, *words: object, timeout: float = WAIT_S) -> Ended:
         """Run a command to its end."""

@@ -114,6 +114,9 @@ CASES = {
     "speed 0": Case("replay --all --speed 0", 2, "The speed is 0, and has to be a factor above 0"),
     "speed negative": Case("replay --all --speed=-2", 2, "The speed is -2, and has to be"),
     "speed NaN": Case("replay --all --speed nan", 2, "The speed is nan, and has to be"),
+    "too many of the last": Case(
+        "tail observatory -n 9999999999", 2, r"The last 9,999,999,999 records are more"
+    ),
     "no night": Case("export 2019-13-01 --to x.db", 2, r"'2019-13-01' is not a night"),
     "unknown view": Case(
         "rebuild tcs_lastest", 2, r"There is no view 'tcs_lastest'; did you mean 'tcs_latest'"
@@ -197,9 +200,33 @@ def test_a_port_in_use_is_named_and_left_to_its_user(tmp_path: Path) -> None:
         stage = Stage(tmp_path, broker={"port": port})
         for words in (("broker", "start"), ("topic", "list")):
             result = stage.evctl(*words)
-            assert (result.code, result.out) == (1, "")
+            assert (result.code, result.out) == (73, "")
             assert re.match(rf"evctl: Port {port} on 127\.0\.0\.1 is in use by ", result.sentence)
     assert stage.done("broker", "start").startswith("started: ")
+    stage.close()
+
+
+@pytest.mark.parametrize(
+    ("properties", "code", "sentence"),
+    [
+        ("", 5, r"meta\.properties is empty or broken: "),
+        ("format.version=one\ncluster.id=x\n", 5, r"meta\.properties is empty or broken: "),
+        ("format.version=9999\ncluster.id=x\n", 78, r"has format version 9999, this program knows"),
+    ],
+    ids=["empty", "no number", "newer"],
+)
+def test_a_data_directory_of_no_known_format_is_left_alone(
+    tmp_path: Path, properties: str, code: int, sentence: str
+) -> None:
+    stage = Stage(tmp_path)
+    (tmp_path / "log").mkdir(mode=0o700)
+    path = tmp_path / "log" / "meta.properties"
+    path.write_text(properties)
+    result = stage.evctl("broker", "start")
+    assert (result.code, result.out) == (code, "")
+    assert re.search(sentence, result.sentence)
+    assert re.search(sentence, (tmp_path / "log" / "broker.log").read_text())
+    assert path.read_text() == properties
     stage.close()
 
 

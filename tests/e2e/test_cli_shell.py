@@ -130,6 +130,7 @@ def test_global_options_come_first_and_config_gets_its_value(
         "--config evctl.yaml config show",
         "config show --config evctl.yaml",
         "config show --config=evctl.yaml",
+        "config show --config=",
     ],
 )
 def test_the_overlay_is_taken_wherever_it_is_named(line: str, at: Path) -> None:
@@ -329,7 +330,7 @@ def test_copy_leaves_an_existing_file_unless_told_otherwise(at: Path) -> None:
     mine, backup = at / "evctl-site.yaml", at / "evctl-site.yaml.bak"
     mine.write_text("mine")
     refused = run("config", "copy")
-    assert refused.exit_code == 1
+    assert refused.exit_code == 73
     assert refused.stderr.startswith("evctl: evctl-site.yaml exists and stays as it is")
     assert mine.read_text() == "mine"
 
@@ -353,3 +354,21 @@ def test_copy_says_why_it_cannot_write(at: Path) -> None:
     result = run("config", "copy", "-t", "file")
     assert result.exit_code == 73
     assert result.stderr.startswith("evctl: file/evctl-site.yaml can't be written: ")
+
+
+@pytest.mark.parametrize("words", ["-V", "-h", "config show", "doctor", "tail -h"])
+@pytest.mark.parametrize("where", ["/dev/full", "closed"])
+def test_output_that_does_not_arrive_is_said(at: Path, words: str, where: str) -> None:
+    to = ">&-" if where == "closed" else f">{where}"
+    command = ["sh", "-c", f"exec {EVCTL} {words} {to}"]
+    result = subprocess.run(command, cwd=at, capture_output=True, text=True, check=False)
+    assert result.returncode == 74, result
+    assert re.fullmatch(
+        r"evctl: Standard output takes nothing more: .*\. What is there of it is incomplete\.\n",
+        result.stderr,
+    )
+
+
+def test_without_any_stream_the_code_still_tells(at: Path) -> None:
+    command = ["sh", "-c", f"exec {EVCTL} config show <&- >&- 2>&-"]
+    assert subprocess.run(command, cwd=at, check=False).returncode == 74

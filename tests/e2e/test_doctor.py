@@ -9,6 +9,9 @@ from typer.testing import CliRunner, Result
 
 from infra.broker import control
 from infra.cli import app
+from infra.database import ViewStore, connect
+from projections import views
+from schemas.nights import NamedBy, Nights
 
 
 @pytest.fixture
@@ -99,3 +102,27 @@ def test_a_site_file_that_is_not_there_fails(at: Path) -> None:
     result = doctor(EVCTL_CONFIG_DIR=str(at / "gone"))
     assert result.exit_code == 1
     assert re.search(r"^FAIL  site file: There is no site file .*gone", result.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("on", ["sqlite_url", "mariadb_url"])
+def test_a_locked_setting_that_was_changed_fails(
+    at: Path, on: str, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue(on)
+    site = f"log: {{data_dir: {at}/log, namespace: het}}\ndatabase: {{url: '{url}'}}\n"
+    database = connect(url)
+    for name in ("night_index", "tcs_latest"):
+        store = ViewStore(database, views(Nights(18, NamedBy.END))[name], "het.")
+        store.create()
+        store.take("het.observatory", 0, "id")
+    database.close()
+    result = doctor(site)
+    assert "ok    tables: views with rows of these settings: 2\n" in result.stdout
+    result = doctor(f"{site}site: {{night_boundary_hour: 12}}\n")
+    assert result.exit_code == 1
+    assert re.search(
+        r"^FAIL  tables: the rows of night_index were made under other settings .*\n"
+        r"      Put site.night_boundary_hour .* back, .* `evctl rebuild night_index`\.$",
+        result.stdout,
+        re.MULTILINE,
+    )

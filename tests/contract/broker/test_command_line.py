@@ -82,7 +82,7 @@ def test_client_config_connects_another_client(evctl: Run, log_dir: Path) -> Non
 
 def test_a_port_in_use_is_one_sentence(evctl: Run, clients: Clients) -> None:
     refused = evctl("start", EVCTL_BROKER__PORT=str(clients.endpoint.port))
-    assert refused.returncode == 1
+    assert refused.returncode == 73
     assert f"Port {clients.endpoint.port}" in refused.stderr
     assert "Traceback" not in refused.stderr
 

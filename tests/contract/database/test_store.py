@@ -10,8 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text, update
+from sqlalchemy.schema import DropTable
 
-from infra.database import Database, SchemaMismatch, TablesMissing, ViewStore, connect
+from infra.database import (
+    Database,
+    SchemaMismatch,
+    TablesDropped,
+    TablesMissing,
+    ViewStore,
+    connect,
+)
 from projections import View, views
 from projections.fold import Fold, FoldedBatch, Held
 from schemas.events.tcs import TcsEvent
@@ -125,6 +133,27 @@ def test_a_row_of_which_nothing_was_read_follows_a_topic_made_anew(database: Dat
     store.take(TOPIC, 0, "first")
     row = store.take(TOPIC, 0, "second")
     assert (row.topic_id, row.epoch) == ("second", 2)
+
+
+@pytest.mark.parametrize("dropped", ["data", "position", "sources"])
+def test_a_dropped_table_is_not_made_empty(database: Database, dropped: str) -> None:
+    store = store_of(database)
+    assert store.apply(batch_of(taken(store), event(0)))
+    (data,) = store.tables.data.values()
+    gone = {"data": data, "position": store.tables.position, "sources": store.tables.sources}
+    with database.writing() as connection:
+        connection.execute(DropTable(gone[dropped]))
+    with pytest.raises(TablesDropped, match=rf"{gone[dropped].name} is missing.*evctl rebuild"):
+        store.create()
+
+
+def test_a_dropped_table_is_made_where_nothing_was_read(database: Database) -> None:
+    store = store_of(database)
+    taken(store)
+    with database.writing() as connection:
+        connection.execute(DropTable(store.tables.sources))
+    store.create()
+    assert store.high_waters(TOPIC, 0) == {}
 
 
 def test_many_starters_make_the_tables_once_and_each_gets_an_epoch(database_url: str) -> None:

@@ -249,3 +249,23 @@ def test_no_text_of_a_site_file_makes_anything_but_settings_or_faults(
     except SettingsError as error:
         faults = error.faults
     assert all(fault.where.startswith(str(site)) for fault in faults)
+
+
+@pytest.mark.parametrize(
+    ("environ", "meant"),
+    [
+        ({"EVCTL_LOG__FOO": "1"}, "log.foo: no such option; `evctl config show` lists them all"),
+        ({"EVCTL_LOG__DATADIR": "x"}, "log.datadir: no such option; did you mean log.data_dir?"),
+    ],
+)
+def test_a_variable_of_no_option_is_likened_to_options(environ: dict[str, str], meant: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(environ=environ)
+    (fault,) = raised.value.faults
+    assert str(fault).endswith(meant)
+
+
+@pytest.mark.parametrize("url", ["sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"])
+def test_tables_in_memory_are_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match="what is in memory is gone when the command ends"):
+        load(options={"database.url": url}, environ={})
