@@ -43,7 +43,7 @@ class Segment:
         self._fd: int | None = None
         self._first_timestamp: int | None = None
         self._unindexed = 0
-        self._last_batch = (base_offset, 0)  # base offset and position, for readers at the tail
+        self._last_batch = (base_offset, base_offset, 0)  # its offsets and position, for the tail
 
     @classmethod
     def create(cls, directory: Path, base_offset: int) -> "Segment":
@@ -134,7 +134,7 @@ class Segment:
             self._unindexed = 0
         size = header.size
         self._unindexed += size
-        self._last_batch = (header.base_offset, self.size)
+        self._last_batch = (header.base_offset, header.last_offset, self.size)
         self.size += size
         self.next_offset = header.last_offset + 1
 
@@ -181,8 +181,9 @@ class Segment:
         """Return the position of the batch that holds `offset`, or of the first one behind it."""
         if offset >= self.next_offset:
             return self.size
-        if offset >= self._last_batch[0] and self._last_batch[1]:
-            return self._last_batch[1]
+        first, last, position = self._last_batch
+        if position and first <= offset <= last:
+            return position
         start = self.offsets.position_before(offset)
         for damage in self.damages:
             if damage.next_offset <= offset:

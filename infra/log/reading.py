@@ -47,7 +47,7 @@ def consume(consumer: Consumer, most: int, timeout: float) -> list[Message]:
 def pass_over(error: KafkaError, position: Position, cluster: Cluster) -> None:
     """Pass over an error that mends itself; raise `LogAltered` or `LogUnavailable` for another."""
     code = error.code()
-    if code == codes.BAD_MESSAGE:
+    if code in {codes.BAD_MESSAGE, KafkaError.INVALID_MSG}:  # found by the client, by the broker
         raise LogAltered(position, error.str())
     if code not in codes.AWAY and (error.fatal() or not error.retriable()):
         raise LogUnavailable(cluster.servers, error.str())

@@ -74,7 +74,7 @@ def test_a_data_directory_that_others_can_read_is_a_warning(at: Path) -> None:
         ("log: {bootstrap_servers: '127.0.0.1:1'}", "log: The log at 127.0.0.1:1 does not answer"),
         (
             "log: {bootstrap_servers: '127.0.0.1:1', client: {nonsense: 1}}",
-            'log: No such configuration property: "nonsense"',
+            'log: log.client.nonsense: No such configuration property: "nonsense"',
         ),
         ("log: {client: {sasl.password: {env: GONE}}}", "log.client.sasl.password: The secret in"),
         ("database: {url: 'sqlite:///evctl-site.yaml'}", "database: .* can't be read: file is not"),

@@ -75,7 +75,7 @@ def test_the_start_never_falls(asked: list[int], batches: int) -> None:
                 else:
                     start = max(start, wanted)
                     assert await trimming.delete_records(partition, offset) == start
-                assert partition.log.segments[0].next_offset > start or start == end
+                    assert partition.log.segments[0].next_offset > start or start == end
                 states = partition.log.producers.snapshot()
             log = reopened(directory)
             assert (log.start_offset, log.end_offset, log.high_watermark) == (start, end, end)
