@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.against_kafka.servers import SYNCED, UNSYNCED, Server
 from benchmarks.table import Row
-from infra.broker.files import sync_data
+from infra.broker.storage.files import sync_data
 
 RATE = 1000
 _WARM_UP = 1000

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from infra.broker.cleaner import INTERVAL_S
+from infra.broker.cleaning.cleaner import INTERVAL_S
+from infra.broker.cleaning.scrub import Pace
 from infra.broker.errors import BrokerError
-from infra.broker.log_limit import LogLimit
 from infra.broker.ownership import Owner
-from infra.broker.scrub import Pace
+from infra.broker.protocol.log_limit import LogLimit
 from infra.broker.server import FREE_SPACE_FLOOR, Broker, Options
 
 _LOG = logging.getLogger("infra.broker")

@@ -4,7 +4,7 @@ import hmac
 import secrets
 from pathlib import Path
 
-from infra.broker import files
+from infra.broker.storage import files
 
 USERNAME = "evctl"
 MECHANISM = "PLAIN"

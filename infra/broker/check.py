@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.broker import swap
-from infra.broker.batch import InvalidBatch
-from infra.broker.boundaries import Boundaries
-from infra.broker.checkpoint import Checkpoint
-from infra.broker.index import OffsetIndex, TimeIndex
-from infra.broker.recovery import is_torn, segment_bases, valid_batch
-from infra.broker.segment import ALL_INDEX_SUFFIXES, INDEX_SUFFIXES, log_path
-from infra.broker.topics import read_entries
+from infra.broker.cleaning import swap
+from infra.broker.storage.batch import InvalidBatch
+from infra.broker.storage.boundaries import Boundaries
+from infra.broker.storage.checkpoint import Checkpoint
+from infra.broker.storage.index import OffsetIndex, TimeIndex
+from infra.broker.storage.recovery import is_torn, segment_bases, valid_batch
+from infra.broker.storage.segment import ALL_INDEX_SUFFIXES, INDEX_SUFFIXES, log_path
+from infra.broker.storage.topics import read_entries
 
 _TRIES = 5
 

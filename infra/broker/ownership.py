@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from infra.broker import files
 from infra.broker.errors import AlreadyOwned, DirectoryUnusable, FormatTooNew, PropertiesBroken
+from infra.broker.storage import files
 from infra.clock import fresh_id
 
 LOCK = ".lock"

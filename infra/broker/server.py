@@ -12,19 +12,19 @@ from os import getpid
 from pathlib import Path
 
 from infra.broker import auth, ownership
-from infra.broker.cleaner import INTERVAL_S, Cleaner
-from infra.broker.codec_lookup import Cluster
-from infra.broker.coordinator import Coordinator
-from infra.broker.disk import Disk
+from infra.broker.cleaning.cleaner import INTERVAL_S, Cleaner
+from infra.broker.cleaning.scrub import Pace, Scrub
 from infra.broker.errors import PortInUse
-from infra.broker.frames import Connection
-from infra.broker.groups import Groups
-from infra.broker.limits import Limits
-from infra.broker.offsets import CommittedOffsets
+from infra.broker.groups.offsets import CommittedOffsets
+from infra.broker.groups.registry import Groups
 from infra.broker.ownership import Lock, Owner
-from infra.broker.producer_ids import ProducerIds
-from infra.broker.scrub import Pace, Scrub
-from infra.broker.topics import Topics
+from infra.broker.protocol.codec_lookup import Cluster
+from infra.broker.protocol.frames import Connection
+from infra.broker.protocol.limits import Limits
+from infra.broker.storage.disk import Disk
+from infra.broker.storage.producer_ids import ProducerIds
+from infra.broker.storage.topics import Topics
+from infra.broker.transactions.coordinator import Coordinator
 
 _LOG = logging.getLogger(__name__)
 HOST = "127.0.0.1"
@@ -180,7 +180,7 @@ class Broker:
 
 def _import_cold_codec() -> None:
     """Import kio in a thread: it takes 0.1 s, which no client should wait for."""
-    importlib.import_module("infra.broker.codec_cold")
+    importlib.import_module("infra.broker.protocol.codec_cold")
 
 
 def _allow_open_files() -> None:

@@ -7,10 +7,10 @@ import typer
 
 from infra.broker import check as checking
 from infra.broker import control
-from infra.broker.disk import free_space, low_space
+from infra.broker.cleaning.scrub import Progress
 from infra.broker.errors import BrokerError
-from infra.broker.scrub import Progress
-from infra.broker.topics import TopicEntry, read_entries
+from infra.broker.storage.disk import free_space, low_space
+from infra.broker.storage.topics import TopicEntry, read_entries
 from infra.cli.context import settings
 from infra.cli.options import LogFile, examples
 from schemas.utc import iso

@@ -209,7 +209,7 @@ class Cluster:
         """
         if self.disk is None:
             return None
-        from infra.broker import disk  # noqa: PLC0415 (asyncio, which few commands need)
+        from infra.broker.storage import disk  # noqa: PLC0415 (asyncio, which few commands need)
 
         path, floor = self.disk
         free = disk.free_space(path)

@@ -13,7 +13,7 @@ from uuid import UUID
 from kio.index import load_request_schema
 from kio.serial import entity_writer
 
-from infra.broker.apis import APIS, Api
+from infra.broker.protocol.apis import APIS, Api
 from tests.unit.broker.batches import batch
 
 NAMES = ("fuzz", "fuzz-2", "group", "", "PLAIN", "consumer", "x" * 40, "no-such-topic")

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
 from infra.broker import control
-from infra.broker.scrub import Progress
+from infra.broker.cleaning.scrub import Progress
 from tests.contract.broker.conftest import Clients
 from tests.contract.broker.test_process import wait_until
 

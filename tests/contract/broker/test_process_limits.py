@@ -13,7 +13,8 @@ import psutil
 import pytest
 from confluent_kafka import TopicPartition
 
-from infra.broker import control, limits
+from infra.broker import control
+from infra.broker.protocol import limits
 from tests.contract.broker.conftest import Clients
 from tests.contract.broker.log_clients import Listening
 from tests.contract.broker.test_process import closed_by_peer, wait_until

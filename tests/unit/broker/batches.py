@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from crc32c import crc32c
 
-from infra.broker.batch import HEADER, HEADER_SIZE
+from infra.broker.storage.batch import HEADER, HEADER_SIZE
 
 
 def varint(value: int) -> bytes:

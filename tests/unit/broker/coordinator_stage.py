@@ -4,17 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from infra.broker.batch import header_at
-from infra.broker.coordinator import Coordinator
-from infra.broker.disk import Disk
 from infra.broker.errors import Code
-from infra.broker.groups import Groups
-from infra.broker.log import PartitionLog
-from infra.broker.markers import is_commit
-from infra.broker.offsets import Committed, CommittedOffsets
-from infra.broker.producer_ids import ProducerIds
-from infra.broker.topics import Topics
-from infra.broker.transaction import Transaction
+from infra.broker.groups.offsets import Committed, CommittedOffsets
+from infra.broker.groups.registry import Groups
+from infra.broker.storage.batch import header_at
+from infra.broker.storage.disk import Disk
+from infra.broker.storage.log import PartitionLog
+from infra.broker.storage.markers import is_commit
+from infra.broker.storage.producer_ids import ProducerIds
+from infra.broker.storage.topics import Topics
+from infra.broker.transactions.coordinator import Coordinator
+from infra.broker.transactions.transaction import Transaction
 from tests.unit.broker.batches import batch
 
 PLACES = [("a", 0), ("a", 1), ("b", 0)]

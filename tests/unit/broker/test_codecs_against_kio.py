@@ -9,12 +9,12 @@ import pytest
 from kio.index import load_request_schema, load_response_schema
 from kio.serial import entity_reader, entity_writer
 
-from infra.broker import codec_cold, codec_data, codec_lookup
-from infra.broker.aborted import Aborted
-from infra.broker.apis import APIS
-from infra.broker.codec_data import Fetched, Produced
-from infra.broker.codec_lookup import Cluster, OffsetFound, TopicFound
 from infra.broker.errors import Code, MalformedFrame
+from infra.broker.protocol import codec_cold, codec_data, codec_lookup
+from infra.broker.protocol.apis import APIS
+from infra.broker.protocol.codec_data import Fetched, Produced
+from infra.broker.protocol.codec_lookup import Cluster, OffsetFound, TopicFound
+from infra.broker.storage.aborted import Aborted
 
 TOPIC_ID = uuid.UUID(int=7)
 NO_EXTRAS = {

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.broker import compaction, dirt, swap
-from infra.broker.batch import header_at
-from infra.broker.boundaries import Boundaries
 from infra.broker.check import verify_partition
-from infra.broker.compaction import Compacted, Replaced, Task
-from infra.broker.compression import compress
+from infra.broker.cleaning import compaction, dirt, swap
+from infra.broker.cleaning.compaction import Compacted, Replaced, Task
 from infra.broker.errors import LogDamaged
-from infra.broker.log import LogSettings, PartitionLog, note_marker
-from infra.broker.markers import is_commit
-from infra.broker.records import records
-from infra.broker.recovery import open_log
+from infra.broker.storage.batch import header_at
+from infra.broker.storage.boundaries import Boundaries
+from infra.broker.storage.compression import compress
+from infra.broker.storage.log import LogSettings, PartitionLog, note_marker
+from infra.broker.storage.markers import is_commit
+from infra.broker.storage.records import records
+from infra.broker.storage.recovery import open_log
 from tests.unit.broker.batches import keyed_batch
 
 SETTINGS = LogSettings(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.broker import files
 from infra.broker.errors import Code, ProtocolError
-from infra.broker.offsets import Committed
-from infra.broker.transaction import Transaction, TxnState
+from infra.broker.groups.offsets import Committed
+from infra.broker.storage import files
+from infra.broker.transactions.transaction import Transaction, TxnState
 from infra.clock import utc_micros
 from tests.unit.broker.batches import batch
 from tests.unit.broker.coordinator_stage import KEY, PLACES, Stage, stage

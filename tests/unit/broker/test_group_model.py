@@ -15,8 +15,8 @@ from hypothesis.stateful import (
 )
 
 from infra.broker.errors import Code, ProtocolError
-from infra.broker.group import Group
-from infra.broker.members import Claim, Joined, JoinRequest, State
+from infra.broker.groups.group import Group
+from infra.broker.groups.members import Claim, Joined, JoinRequest, State
 from tests.unit.broker.clockwork import Clockwork
 
 SESSION_S, REBALANCE_S = 10, 60

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.broker.batch import header_at
-from infra.broker.disk import Disk
+from infra.broker.cleaning.scrub import Pace, Progress, Scrub
 from infra.broker.errors import ProtocolError
-from infra.broker.integrity import Damaged, Known
-from infra.broker.log import LogSettings, PartitionLog
-from infra.broker.recovery import open_log
-from infra.broker.scrub import Pace, Progress, Scrub
-from infra.broker.topics import Topics
+from infra.broker.storage.batch import header_at
+from infra.broker.storage.disk import Disk
+from infra.broker.storage.integrity import Damaged, Known
+from infra.broker.storage.log import LogSettings, PartitionLog
+from infra.broker.storage.recovery import open_log
+from infra.broker.storage.topics import Topics
 from tests.unit.broker.batches import batch
 
 RECORDS = 3

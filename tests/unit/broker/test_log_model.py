@@ -8,11 +8,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from infra.broker.batch import header_at, timestamps
 from infra.broker.check import verify_partition
 from infra.broker.errors import Code, ProtocolError
-from infra.broker.log import LogSettings, PartitionLog
-from infra.broker.recovery import open_log
+from infra.broker.storage.batch import header_at, timestamps
+from infra.broker.storage.log import LogSettings, PartitionLog
+from infra.broker.storage.recovery import open_log
 from tests.unit.broker.batches import batch
 
 WINDOW = 5

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.broker.aborted import Aborted, AbortedIndex
-from infra.broker.batch import header_at, validate
-from infra.broker.markers import MARKER_SIZE, is_commit, marker
+from infra.broker.storage.aborted import Aborted, AbortedIndex
+from infra.broker.storage.batch import header_at, validate
+from infra.broker.storage.markers import MARKER_SIZE, is_commit, marker
 from tests.unit.broker.batches import batch
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from infra.broker import checkpoint as checkpoints
-from infra.broker import power_loss
 from infra.broker.check import verify_partition
 from infra.broker.errors import LogDamaged
-from infra.broker.log import LogSettings, PartitionLog
-from infra.broker.recovery import open_log
+from infra.broker.storage import checkpoint as checkpoints
+from infra.broker.storage import power_loss
+from infra.broker.storage.log import LogSettings, PartitionLog
+from infra.broker.storage.recovery import open_log
 from tests.unit.broker.batches import batch
 
 LOOSE = LogSettings(index_interval_bytes=0, segment_bytes=4000)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from infra.broker.batch import BatchHeader, header_at
 from infra.broker.errors import Code, ProtocolError
-from infra.broker.markers import marker
-from infra.broker.producers import EXPIRE_MS, Ended, Producers
+from infra.broker.storage.batch import BatchHeader, header_at
+from infra.broker.storage.markers import marker
+from infra.broker.storage.producers import EXPIRE_MS, Ended, Producers
 from tests.unit.broker.batches import batch
 
 PID = 5

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from infra.broker import checkpoint as checkpoints
 from infra.broker.check import verify_partition
 from infra.broker.errors import LogDamaged
-from infra.broker.log import LogSettings, PartitionLog
-from infra.broker.recovery import open_log
+from infra.broker.storage import checkpoint as checkpoints
+from infra.broker.storage.log import LogSettings, PartitionLog
+from infra.broker.storage.recovery import open_log
 from tests.unit.broker.batches import batch
 
 SETTINGS = LogSettings(index_interval_bytes=0)

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.broker import auth, journal, ownership
+from infra.broker import auth, ownership
 from infra.broker.errors import AlreadyOwned, Code, ProtocolError
-from infra.broker.offsets import Committed, CommittedOffsets
+from infra.broker.groups.offsets import Committed, CommittedOffsets
 from infra.broker.ownership import Lock, Owner
-from infra.broker.producer_ids import ProducerIds
-from infra.broker.topic_config import OPTIONS, TopicOption, log_settings, validate
+from infra.broker.storage import journal
+from infra.broker.storage.producer_ids import ProducerIds
+from infra.broker.storage.topic_config import OPTIONS, TopicOption, log_settings, validate
 
 
 def test_committed_offsets_are_there_after_a_crash(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from infra.broker import group_store
 from infra.broker.errors import Code, ProtocolError
-from infra.broker.groups import Groups
-from infra.broker.members import Claim, Joined, JoinRequest, State
-from infra.broker.offsets import Committed, CommittedOffsets
+from infra.broker.groups import store
+from infra.broker.groups.members import Claim, Joined, JoinRequest, State
+from infra.broker.groups.offsets import Committed, CommittedOffsets
+from infra.broker.groups.registry import Groups
 from infra.clock import utc_micros
 from tests.unit.broker.clockwork import Clockwork
 
@@ -252,7 +252,7 @@ def test_after_a_good_end_members_have_what_was_left_of_their_sessions(
     assert site.code(dynamic, None) is Code.NONE
     later_us = utc_micros() + round((SESSION_S - 0.5) * 1e6)
     site.loop.do(site.groups.close)
-    monkeypatch.setattr(group_store, "utc_micros", lambda: later_us)
+    monkeypatch.setattr(store, "utc_micros", lambda: later_us)
     site.start()
     assert site.code(dynamic, None) is Code.REBALANCE_IN_PROGRESS
     assert site.group.roster.static("one") is None
@@ -262,7 +262,7 @@ def test_the_end_of_the_machine_is_the_end_of_its_processes(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.form("one", None)
-    monkeypatch.setattr(group_store, "boot_id", lambda: "another")
+    monkeypatch.setattr(store, "boot_id", lambda: "another")
     site.crash()
     assert site.group.state is State.EMPTY
 

@@ -3,7 +3,7 @@
 import pytest
 
 from infra.broker.errors import Code, ProtocolError
-from infra.broker.transaction import LAST_EPOCH, NO_EPOCH, Transaction
+from infra.broker.transactions.transaction import LAST_EPOCH, NO_EPOCH, Transaction
 
 NEW = Transaction("t", 7)
 

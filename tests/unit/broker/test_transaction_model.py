@@ -8,12 +8,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from infra.broker.batch import BatchHeader, header_at
 from infra.broker.check import verify_partition
 from infra.broker.errors import Code, ProtocolError
-from infra.broker.log import LogSettings, PartitionLog
-from infra.broker.markers import is_commit
-from infra.broker.recovery import open_log
+from infra.broker.storage.batch import BatchHeader, header_at
+from infra.broker.storage.log import LogSettings, PartitionLog
+from infra.broker.storage.markers import is_commit
+from infra.broker.storage.recovery import open_log
 from tests.unit.broker.batches import batch
 
 PIDS = st.integers(0, 3)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from infra.broker.apis import APIS
 from infra.broker.errors import Code
+from infra.broker.protocol.apis import APIS
 from tests.unit.broker.coordinator_stage import Stage, stage
 from tests.unit.broker.test_codecs_against_kio import request, response
 

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.broker import swap, trimming
-from infra.broker.boundaries import FILE, Boundaries
 from infra.broker.check import verify_partition
-from infra.broker.disk import Disk
+from infra.broker.cleaning import swap, trimming
+from infra.broker.cleaning.retention import start_after
 from infra.broker.errors import BrokerError, Code, NoSegments, ProtocolError
-from infra.broker.log import LogSettings, PartitionLog
-from infra.broker.partition import Partition
-from infra.broker.recovery import open_log, segment_bases
-from infra.broker.retention import start_after
+from infra.broker.storage.boundaries import FILE, Boundaries
+from infra.broker.storage.disk import Disk
+from infra.broker.storage.log import LogSettings, PartitionLog
+from infra.broker.storage.partition import Partition
+from infra.broker.storage.recovery import open_log, segment_bases
 from tests.unit.broker.batches import batch
 
 SETTINGS = LogSettings(segment_bytes=1024, index_interval_bytes=100)

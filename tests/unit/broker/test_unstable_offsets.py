@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from infra.broker import handlers_offsets
 from infra.broker.errors import Code
-from infra.broker.offsets import Committed, CommittedOffsets
+from infra.broker.groups.offsets import Committed, CommittedOffsets
+from infra.broker.handlers.offsets import offset_fetch
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_who_asks_for_stable_offsets_is_told_to_wait(
     offsets.pending.update([("g", "t", 0)])
     request = SimpleNamespace(group_id="g", topics=None, require_stable=stable)
     broker: Any = SimpleNamespace(offsets=offsets)
-    topics: Any = handlers_offsets.offset_fetch(broker, request)["topics"]
+    topics: Any = offset_fetch(broker, request)["topics"]
     first, second = topics[0]["partitions"]
     assert (first["error_code"], first["committed_offset"]) == told
     assert (second["error_code"], second["committed_offset"]) == (Code.NONE, 6)

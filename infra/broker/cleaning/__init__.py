@@ -1,0 +1,1 @@
+"""What becomes of old records, and of old bytes: retention, compaction, the search for damage."""

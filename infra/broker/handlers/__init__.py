@@ -1,0 +1,1 @@
+"""Who answers what: one module for each kind of request."""

@@ -1,0 +1,1 @@
+"""What goes over the wire: connections, frames, requests and their encodings."""
