@@ -1,8 +1,9 @@
 """The log of one partition: segments, offsets, idempotence; no event loop, no clock."""
 
 import os
+from bisect import bisect_right
 from collections.abc import Collection
-from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,31 +16,11 @@ from infra.broker.storage.aborted import Aborted
 from infra.broker.storage.batch import CONTROL, TRANSACTIONAL, BatchHeader
 from infra.broker.storage.boundaries import Boundaries
 from infra.broker.storage.checkpoint import Checkpoint, SyncedCheckpoint
+from infra.broker.storage.log_settings import LogSettings
 from infra.broker.storage.producers import Producers
 from infra.broker.storage.segment import Segment
 
 NO_BOUNDARIES = Boundaries()
-
-
-@dataclass(frozen=True, slots=True)
-class LogSettings:
-    """The settings of a topic that its logs obey; sizes in bytes, times in ms."""
-
-    max_message_bytes: int = 1_048_588
-    segment_bytes: int = 1 << 30
-    index_interval_bytes: int = 4096
-    flush_messages: int = 2**63 - 1
-    flush_ms: int = 1000
-    segment_ms: int = 2**63 - 1
-    segment_jitter_ms: int = 0
-    deletes: bool = True  # cleanup.policy, which may be both
-    compacts: bool = False
-    retention_ms: int = -1  # −1 keeps records for ever
-    retention_bytes: int = -1
-    delete_retention_ms: int = 86_400_000
-    min_compaction_lag_ms: int = 0
-    max_compaction_lag_ms: int = 2**63 - 1
-    min_cleanable_dirty_ratio: float = 0.5
 
 
 class Appended(NamedTuple):
@@ -187,7 +168,7 @@ class PartitionLog:
         """
         batch = memoryview(markers.marker(pid, epoch, commit=commit, now_ms=now_ms))
         header = self._write(batch, batches.header_at(batch))
-        note_marker(self.segments[-1], self.producers, header, commit=commit, now_ms=now_ms)
+        markers.note(self.segments[-1], self.producers, header, commit=commit, now_ms=now_ms)
         self._has_aborted |= not commit
         return Appended(header.base_offset, self.end_offset, duplicate=False)
 
@@ -311,14 +292,8 @@ class PartitionLog:
         return [a for s in following for a in s.aborted.overlapping(offset, end)]
 
     def _segment_index(self, offset: int) -> int:
-        low, high = 0, len(self.segments)
-        while high - low > 1:
-            middle = (low + high) // 2
-            if self.segments[middle].base_offset <= offset:
-                low = middle
-            else:
-                high = middle
-        return low
+        behind = bisect_right(self.segments, offset, key=attrgetter("base_offset"))
+        return max(behind - 1, 0)
 
     def first_at(self, timestamp: int, *, committed: bool = False) -> tuple[int, int] | None:
         """Return (timestamp, offset) of the first visible record at or after `timestamp` (ms).
@@ -380,19 +355,3 @@ def _check_transactional(header: BatchHeader) -> None:
         raise ProtocolError(Code.INVALID_RECORD, "only the broker itself writes markers")
     if header.producer_id < 0:
         raise ProtocolError(Code.INVALID_RECORD, "a transactional batch without a producer id")
-
-
-def note_marker(
-    segment: Segment, producers: Producers, header: BatchHeader, *, commit: bool, now_ms: int
-) -> None:
-    """Take account of a marker that lies in `segment`."""
-    ended = producers.end(header, now_ms)
-    if ended is not None and not commit:
-        segment.aborted.append(
-            Aborted(
-                header.producer_id,
-                ended.first_offset,
-                header.base_offset,
-                ended.last_stable_offset,
-            )
-        )

@@ -4,7 +4,10 @@ from struct import Struct
 
 from crc32c import crc32c
 
+from infra.broker.storage.aborted import Aborted
 from infra.broker.storage.batch import HEADER, HEADER_SIZE, BatchHeader
+from infra.broker.storage.producers import Producers
+from infra.broker.storage.segment import Segment
 
 _ATTRIBUTES = 0x30  # control and transactional
 _ABORT, _COMMIT = 0, 1
@@ -34,3 +37,19 @@ def is_commit(batch: bytes | bytearray | memoryview, header: BatchHeader) -> boo
         return None
     kind = _KEY.unpack_from(batch, HEADER_SIZE)[-1]
     return None if kind not in {_ABORT, _COMMIT} else kind == _COMMIT
+
+
+def note(
+    segment: Segment, producers: Producers, header: BatchHeader, *, commit: bool, now_ms: int
+) -> None:
+    """Take account of a marker that lies in `segment`."""
+    ended = producers.end(header, now_ms)
+    if ended is not None and not commit:
+        segment.aborted.append(
+            Aborted(
+                header.producer_id,
+                ended.first_offset,
+                header.base_offset,
+                ended.last_stable_offset,
+            )
+        )

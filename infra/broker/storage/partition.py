@@ -11,7 +11,8 @@ from infra.broker.protocol.codec_data import Produced
 from infra.broker.storage.boundaries import Boundaries
 from infra.broker.storage.checkpoint import sync_and_close
 from infra.broker.storage.disk import Disk
-from infra.broker.storage.log import Appended, LogSettings, PartitionLog, Tail
+from infra.broker.storage.log import Appended, PartitionLog, Tail
+from infra.broker.storage.log_settings import LogSettings
 from infra.broker.storage.markers import MARKER_SIZE
 from infra.clock import utc_micros
 

@@ -17,7 +17,8 @@ from infra.broker.storage.batch import HEADER_SIZE, BatchHeader, InvalidBatch
 from infra.broker.storage.boundaries import Boundaries
 from infra.broker.storage.checkpoint import Checkpoint
 from infra.broker.storage.integrity import MARK, MARK_AT
-from infra.broker.storage.log import LogSettings, PartitionLog, note_marker
+from infra.broker.storage.log import PartitionLog
+from infra.broker.storage.log_settings import LogSettings
 from infra.broker.storage.producers import Producers
 from infra.broker.storage.segment import INDEX_SUFFIXES, Segment
 
@@ -171,7 +172,9 @@ class _Scan:
                 commit = markers.is_commit(view[segment.size : segment.size + header.size], header)
                 segment.note(header, self._settings.index_interval_bytes)
                 if commit is not None:
-                    note_marker(segment, self.producers, header, commit=commit, now_ms=self._now_ms)
+                    markers.note(
+                        segment, self.producers, header, commit=commit, now_ms=self._now_ms
+                    )
                 elif header.producer_id >= 0:
                     self.producers.note(header, self._now_ms)
         return None

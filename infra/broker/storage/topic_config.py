@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from infra.broker.errors import Code, ProtocolError
-from infra.broker.storage.log import LogSettings
+from infra.broker.storage.log_settings import LogSettings
 
 _MAX = 2**63 - 1
 BOOLEAN, STRING, INT, LONG, DOUBLE, LIST = 1, 2, 3, 5, 6, 7  # as DescribeConfigs tells them

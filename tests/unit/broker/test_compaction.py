@@ -16,10 +16,12 @@ from infra.broker.check import verify_partition
 from infra.broker.cleaning import compaction, dirt, swap
 from infra.broker.cleaning.compaction import Compacted, Replaced, Task
 from infra.broker.errors import LogDamaged
+from infra.broker.storage import markers
 from infra.broker.storage.batch import header_at
 from infra.broker.storage.boundaries import Boundaries
 from infra.broker.storage.compression import compress
-from infra.broker.storage.log import LogSettings, PartitionLog, note_marker
+from infra.broker.storage.log import PartitionLog
+from infra.broker.storage.log_settings import LogSettings
 from infra.broker.storage.markers import is_commit
 from infra.broker.storage.records import records
 from infra.broker.storage.recovery import open_log
@@ -80,7 +82,7 @@ def append(log: PartitionLog, made: bytearray) -> None:
     if header.is_control:
         commit = is_commit(memoryview(made), header)
         assert commit is not None
-        note_marker(log.segments[-1], log.producers, header, commit=commit, now_ms=0)
+        markers.note(log.segments[-1], log.producers, header, commit=commit, now_ms=0)
     elif header.producer_id >= 0:
         log.producers.note(header, 0)
     log.reveal(log.tail())

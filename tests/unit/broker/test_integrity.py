@@ -13,7 +13,8 @@ from infra.broker.errors import ProtocolError
 from infra.broker.storage.batch import header_at
 from infra.broker.storage.disk import Disk
 from infra.broker.storage.integrity import Damaged, Known
-from infra.broker.storage.log import LogSettings, PartitionLog
+from infra.broker.storage.log import PartitionLog
+from infra.broker.storage.log_settings import LogSettings
 from infra.broker.storage.recovery import open_log
 from infra.broker.storage.topics import Topics
 from tests.unit.broker.batches import batch

@@ -9,7 +9,8 @@ from infra.broker.check import verify_partition
 from infra.broker.errors import LogDamaged
 from infra.broker.storage import checkpoint as checkpoints
 from infra.broker.storage import power_loss
-from infra.broker.storage.log import LogSettings, PartitionLog
+from infra.broker.storage.log import PartitionLog
+from infra.broker.storage.log_settings import LogSettings
 from infra.broker.storage.recovery import open_log
 from tests.unit.broker.batches import batch
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import cramjam
 import pytest
 
-from infra.broker.storage.log import LogSettings, PartitionLog
+from infra.broker.storage.log import PartitionLog
+from infra.broker.storage.log_settings import LogSettings
 from tests.unit.broker.batches import batch
 
 TIMES = [50, 20, 70, 70, 10, 90]

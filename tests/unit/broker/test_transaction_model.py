@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from infra.broker.check import verify_partition
 from infra.broker.errors import Code, ProtocolError
 from infra.broker.storage.batch import BatchHeader, header_at
-from infra.broker.storage.log import LogSettings, PartitionLog
+from infra.broker.storage.log import PartitionLog
+from infra.broker.storage.log_settings import LogSettings
 from infra.broker.storage.markers import is_commit
 from infra.broker.storage.recovery import open_log
 from tests.unit.broker.batches import batch

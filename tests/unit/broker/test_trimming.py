@@ -17,7 +17,8 @@ from infra.broker.cleaning.retention import start_after
 from infra.broker.errors import BrokerError, Code, NoSegments, ProtocolError
 from infra.broker.storage.boundaries import FILE, Boundaries
 from infra.broker.storage.disk import Disk
-from infra.broker.storage.log import LogSettings, PartitionLog
+from infra.broker.storage.log import PartitionLog
+from infra.broker.storage.log_settings import LogSettings
 from infra.broker.storage.partition import Partition
 from infra.broker.storage.recovery import open_log, segment_bases
 from tests.unit.broker.batches import batch
