@@ -43,6 +43,9 @@ def main() -> int:
         _LOG.error("%s", error)
         _report(args.ready_fd, f"{error.exit_code} {error}")
         return error.exit_code
+    except Exception:
+        _LOG.exception("the broker of %s ended", args.data_dir)
+        raise
     return 0
 
 

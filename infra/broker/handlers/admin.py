@@ -76,10 +76,16 @@ async def delete_topics(topics: Topics, offsets: CommittedOffsets, request: Any)
             results.append(result | {"error_code": Code.UNKNOWN_TOPIC_ID})
             continue
         try:
+            topics.named(name)
+            offsets.forget_topic(name)  # first: after a crash a new topic of its name has none
             await topics.delete(name)
-            offsets.forget_topic(name)
         except ProtocolError as refused:
             result |= {"error_code": refused.code, "error_message": refused.message}
+        except OSError as error:
+            result |= {
+                "error_code": Code.KAFKA_STORAGE_ERROR,
+                "error_message": f"the disk refuses to delete {name}: {error.strerror}",
+            }
         results.append(result)
     return {"responses": results}
 

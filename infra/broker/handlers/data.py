@@ -26,21 +26,22 @@ _END, _START, _LARGEST = -1, -2, -3
 READ_COMMITTED = 1  # the isolation level that hides open and aborted transactions
 
 Results = list[tuple[str, list[Produced]]]
-Acks = list[asyncio.Future[None]]
+Acks = dict[tuple[int, int], asyncio.Future[None]]
+"""What is waited for, by the places of topic and partition in the results."""
 
 
 def produce(topics: Topics, version: int, body: memoryview) -> Reply:
     """Append batches; the answer waits for the disk where a topic asks for it."""
     request = codec_data.read_produce(version, body)
     results: Results = []
-    acks: Acks = []
+    acks: Acks = {}
     for topic, partitions in request.topics:
-        produced = []
+        produced: list[Produced] = []
         for index, records in partitions:
             result, ack = _append(topics, topic, index, records, request.acks)
-            produced.append(result)
             if ack is not None:
-                acks.append(ack)
+                acks[len(results), len(produced)] = ack
+            produced.append(result)
         results.append((topic, produced))
     if acks:
         return _when_synced(version, request.acks, results, acks)
@@ -68,16 +69,12 @@ def _append(
 
 
 async def _when_synced(version: int, acks: int, results: Results, waiting: Acks) -> Parts | None:
-    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-    refused = next((o for o in outcomes if isinstance(o, ProtocolError)), None)
-    if refused is not None:
-        results = [
-            (
-                topic,
-                [Produced(p.partition, refused.code, message=refused.message) for p in produced],
-            )
-            for topic, produced in results
-        ]
+    outcomes = await asyncio.gather(*waiting.values(), return_exceptions=True)
+    for (topic, place), outcome in zip(waiting, outcomes, strict=True):
+        if isinstance(outcome, ProtocolError):
+            produced = results[topic][1]
+            index = produced[place].partition
+            produced[place] = Produced(index, outcome.code, message=outcome.message)
     return codec_data.pack_produced(version, results) if acks else None
 
 

@@ -45,6 +45,7 @@ class Fetch:
     ) -> None:
         self._request = request
         self._limits = limits
+        self._all = topics
         self._version = version
         self._topics = [(name, topics.by_name.get(name), rows) for name, rows in request.topics]
         self._rows = sum(len(rows) for _, _, rows in self._topics)
@@ -128,7 +129,8 @@ class Fetch:
         parts = packing.begin(len(self._topics))
         for name, topic, rows in self._topics:
             packing.topic(parts, name, len(rows))
-            partitions = topic.partitions if topic is not None else []
+            is_there = topic is not None and self._all.by_name.get(name) is topic
+            partitions = topic.partitions if topic is not None and is_there else []
             known = len(partitions)
             for row in rows:
                 index = row[0]

@@ -16,6 +16,7 @@ LEADER_EPOCH = 0
 _PATCH = Struct(">qii")
 _CODEC = 0x07
 _LOG_APPEND_TIME = 0x08
+_LEAST_RECORD = 7  # bytes: seven fields of one byte each
 TRANSACTIONAL = 0x10
 CONTROL = 0x20
 DELETE_HORIZON = 0x40
@@ -91,6 +92,10 @@ def validate(batch: memoryview) -> BatchHeader:
         raise InvalidBatch(
             f"{header.record_count} records, last offset delta {header.last_offset_delta}"
         )
+    if header.producer_id >= 0 > header.base_sequence and not header.is_control:
+        raise InvalidBatch("a producer id without a sequence number", Code.INVALID_RECORD)
+    if not header.codec and header.record_count * _LEAST_RECORD > len(batch) - HEADER_SIZE:
+        raise InvalidBatch("too few bytes for its records", Code.INVALID_RECORD)
     return header
 
 
@@ -121,7 +126,17 @@ def place(batch: memoryview, base_offset: int) -> None:
 
 
 def timestamps(batch: memoryview) -> Iterator[tuple[int, int]]:
-    """Yield (offset, timestamp in ms) of every record of a valid batch, compressed or not."""
+    """Yield (offset, timestamp in ms) of every record of a valid batch, compressed or not.
+
+    Raises `InvalidBatch` where the records are not as Kafka writes them.
+    """
+    try:
+        yield from _timestamps(batch)
+    except (IndexError, ValueError) as error:
+        raise InvalidBatch(f"its records can't be read: {error}") from None
+
+
+def _timestamps(batch: memoryview) -> Iterator[tuple[int, int]]:
     header = header_at(batch)
     body = records_of(batch, header)
     position = 0

@@ -1,5 +1,6 @@
 """The four codecs of record batches, as Kafka's clients frame them."""
 
+from collections.abc import Callable
 from struct import Struct
 
 import cramjam
@@ -12,12 +13,19 @@ _LZ4_HEADER = b"\x04\x22\x4d\x18\x60\x40\x82"
 _LZ4_BLOCK = 1 << 16
 _LZ4_SIZE = Struct("<I")
 _LZ4_PLAIN = 1 << 31
+_INTO: dict[int, Callable[[bytes, bytearray], int]] = {
+    1: cramjam.gzip.decompress_into,
+    3: cramjam.lz4.decompress_into,
+    4: cramjam.zstd.decompress_into,
+}
+MOST = 128 << 20
+"""Bytes that the records of one batch may have: a batch of 1 MB can hold a thousand times that."""
 
 
 def decompress(codec: int, data: bytes) -> bytes:
     """Return the records of a batch compressed with `codec`: 1 gzip, 2 snappy, 3 lz4, 4 zstd.
 
-    Raises `ValueError` if they are not.
+    Raises `ValueError` if they are not, or if they are more than `MOST` bytes.
     """
     try:
         return _decompress(codec, data)
@@ -26,15 +34,25 @@ def decompress(codec: int, data: bytes) -> bytes:
 
 
 def _decompress(codec: int, data: bytes) -> bytes:
-    if codec == 1:
-        return bytes(cramjam.gzip.decompress(data))
     if codec == 2:
         return _snappy(data)
-    if codec == 3:
-        return bytes(cramjam.lz4.decompress(data))
-    if codec == 4:
-        return bytes(cramjam.zstd.decompress(data))
+    if codec in _INTO:
+        return _bounded(_INTO[codec], data)
     raise ValueError(f"compression codec {codec} is none of 1 gzip, 2 snappy, 3 lz4, 4 zstd")
+
+
+def _bounded(decompress_into: Callable[[bytes, bytearray], int], data: bytes) -> bytes:
+    """Decompress into a buffer that grows with what is needed, up to the limit."""
+    size = 8 * len(data)
+    while True:
+        size = min(size, MOST)
+        buffer = bytearray(size)
+        try:
+            return bytes(memoryview(buffer)[: decompress_into(data, buffer)])
+        except cramjam.DecompressionError:
+            if size == MOST:
+                raise
+        size *= 8
 
 
 def compress(codec: int, data: bytes) -> bytes:
@@ -65,12 +83,19 @@ def _lz4(data: bytes) -> bytes:
 def _snappy(data: bytes) -> bytes:
     """Java's client cuts snappy into xerial blocks, librdkafka sends one raw block."""
     if not data.startswith(_XERIAL_MAGIC):
-        return bytes(cramjam.snappy.decompress_raw(data))
+        return _raw_snappy(data, MOST)
     out = bytearray()
     position = _XERIAL_HEADER
     while position < len(data):
         (length,) = _BLOCK.unpack_from(data, position)
         position += _BLOCK.size
-        out += bytes(cramjam.snappy.decompress_raw(data[position : position + length]))
+        out += _raw_snappy(data[position : position + length], MOST - len(out))
         position += length
     return bytes(out)
+
+
+def _raw_snappy(block: bytes, most: int) -> bytes:
+    size = cramjam.snappy.decompress_raw_len(block)
+    if size > most:
+        raise ValueError(f"{size} bytes of records, {most} are allowed")
+    return bytes(cramjam.snappy.decompress_raw(block))

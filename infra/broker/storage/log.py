@@ -13,7 +13,7 @@ from infra.broker.errors import Code, ProtocolError
 from infra.broker.storage import batch as batches
 from infra.broker.storage import markers, records
 from infra.broker.storage.aborted import Aborted
-from infra.broker.storage.batch import CONTROL, TRANSACTIONAL, BatchHeader
+from infra.broker.storage.batch import CONTROL, TRANSACTIONAL, BatchHeader, InvalidBatch
 from infra.broker.storage.boundaries import Boundaries
 from infra.broker.storage.checkpoint import Checkpoint, SyncedCheckpoint
 from infra.broker.storage.log_settings import LogSettings
@@ -120,10 +120,17 @@ class PartitionLog:
         if first is None or first >= self._visible.offset:
             return self._visible
         first = max(first, self.start_offset)
-        if self._stable.offset != first:
-            segment = self.segments[self._segment_index(first)]
-            self._stable = Tail(first, segment, segment.locate(first))
+        segment = self.segments[self._segment_index(first)]
+        if self._stable.offset != first or self._stable.segment is not segment:
+            self._stable = Tail(first, segment, self._position(segment, first))
         return self._stable
+
+    def _position(self, segment: Segment, offset: int) -> int:
+        try:
+            return segment.locate(offset)
+        except InvalidBatch:
+            segment.examine(self.gaps_below)  # what is damaged before it does not hide it
+            return segment.locate(offset)
 
     @property
     def size(self) -> int:
@@ -267,6 +274,8 @@ class PartitionLog:
             return b""
         index = self._segment_index(offset)
         for segment in self.segments[index:]:
+            if segment.base_offset >= limit.offset:
+                break
             end = limit.position if segment is limit.segment else segment.size
             found = segment.read_from(
                 offset,

@@ -12,7 +12,6 @@ from infra.broker.cleaning import swap
 from infra.broker.errors import LogDamaged, NoSegments
 from infra.broker.storage import batch as batches
 from infra.broker.storage import markers, power_loss
-from infra.broker.storage.aborted import TXN_SUFFIX
 from infra.broker.storage.batch import HEADER_SIZE, BatchHeader, InvalidBatch
 from infra.broker.storage.boundaries import Boundaries
 from infra.broker.storage.checkpoint import Checkpoint
@@ -20,7 +19,7 @@ from infra.broker.storage.integrity import MARK, MARK_AT
 from infra.broker.storage.log import PartitionLog
 from infra.broker.storage.log_settings import LogSettings
 from infra.broker.storage.producers import Producers
-from infra.broker.storage.segment import INDEX_SUFFIXES, Segment
+from infra.broker.storage.segment import ALL_INDEX_SUFFIXES, Segment
 
 _LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"\d{20}\.log")
@@ -139,17 +138,18 @@ class _Scan:
         if known is None or known.segment != base:
             segment.begin_index()
             return segment
+        paths = [segment.path.with_suffix(suffix) for suffix in ALL_INDEX_SUFFIXES]
+        sizes = known.offset_bytes, known.time_bytes, known.aborted_bytes
+        missing = [p for p, size in zip(paths, sizes, strict=True) if size and not p.exists()]
         rows = [
-            segment.path.with_suffix(suffix).read_bytes()[:length]
-            for suffix, length in zip(
-                INDEX_SUFFIXES, (known.offset_bytes, known.time_bytes), strict=True
-            )
+            path.read_bytes()[:size] if size and path not in missing else b""
+            for path, size in zip(paths, sizes, strict=True)
         ]
-        if known.aborted_bytes:
-            path = segment.path.with_suffix(TXN_SUFFIX)
-            rows.append(path.read_bytes()[: known.aborted_bytes])
         segment.begin_index(*rows)
         segment.size, segment.next_offset = known.position, known.next_offset
+        if missing:
+            segment.index_anew(f"{missing[0]} is missing")
+            segment.persisted = (0, 0)
         segment.known.forget(known.position)  # a start does not read what lies before
         segment.max_timestamp = known.max_timestamp
         segment.max_timestamp_offset = known.max_timestamp_offset

@@ -4,6 +4,7 @@ import logging
 import mmap
 import os
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 
 from infra.broker.storage import batch as batches
@@ -72,17 +73,26 @@ class Segment:
     def offsets(self) -> OffsetIndex:
         """The index by offset."""
         if self._offsets is None:
-            path = self.path.with_suffix(INDEX_SUFFIXES[0])
-            self._offsets = OffsetIndex.load(path, self.base_offset, writable=False)
+            self._load_indexes()
+        assert self._offsets is not None
         return self._offsets
 
     @property
     def times(self) -> TimeIndex:
         """The index by time."""
         if self._times is None:
-            path = self.path.with_suffix(INDEX_SUFFIXES[1])
-            self._times = TimeIndex.load(path, self.base_offset, writable=False)
+            self._load_indexes()
+        assert self._times is not None
         return self._times
+
+    def _load_indexes(self) -> None:
+        """Map the indexes of a complete segment, or make those anew of which a file is gone."""
+        offsets, times = (self.path.with_suffix(suffix) for suffix in INDEX_SUFFIXES)
+        try:
+            self._offsets = OffsetIndex.load(offsets, self.base_offset, writable=False)
+            self._times = TimeIndex.load(times, self.base_offset, writable=False)
+        except FileNotFoundError as error:
+            self.index_anew(f"{error.filename} is missing")
 
     @property
     def aborted(self) -> AbortedIndex:
@@ -100,8 +110,16 @@ class Segment:
     def first_timestamp(self) -> int:
         """The largest timestamp of its first batch, in ms, from which its age is counted."""
         if self._first_timestamp is None:
-            self._first_timestamp = next(self.headers(0))[1].max_timestamp if self.size else -1
+            self._first_timestamp = self._read_first_timestamp()
         return self._first_timestamp
+
+    def _read_first_timestamp(self) -> int:
+        if not self.size:
+            return -1
+        try:
+            return next(self.headers(0))[1].max_timestamp
+        except InvalidBatch:  # readers are told of the damage; writers go on
+            return self.largest_timestamp
 
     def begin_index(
         self, offset_rows: bytes = b"", time_rows: bytes = b"", aborted_rows: bytes = b""
@@ -259,17 +277,21 @@ class Segment:
         extent = Extent(self.path, self.base_offset, self.next_offset, self.size, gaps_below)
         self.take_in([damage for damage in examine(extent) if damage is not None])
         if not self.damages and isinstance(self.offsets.rows, mmap.mmap):
-            self._index_anew()
+            self.index_anew(f"{self.path.with_suffix('.index')} leads astray")
 
-    def _index_anew(self) -> None:
-        """Go on with an index in memory: the file leads astray, and the records are good."""
-        _LOG.error("%s leads astray: run `evctl broker check`", self.path.with_suffix(".index"))
-        self._offsets = OffsetIndex(self.base_offset)
-        noted = 0
+    def index_anew(self, why: str) -> None:
+        """Go on with indexes in memory, made of the records, which are good."""
+        _LOG.error("%s: its index is made anew in memory; run `evctl broker check`", why)
+        offsets, times = OffsetIndex(self.base_offset), TimeIndex(self.base_offset)
+        newest, noted = (-1, self.base_offset), 0
         for position, header in self.headers(0):
+            newest = max(newest, (header.max_timestamp, header.last_offset), key=itemgetter(0))
             if position - noted > _CHUNK:
-                self._offsets.append(header.last_offset, position)
+                offsets.append(header.last_offset, position)
+                times.append(*newest)
                 noted = position
+        times.append(*newest)
+        self._offsets, self._times = offsets, times
 
     def take_in(self, damages: list[Damage]) -> None:
         """Know from now on what is damaged; it is logged once."""

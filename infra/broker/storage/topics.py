@@ -62,14 +62,19 @@ class Topic:
 
 def read_entries(data_dir: Path) -> tuple[list[TopicEntry], list[TopicEntry]]:
     """Return the topics of a data directory, and those whose deletion had begun."""
+    path = data_dir / FILE
     try:
-        content = json.loads((data_dir / FILE).read_bytes())
+        content = json.loads(path.read_bytes())
+        return (
+            [TopicEntry(**entry) for entry in content["topics"]],
+            [TopicEntry(**entry) for entry in content["deleting"]],
+        )
     except FileNotFoundError:
         return [], []
-    return (
-        [TopicEntry(**entry) for entry in content["topics"]],
-        [TopicEntry(**entry) for entry in content["deleting"]],
-    )
+    except (ValueError, TypeError, KeyError) as error:
+        raise BrokerError(
+            f"{path} does not say which topics there are ({error}): restore it from a copy."
+        ) from error
 
 
 class Topics:
@@ -158,8 +163,8 @@ class Topics:
             if entry.name in self.by_name:
                 raise ProtocolError(Code.TOPIC_ALREADY_EXISTS, f"topic {entry.name} exists already")
             self._make(entry, entry.directories(self._data_dir))
+            self._write([*(other.entry for other in self.by_name.values()), entry])
             topic = self.by_name[entry.name] = self._serve(entry)
-            self._write()
         _LOG.info("created topic %s with %d partitions", entry.name, entry.partitions)
         return topic
 
@@ -220,11 +225,11 @@ class Topics:
     async def delete(self, name: str) -> None:
         """Delete a topic and its records."""
         async with self._changing:
-            topic = self.by_name.pop(name, None)
-            if topic is None:
-                raise ProtocolError(Code.UNKNOWN_TOPIC_OR_PARTITION, f"there is no topic {name}")
+            topic = self.named(name)
+            others = [other.entry for other in self.by_name.values() if other is not topic]
+            self._write(others, [*self._deleting, topic.entry])
             self._deleting.append(topic.entry)
-            self._write()
+            del self.by_name[name]
             for partition in topic.partitions:
                 await partition.abandon()
             # a checkpoint that is under way must not write into a directory made anew
@@ -239,12 +244,15 @@ class Topics:
         self._deleting = []
         self._write(entries)
 
-    def _write(self, entries: list[TopicEntry] | None = None) -> None:
+    def _write(
+        self, entries: list[TopicEntry] | None = None, deleting: list[TopicEntry] | None = None
+    ) -> None:
+        """Write topics down, those that are served if no others are given."""
         if entries is None:
             entries = [topic.entry for topic in self.by_name.values()]
         content = {
             "topics": [asdict(entry) for entry in entries],
-            "deleting": [asdict(entry) for entry in self._deleting],
+            "deleting": [asdict(entry) for entry in deleting or self._deleting],
         }
         files.replace(self._data_dir / FILE, json.dumps(content, indent=1).encode())
 

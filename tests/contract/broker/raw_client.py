@@ -17,6 +17,7 @@ ILLEGAL_GENERATION, UNKNOWN_MEMBER, MEMBER_ID_REQUIRED = 22, 25, 79
 SUBSCRIPTION = b"\0\0" + b"\0\0\0\1" + b"\0\1t" + b"\xff\xff\xff\xff"  # to topic "t"
 KEYS = {
     "Produce": 0,
+    "Fetch": 1,
     "OffsetCommit": 8,
     "OffsetFetch": 9,
     "FindCoordinator": 10,

@@ -25,6 +25,7 @@ from infra.broker.storage.log_settings import LogSettings
 from infra.broker.storage.markers import is_commit
 from infra.broker.storage.records import records
 from infra.broker.storage.recovery import open_log
+from infra.broker.storage.segment import Segment
 from tests.unit.broker.batches import keyed_batch
 
 SETTINGS = LogSettings(
@@ -424,3 +425,23 @@ def test_only_a_compacted_log_may_have_gaps(tmp_path: Path, compacts: bool) -> N
         log = open_log(tmp_path / "t-0", SETTINGS, now_ms=0)
         assert [record.offset for record in read_all(log)] == [1, 2]
         log.close()
+
+
+def test_readers_of_committed_records_stop_before_one_that_is_open_after_a_swap(
+    tmp_path: Path,
+) -> None:
+    log = PartitionLog.create(tmp_path / "t-0", SETTINGS)
+    append(log, keyed_batch([(b"a", b"old")] * 3))
+    log.close()
+    log = open_log(tmp_path / "t-0", SETTINGS, now_ms=0)
+    log.roll()
+    opened = keyed_batch(
+        [(b"b", b"uncommitted")], attributes=_TRANSACTIONAL, pid=1, epoch=0, sequence=0
+    )
+    append(log, opened)
+    assert log.last_stable_offset == 3
+    old = log.segments[0]
+    log.replace([old], Segment.sealed(tmp_path / "t-0", 0, old.next_offset))
+    for offset in range(4):
+        assert b"uncommitted" not in log.read(offset, 10_000, committed=True)
+    log.close()
