@@ -33,14 +33,13 @@ async def compact(target: Partition, now_ms: int) -> None:
     if log.has_rolled:
         await target.vouch()
     task = dirt.task_for(log, log.closed(), now_ms)
-    if task is None or (task.first_dirty, task.end) == target.compacted:
-        return  # what is left waits for the end of a transaction
+    if task is None:
+        return
     before = log.size
     async with aclosing(_rewritten(target, task)) as results:
         async for done in results:
             await target.disk.to_its_end(_take_over(target, done))
     if _is_sound(target):
-        target.compacted = (task.first_dirty, task.end)
         await target.disk.to_its_end(_discard(target))
         _LOG.info("compacted %s from %d to %d bytes", target.name, before, log.size)
 
