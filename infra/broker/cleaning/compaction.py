@@ -73,7 +73,10 @@ class Compacted:
 
 
 def compact(task: Task) -> Iterator[Replaced | Compacted]:
-    """Write cleaned segments, oldest first; raises `LogDamaged` at what is not intact."""
+    """Write cleaned segments, oldest first.
+
+    Raises `LogDamaged` at what is not intact, `FileNotFoundError` at a segment that was removed.
+    """
     directory = Path(task.directory)
     ends = dict(zip(task.bases, (*task.bases[1:], task.end), strict=True))
     keys = KeyOffsets(task.aborted)
@@ -199,6 +202,8 @@ def main() -> int:
                     print(json.dumps({"covers": covers, "end": end}), flush=True)  # noqa: T201
                 case Compacted(clean_below):
                     print(json.dumps({"clean_below": clean_below}), flush=True)  # noqa: T201
+    except FileNotFoundError as missing:  # the broker knows whether it has removed the segment
+        print(json.dumps({"missing": str(missing.filename)}), flush=True)  # noqa: T201
     except LogDamaged as damaged:
         print(json.dumps({"damaged": str(damaged)}), flush=True)  # noqa: T201
         return damaged.exit_code
