@@ -257,7 +257,7 @@ class Segment:
     def examine(self, gaps_below: int = 0) -> None:
         """Read the whole segment, to know what is damaged."""
         extent = Extent(self.path, self.base_offset, self.next_offset, self.size, gaps_below)
-        self.take_in([damage for damage in examine(extent) if damage is not None])
+        self.take_in([damage for damage in examine(self.fd, extent) if damage is not None])
         if not self.damages and isinstance(self.offsets.rows, mmap.mmap):
             self._index_anew()
 
