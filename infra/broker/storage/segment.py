@@ -73,7 +73,7 @@ class Segment:
         """The index by offset."""
         if self._offsets is None:
             path = self.path.with_suffix(INDEX_SUFFIXES[0])
-            self._offsets = OffsetIndex.load(path, self.base_offset, writable=False)
+            self._offsets = OffsetIndex.load(path, self.base_offset)
         return self._offsets
 
     @property
@@ -81,7 +81,7 @@ class Segment:
         """The index by time."""
         if self._times is None:
             path = self.path.with_suffix(INDEX_SUFFIXES[1])
-            self._times = TimeIndex.load(path, self.base_offset, writable=False)
+            self._times = TimeIndex.load(path, self.base_offset)
         return self._times
 
     @property
