@@ -123,7 +123,8 @@ class Campaign:
         before = [load.settled for load in self._loads]
         deadline = time.monotonic() + 30
         while any(load.settled == b for load, b in zip(self._loads, before, strict=True)):
-            assert time.monotonic() < deadline, "a load does not go on after a kill"
+            stuck = [x.topic for x, b in zip(self._loads, before, strict=True) if x.settled == b]
+            assert time.monotonic() < deadline, f"{stuck} do not go on after {self.result.rounds}"
             self._work(0.01)
 
     def _work(self, seconds: float) -> None:

@@ -37,7 +37,9 @@ class TransactionalLoad:
 
     @property
     def settled(self) -> int:
-        """How many transactions have been committed until now."""
+        """How many transactions have been committed until now; a load that ended says why."""
+        if self.failed:
+            raise self.failed[0]
         return len(self.committed)
 
     def step(self) -> None:

@@ -19,6 +19,7 @@ from infra.broker.cleaning.cleaned_segment import CleanedSegment
 from infra.broker.cleaning.key_offsets import KeyOffsets, intact_records
 from infra.broker.errors import LogDamaged
 from infra.broker.storage import batch as batches
+from infra.broker.storage.aborted import Aborted
 from infra.broker.storage.batch import BatchHeader, InvalidBatch
 from infra.broker.storage.records import Record, with_records
 from infra.broker.storage.segment import log_path
@@ -31,8 +32,9 @@ _LARGEST_SPAN = 2**31 - 1  # of offsets in a segment, for its index
 class Task:
     """What to compact: closed segments from the oldest on, `bases`, which end before `end`.
 
-    Records from `first_dirty` on are new since the last time. A batch in `last_batches`, the last
-    one of its producer, stays even if no record of it does.
+    Records from `first_dirty` on are new since the last time; those of `aborted` transactions do
+    not count. A batch in `last_batches`, the last one of its producer, stays even if no record of
+    it does.
     """
 
     directory: str
@@ -44,13 +46,15 @@ class Task:
     index_interval_bytes: int
     delete_retention_ms: int
     now_ms: int
+    aborted: tuple[Aborted, ...] = ()
     max_keys: int = MAX_KEYS
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> "Task":
         """Return the task that JSON described."""
         lists = ("bases", "last_batches")
-        return cls(**fields | {name: tuple(fields[name]) for name in lists})
+        aborted = tuple(Aborted(*row) for row in fields["aborted"])
+        return cls(**fields | {name: tuple(fields[name]) for name in lists} | {"aborted": aborted})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +73,13 @@ class Compacted:
 
 
 def compact(task: Task) -> Iterator[Replaced | Compacted]:
-    """Write cleaned segments, oldest first; raises `LogDamaged` at what is not intact."""
+    """Write cleaned segments, oldest first.
+
+    Raises `LogDamaged` at what is not intact, `FileNotFoundError` at a segment that was removed.
+    """
     directory = Path(task.directory)
     ends = dict(zip(task.bases, (*task.bases[1:], task.end), strict=True))
-    keys = KeyOffsets()
+    keys = KeyOffsets(task.aborted)
     covered: list[int] = []
     for base, end in ends.items():
         if end > task.first_dirty:
@@ -85,9 +92,7 @@ def compact(task: Task) -> Iterator[Replaced | Compacted]:
     for group in _groups(task, directory, covered):
         if _clean(task, directory, group, keys):
             yield Replaced(tuple(group), ends[group[-1]])
-    undecided = keys.undecided_from
-    end = ends[covered[-1]]
-    yield Compacted(end if undecided is None else min(end, undecided))
+    yield Compacted(ends[covered[-1]])
 
 
 def _groups(task: Task, directory: Path, bases: list[int]) -> Iterator[list[int]]:
@@ -197,6 +202,8 @@ def main() -> int:
                     print(json.dumps({"covers": covers, "end": end}), flush=True)  # noqa: T201
                 case Compacted(clean_below):
                     print(json.dumps({"clean_below": clean_below}), flush=True)  # noqa: T201
+    except FileNotFoundError as missing:  # the broker knows whether it has removed the segment
+        print(json.dumps({"missing": str(missing.filename)}), flush=True)  # noqa: T201
     except LogDamaged as damaged:
         print(json.dumps({"damaged": str(damaged)}), flush=True)  # noqa: T201
         return damaged.exit_code

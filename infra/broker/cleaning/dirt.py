@@ -25,16 +25,20 @@ def task_for(log: PartitionLog, segments: Sequence[Segment], now_ms: int) -> Tas
     ratio = new / (new + sum(segment.size for segment in clean))
     if not overdue and ratio <= settings.min_cleanable_dirty_ratio:
         return None
+    end = dirty[-1].next_offset
+    # of all segments: a marker may lie in the one that is written
+    aborted = [a for s in log.segments for a in s.aborted.overlapping(dirty_from, end)]
     return Task(
         directory=str(log.directory),
         bases=tuple(segment.base_offset for segment in [*clean, *dirty]),
-        end=dirty[-1].next_offset,
+        end=end,
         first_dirty=dirty_from,
         last_batches=tuple(log.producers.last_batches()),
         segment_bytes=settings.segment_bytes,
         index_interval_bytes=settings.index_interval_bytes,
         delete_retention_ms=settings.delete_retention_ms,
         now_ms=now_ms,
+        aborted=tuple(aborted),
     )
 
 

@@ -1,46 +1,49 @@
 """Which record of a key is the newest one, for compaction."""
 
+from bisect import bisect_right
+from collections.abc import Iterable
 from hashlib import blake2b
+from operator import itemgetter
 
 from infra.broker.storage import batch as batches
-from infra.broker.storage.batch import InvalidBatch
+from infra.broker.storage.aborted import Aborted
+from infra.broker.storage.batch import BatchHeader, InvalidBatch
 from infra.broker.storage.records import Record, records
 
 _LONGEST_KEY = 32  # longer ones are kept as digests, which are longer than any key kept as it is
-_COMMIT = b"\x00\x01"
 
 
 class KeyOffsets:
     """Offsets of the newest record of each key, of all batches taken in.
 
-    Records of a transaction count once it has committed; an aborted one outdates nothing.
+    Records of a transaction count unless it is among the `aborted`, which outdate nothing: no
+    transaction is open in what is compacted, wherever its marker lies.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, aborted: Iterable[Aborted] = ()) -> None:
         self._newest: dict[bytes, int] = {}
-        self._undecided: dict[int, list[tuple[bytes, int]]] = {}  # producer → its keys and offsets
+        # producer → first and last offsets of its aborted transactions, which do not overlap
+        self._aborted: dict[int, list[tuple[int, int]]] = {}
+        for one in sorted(aborted):
+            rows = self._aborted.setdefault(one.producer_id, [])
+            rows.append((one.first_offset, one.last_offset))
 
     def __len__(self) -> int:
         return len(self._newest)
 
-    @property
-    def undecided_from(self) -> int | None:
-        """Offset of the first record whose transaction's end was not taken in; null if none."""
-        return min((found[0][1] for found in self._undecided.values() if found), default=None)
-
     def take_in(self, batch: memoryview) -> None:
         """Take in an intact batch, in the order of the log; raises `InvalidBatch`."""
         header = batches.header_at(batch)
-        found = [(_short(r.key), r.offset) for r in intact_records(batch) if r.key is not None]
-        if header.is_control:
-            decided = self._undecided.pop(header.producer_id, [])
-            if any(key[2:4] == _COMMIT for key, _ in found):
-                for key, offset in decided:
-                    self._newest[key] = max(offset, self._newest.get(key, -1))
-        elif header.is_transactional:
-            self._undecided.setdefault(header.producer_id, []).extend(found)
-        else:
-            self._newest.update(found)
+        if header.is_control or (header.is_transactional and self._is_aborted(header)):
+            return
+        for record in intact_records(batch):
+            if record.key is not None:
+                self._newest[_short(record.key)] = record.offset
+
+    def _is_aborted(self, header: BatchHeader) -> bool:
+        rows = self._aborted.get(header.producer_id, [])
+        row = bisect_right(rows, header.last_offset, key=itemgetter(0)) - 1
+        return row >= 0 and header.last_offset < rows[row][1]
 
     def is_outdated(self, record: Record) -> bool:
         """Whether a newer record has the same key; one without a key is of no use to anybody."""

@@ -17,7 +17,6 @@ def start_after(log: PartitionLog, now_ms: int) -> int:
     excess = log.size - settings.retention_bytes if settings.retention_bytes >= 0 else -1
     for segment in log.segments:
         is_last = segment is log.segments[-1]
-        is_last = segment is log.segments[-1]
         if segment.next_offset > log.last_stable_offset or (is_last and not segment.size):
             break
         too_much = excess >= segment.size

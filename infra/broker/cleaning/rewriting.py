@@ -23,7 +23,8 @@ _LOG = logging.getLogger(__name__)
 async def compact(target: Partition, now_ms: int) -> None:
     """Compact the closed segments of a partition if they are dirty enough.
 
-    One whose records can't be read is told of once, and left as it is until the next start.
+    One whose records can't be read is told of once, and left as it is until the next start. Where
+    segments are removed meanwhile, the rest is for the next round.
     """
     log = target.log
     if not log.settings.compacts or not _is_sound(target):
@@ -33,16 +34,29 @@ async def compact(target: Partition, now_ms: int) -> None:
     if log.has_rolled:
         await target.vouch()
     task = dirt.task_for(log, log.closed(), now_ms)
-    if task is None or (task.first_dirty, task.end) == target.compacted:
-        return  # what is left waits for the end of a transaction
+    if task is None:
+        return
     before = log.size
+    whole = await _rewrite(target, task)
+    if _is_sound(target):
+        await target.disk.to_its_end(_discard(target))
+        if whole:
+            _LOG.info("compacted %s from %d to %d bytes", target.name, before, log.size)
+        else:
+            _LOG.info("segments of %s were removed before they were compacted", target.name)
+
+
+async def _rewrite(target: Partition, task: Task) -> bool:
+    """Take over what the child process makes; returns whether it was all of the task.
+
+    After a group that found no place nothing more is taken over: an older record of a key may have
+    stayed in it, which the next round compares with the newer ones once more.
+    """
     async with aclosing(_rewritten(target, task)) as results:
         async for done in results:
-            await target.disk.to_its_end(_take_over(target, done))
-    if _is_sound(target):
-        target.compacted = (task.first_dirty, task.end)
-        await target.disk.to_its_end(_discard(target))
-        _LOG.info("compacted %s from %d to %d bytes", target.name, before, log.size)
+            if not await target.disk.to_its_end(_take_over(target, done)):
+                return False
+    return True
 
 
 def _is_sound(target: Partition) -> bool:
@@ -73,26 +87,41 @@ async def _rewritten(target: Partition, task: Task) -> AsyncGenerator[dict[str, 
         child.stdin.close()
 
 
-async def _take_over(target: Partition, done: dict[str, Any]) -> None:
+async def _take_over(target: Partition, done: dict[str, Any]) -> bool:
+    """Do what a line of the child process asks for; returns whether it may go on."""
     async with target.cleaning:
         if not _is_sound(target):
-            return
+            return False
         if "damaged" in done:
             _fail(target, done["damaged"])
+        elif "missing" in done:
+            _judge_missing(target, done["missing"])
         elif "clean_below" in done:
-            boundaries = replace(target.log.boundaries, clean_below=done["clean_below"], swap=())
-            await target.disk.run(partial(boundaries.write, target.log.directory))
-            target.log.begin_at(boundaries)
+            await _note_clean(target, done["clean_below"])
+            return True
         else:
-            await _put_in_place(target, done["covers"], done["end"])
+            return await _put_in_place(target, done["covers"], done["end"])
+        return False
 
 
-async def _put_in_place(target: Partition, covers: list[int], end: int) -> None:
-    """Let a cleaned segment replace others, unless one of those was removed meanwhile."""
+def _judge_missing(target: Partition, path: str) -> None:
+    """A file that is missing is an error only where the log still has its segment."""
+    if any(str(segment.path) == path for segment in target.log.segments):
+        _fail(target, f"{path}, a segment of {target.name}, is missing")
+
+
+async def _note_clean(target: Partition, clean_below: int) -> None:
+    boundaries = replace(target.log.boundaries, clean_below=clean_below, swap=())
+    await target.disk.run(partial(boundaries.write, target.log.directory))
+    target.log.begin_at(boundaries)
+
+
+async def _put_in_place(target: Partition, covers: list[int], end: int) -> bool:
+    """Let a cleaned segment replace others; returns false if one of those was removed meanwhile."""
     log = target.log
     old = [segment for segment in log.segments if segment.base_offset in covers]
     if [s.base_offset for s in old] != covers or old[-1].next_offset != end:
-        return
+        return False
     for segment in old:
         segment.pin()
     before = log.boundaries
@@ -102,10 +131,11 @@ async def _put_in_place(target: Partition, covers: list[int], end: int) -> None:
         await target.disk.run(partial(_swap, log.boundaries, log.directory))
     except OSError as error:
         _fail(target, f"a compacted segment of {target.name} found no place: {error.strerror}")
-        return
+        return False
     log.replace(old, Segment.sealed(log.directory, covers[0], end))
     log.begin_at(replace(log.boundaries, swap=()))
     await target.disk.run(partial(_close, old))
+    return True
 
 
 async def _discard(target: Partition) -> None:

@@ -10,9 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from infra.broker.storage.integrity import WINDOW, Damage, Extent, examine
-from infra.broker.storage.log import PartitionLog
+from infra.broker.storage.partition import Partition
 from infra.broker.storage.segment import Segment
 from infra.broker.storage.topics import Topics
 from infra.clock import utc_micros
@@ -32,18 +33,53 @@ class Pace:
     bytes_per_s: float = 20e6
 
 
+class Finding(NamedTuple):
+    """A damage as `broker status` tells it, and the file it is in: name and inode.
+
+    The name alone says too little: compaction gives it to another file.
+    """
+
+    file: str  # relative to the data directory
+    inode: int | None  # null if the file can't even be opened
+    sentence: str
+
+    @classmethod
+    def of(cls, segment: Segment, sentence: str) -> "Finding":
+        """Return a finding in a segment that the log has."""
+        file = f"{segment.path.parent.name}/{segment.path.name}"
+        try:
+            return cls(file, os.fstat(segment.fd).st_ino, sentence)
+        except OSError:
+            return cls(file, None, sentence)
+
+    def is_there(self, data_dir: Path) -> bool:
+        """Whether the file is still the one that was read."""
+        try:
+            return self.inode in {None, (data_dir / self.file).stat().st_ino}
+        except FileNotFoundError:
+            return False
+        except OSError:  # a disk that can't be read
+            return True
+
+
 @dataclass(slots=True)
 class Progress:
     """How far the pass is, kept in a file: a broker may end long before its pass does.
 
     Times in µs since 1970; `done` is the last segment read, as (partition's directory, offset).
+    What was found counts for as long as its segment is there.
     """
 
     begun: int = 0
     ended: int = 0
     size: int = 0
     done: tuple[str, int] = ("", -1)
-    findings: tuple[str, ...] = ()
+    found: tuple[Finding, ...] = ()
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What was found, as sentences."""
+        return tuple(finding.sentence for finding in self.found)
 
     @classmethod
     def read(cls, data_dir: Path) -> "Progress":
@@ -51,13 +87,20 @@ class Progress:
         try:
             content = json.loads((data_dir / FILE).read_bytes())
             content["done"] = tuple(content["done"])
-            content["findings"] = tuple(content["findings"])
-            return cls(**content)
+            content["found"] = tuple(Finding(*row) for row in content["found"])
+            progress = cls(**content)
         except (FileNotFoundError, ValueError, TypeError, KeyError):
-            return cls()
+            return cls()  # also what an older version has written: it is read again
+        progress.forget_removed(data_dir)
+        return progress
+
+    def forget_removed(self, data_dir: Path) -> None:
+        """Keep no finding whose segment was removed or replaced."""
+        self.found = tuple(finding for finding in self.found if finding.is_there(data_dir))
 
     def write(self, data_dir: Path) -> None:
         """Replace the file; to lose it means to read again."""
+        self.forget_removed(data_dir)
         fields = {name: getattr(self, name) for name in self.__slots__}
         beside = data_dir / f"{FILE}.new"
         with suppress(OSError):  # a full disk
@@ -96,15 +139,14 @@ class Scrub:
 
     async def run_pass(self) -> None:
         """Read all closed segments that this pass has not read."""
-        for log, segment in self._closed():
-            where = (log.directory.name, segment.base_offset)
-            if where > self.progress.done and segment in log.segments:
+        for partition, segment in self._closed():
+            where = (partition.log.directory.name, segment.base_offset)
+            if where > self.progress.done and self._has(partition, segment):
                 try:
-                    await self._read(log, segment)
-                except FileNotFoundError:
-                    continue  # it was removed meanwhile
+                    await self._read(partition, segment)
                 except OSError as error:
-                    self._note(f"{segment.path} can't be read: {error.strerror}")
+                    if self._has(partition, segment):
+                        self._cannot_read(segment, error)
                 self.progress.done = where
                 self.progress.write(self._data_dir)
         self.progress.ended = utc_micros()
@@ -115,21 +157,32 @@ class Scrub:
         number = len(self.progress.findings)
         return f"{number} place(s) are damaged" if number else "no damage"
 
-    def _closed(self) -> Iterator[tuple[PartitionLog, Segment]]:
+    def _closed(self) -> Iterator[tuple[Partition, Segment]]:
         """Yield the closed segments of all partitions in a fixed order."""
         partitions = [p for t in self._topics.by_name.values() for p in t.partitions]
         for partition in sorted(partitions, key=lambda p: p.log.directory.name):
             for segment in partition.log.segments[:-1]:
-                yield partition.log, segment
+                yield partition, segment
 
-    async def _read(self, log: PartitionLog, segment: Segment) -> None:
+    def _has(self, partition: Partition, segment: Segment) -> bool:
+        """Whether a topic still has a segment, which may have been removed or replaced."""
+        topic = self._topics.by_name.get(partition.topic)
+        listed = topic is not None and partition in topic.partitions
+        return listed and segment in partition.log.segments
+
+    async def _read(self, partition: Partition, segment: Segment) -> None:
         """Read one segment, stretch by stretch, resting after each."""
         extent = Extent(
-            segment.path, segment.base_offset, segment.next_offset, segment.size, log.gaps_below
+            segment.path,
+            segment.base_offset,
+            segment.next_offset,
+            segment.size,
+            partition.log.gaps_below,
         )
-        _drop_from_cache(segment.path)
+        fd = os.dup(segment.fd)  # the segment closes its own when it is removed
+        _drop_from_cache(fd)
         damages: list[Damage] = []
-        stretches = examine(extent)
+        stretches = _examine_and_close(fd, extent)
         loop = asyncio.get_running_loop()
         while True:
             ended, busy_s = await loop.run_in_executor(None, partial(_stretch, stretches, damages))
@@ -137,16 +190,22 @@ class Scrub:
                 break
             await asyncio.sleep(max(WINDOW / self._pace.bytes_per_s, busy_s / _BUSY))
         self.progress.size += extent.size
-        if segment in log.segments and (damages or segment.damages):
+        if not self._has(partition, segment):
+            return
+        if damages or segment.damages:
             segment.take_in(damages)
         for damage in damages:
-            self._note(str(damage), logged=True)
+            self._note(Finding.of(segment, str(damage)))
 
-    def _note(self, sentence: str, *, logged: bool = False) -> None:
-        if not logged:
-            _LOG.error("%s", sentence)
-        if sentence not in self.progress.findings and len(self.progress.findings) < _KEPT_FINDINGS:
-            self.progress.findings += (sentence,)
+    def _cannot_read(self, segment: Segment, error: OSError) -> None:
+        sentence = f"{segment.path} can't be read: {error.strerror}"
+        _LOG.error("%s", sentence)
+        self._note(Finding.of(segment, sentence))
+
+    def _note(self, finding: Finding) -> None:
+        found = self.progress.found
+        if finding not in found and len(found) < _KEPT_FINDINGS:
+            self.progress.found += (finding,)
 
 
 def _stretch(stretches: Iterator[Damage | None], damages: list[Damage]) -> tuple[bool, float]:
@@ -159,11 +218,15 @@ def _stretch(stretches: Iterator[Damage | None], damages: list[Damage]) -> tuple
     return True, time.thread_time() - begun
 
 
-def _drop_from_cache(path: Path) -> None:
+def _examine_and_close(fd: int, extent: Extent) -> Iterator[Damage | None]:
+    """Examine a segment; its descriptor is closed where the reading ends, in whichever thread."""
+    try:
+        yield from examine(fd, extent)
+    finally:
+        os.close(fd)
+
+
+def _drop_from_cache(fd: int) -> None:
     """Let the disk be read: what its cache holds says nothing about it."""
     if hasattr(os, "posix_fadvise"):
-        fd = os.open(path, os.O_RDONLY)
-        try:
-            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        finally:
-            os.close(fd)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)

@@ -27,13 +27,13 @@ def _last_below(rows: int, is_low: Callable[[int], bool]) -> int:
     return low - 1
 
 
-def _load(path: Path, entry: Struct, *, writable: bool) -> Rows:
-    """Read an index that goes on growing, or map one that is complete."""
+def _load(path: Path, entry: Struct) -> Rows:
+    """Map an index that is complete."""
     fd = os.open(path, os.O_RDONLY)
     try:
         size = os.fstat(fd).st_size // entry.size * entry.size
-        if writable or size == 0:
-            return bytearray(os.pread(fd, size, 0))
+        if size == 0:  # that can't be mapped
+            return bytearray()
         return mmap.mmap(fd, size, access=mmap.ACCESS_READ)
     finally:
         os.close(fd)
@@ -47,9 +47,9 @@ class OffsetIndex:
         self.rows: Rows = bytearray(rows) if rows == b"" else rows
 
     @classmethod
-    def load(cls, path: Path, base_offset: int, *, writable: bool) -> "OffsetIndex":
+    def load(cls, path: Path, base_offset: int) -> "OffsetIndex":
         """Load the index of the segment that begins at `base_offset`."""
-        return cls(base_offset, _load(path, _OFFSET_ENTRY, writable=writable))
+        return cls(base_offset, _load(path, _OFFSET_ENTRY))
 
     def append(self, last_offset: int, position: int) -> None:
         """Note that the batch at `position` ends with `last_offset`."""
@@ -96,9 +96,9 @@ class TimeIndex:
         self.rows: Rows = bytearray(rows) if rows == b"" else rows
 
     @classmethod
-    def load(cls, path: Path, base_offset: int, *, writable: bool) -> "TimeIndex":
+    def load(cls, path: Path, base_offset: int) -> "TimeIndex":
         """Load the index of the segment that begins at `base_offset`."""
-        return cls(base_offset, _load(path, _TIME_ENTRY, writable=writable))
+        return cls(base_offset, _load(path, _TIME_ENTRY))
 
     def append(self, timestamp: int, offset: int) -> None:
         """Note the largest `timestamp` (ms) so far; one that is not larger is passed over."""

@@ -119,16 +119,13 @@ class Extent(NamedTuple):
     gaps_below: int = 0
 
 
-def examine(extent: Extent) -> Iterator[Damage | None]:
+def examine(fd: int, extent: Extent) -> Iterator[Damage | None]:
     """Read a segment, and yield the damages in it, and null after each stretch of some MB.
 
-    A damaged batch hides no others: the next intact one is looked for.
+    A damaged batch hides no others: the next intact one is looked for. It reads from `fd`, because
+    compaction may have given the name to another file.
     """
-    fd = os.open(extent.path, os.O_RDONLY)
-    try:
-        yield from _Examination(fd, extent).run()
-    finally:
-        os.close(fd)
+    yield from _Examination(fd, extent).run()
 
 
 class _Examination:

@@ -49,7 +49,6 @@ class Partition:
         self.disk = disk
         self.cleaning = asyncio.Lock()  # held while the log loses or changes segments
         self.rewriting: asyncio.subprocess.Process | None = None
-        self.compacted = (-1, -1)  # first dirty offset and end of the last compaction
         self.uncleanable: str | None = None  # why it is no longer compacted
         self._unsynced_records = 0
         self._unacked: deque[tuple[int, asyncio.Future[None]]] = deque()

@@ -89,8 +89,8 @@ class Segment:
         """Map the indexes of a complete segment, or make those anew of which a file is gone."""
         offsets, times = (self.path.with_suffix(suffix) for suffix in INDEX_SUFFIXES)
         try:
-            self._offsets = OffsetIndex.load(offsets, self.base_offset, writable=False)
-            self._times = TimeIndex.load(times, self.base_offset, writable=False)
+            self._offsets = OffsetIndex.load(offsets, self.base_offset)
+            self._times = TimeIndex.load(times, self.base_offset)
         except FileNotFoundError as error:
             self.index_anew(f"{error.filename} is missing")
 
@@ -275,7 +275,7 @@ class Segment:
     def examine(self, gaps_below: int = 0) -> None:
         """Read the whole segment, to know what is damaged."""
         extent = Extent(self.path, self.base_offset, self.next_offset, self.size, gaps_below)
-        self.take_in([damage for damage in examine(extent) if damage is not None])
+        self.take_in([damage for damage in examine(self.fd, extent) if damage is not None])
         if not self.damages and isinstance(self.offsets.rows, mmap.mmap):
             self.index_anew(f"{self.path.with_suffix('.index')} leads astray")
 

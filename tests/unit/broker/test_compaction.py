@@ -1,8 +1,10 @@
 """Compaction of random logs: of each key the newest record stays, where it was."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -318,6 +320,9 @@ def test_an_aborted_record_outdates_nothing(tmp_path: Path) -> None:
         append(log, keyed_batch(rows, attributes=_TRANSACTIONAL, sequence=0, **producer))
         append(log, keyed_batch([(end, b"")], attributes=_CONTROL, **producer))
     close_last(log)
+    task = task_of(log)
+    assert Task.of(json.loads(json.dumps(asdict(task)))) == task, "the child gets it as JSON"
+    assert len(task.aborted) == 1
     log = compacted(log)
     assert [record.offset for record in read_all(log)] == [0, 1, 4]
     assert log.boundaries.clean_below == 6
@@ -326,7 +331,7 @@ def test_an_aborted_record_outdates_nothing(tmp_path: Path) -> None:
     log.close()
 
 
-def test_an_undecided_record_is_looked_at_again(tmp_path: Path) -> None:
+def test_a_transaction_counts_from_its_end_on(tmp_path: Path) -> None:
     log = PartitionLog.create(tmp_path / "t-0", SETTINGS)
     append(log, keyed_batch([(b"a", b"old")]))
     producer: dict[str, Any] = {"pid": 1, "epoch": 0}
@@ -335,11 +340,31 @@ def test_an_undecided_record_is_looked_at_again(tmp_path: Path) -> None:
     assert dirt.task_for(log, log.closed(), 10_000) is None, "its transaction is open"
     append(log, keyed_batch([(COMMIT, b"")], attributes=_CONTROL, **producer))
     log = compacted(log)  # of the records only: their marker is in the segment that is written
-    assert [record.offset for record in read_all(log)] == [0, 1]
-    assert log.boundaries.clean_below == 1
-    close_last(log)
-    log = compacted(log)
     assert [record.offset for record in read_all(log)] == [1]
+    assert log.boundaries.clean_below == 2
+    log.close()
+
+
+@pytest.mark.parametrize(("end", "left"), [(COMMIT, []), (ABORT, [b"a"])])
+def test_what_a_transaction_deletes_does_not_come_back(
+    tmp_path: Path, end: bytes, left: list[bytes]
+) -> None:
+    """Though its marker lies in the segment that is written, the time of the tombstone counts."""
+    log = PartitionLog.create(tmp_path / "t-0", SETTINGS)
+    append(log, keyed_batch([(b"a", b"alive")]))
+    producer: dict[str, Any] = {"pid": 1, "epoch": 0}
+    append(log, keyed_batch([(b"a", None)], attributes=_TRANSACTIONAL, sequence=0, **producer))
+    append(log, keyed_batch([(b"b", b"other")], pid=1, epoch=1, sequence=0))  # its last batch
+    close_last(log)
+    append(log, keyed_batch([(end, b"")], attributes=_CONTROL, **producer))
+    log = compacted(log, now_ms=10_000)
+    later_ms = 10_000 + log.settings.delete_retention_ms
+    if dirt.task_for(log, log.closed(), later_ms) is not None:
+        log = compacted(log, later_ms)
+    append(log, keyed_batch([(b"c", b"later")]))
+    close_last(log)
+    log = compacted(log, later_ms)
+    assert [s.key for s in read_all(log) if s.key == b"a"] == left
     log.close()
 
 

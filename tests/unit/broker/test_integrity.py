@@ -2,12 +2,17 @@
 
 import asyncio
 import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from infra.broker.cleaning import rewriting, swap, trimming
+from infra.broker.cleaning import scrub as scrub_module
 from infra.broker.cleaning.scrub import Pace, Progress, Scrub
 from infra.broker.errors import ProtocolError
 from infra.broker.storage.batch import header_at
@@ -15,9 +20,10 @@ from infra.broker.storage.disk import Disk
 from infra.broker.storage.integrity import Damaged, Known
 from infra.broker.storage.log import PartitionLog
 from infra.broker.storage.log_settings import LogSettings
+from infra.broker.storage.partition import Partition
 from infra.broker.storage.recovery import open_log
 from infra.broker.storage.topics import Topics
-from tests.unit.broker.batches import batch
+from tests.unit.broker.batches import batch, keyed_batch
 
 RECORDS = 3
 BATCHES = 40
@@ -140,6 +146,126 @@ def test_known_ranges_are_those_that_were_added(
     assert known.covers(start, start + length) == bytes_known.issuperset(
         range(start, start + length)
     )
+
+
+@asynccontextmanager
+async def serving(data_dir: Path, **configs: str) -> AsyncIterator[tuple[Topics, Partition]]:
+    """Serve a topic of one partition that has some segments."""
+    disk = Disk(data_dir, 0)
+    topics = Topics(data_dir, disk)
+    topics.open()
+    configs = {"segment.bytes": "1500", "index.interval.bytes": "0"} | configs
+    topic = await topics.create(topics.check("t", 1, 1, configs))
+    partition = topic.partitions[0]
+    for number in range(BATCHES):
+        rows = [(b"k%d" % row, b"%03d" % number) for row in range(RECORDS)]
+        partition.append(memoryview(keyed_batch(rows)))
+    await partition.vouch()
+    try:
+        yield topics, partition
+    finally:
+        await topics.close()
+        await disk.close()
+
+
+def flip(path: Path) -> None:
+    """Change a bit of the first batch."""
+    content = bytearray(path.read_bytes())
+    content[70] ^= 8
+    path.write_bytes(content)
+
+
+async def by_delete_records(topics: Topics, partition: Partition) -> None:
+    await trimming.delete_records(partition, partition.log.segments[2].base_offset)
+
+
+async def by_deleting_the_topic(topics: Topics, partition: Partition) -> None:
+    await topics.delete("t")
+
+
+async def by_a_swap(topics: Topics, partition: Partition) -> None:
+    """Let compaction replace the segments by one that was made before they were damaged."""
+    log = partition.log
+    old = log.segments[:2]
+    for suffix in ("log", "index", "timeindex"):
+        copy = old[0].path.with_suffix(f".{suffix}{swap.CLEANED}")
+        copy.write_bytes(old[0].path.with_suffix(f".{suffix}").read_bytes())
+    placed = await rewriting._put_in_place(partition, [0, old[1].base_offset], old[1].next_offset)
+    assert placed
+
+
+Removal = Callable[[Topics, Partition], Awaitable[None]]
+REMOVALS = pytest.mark.parametrize("remove", [by_delete_records, by_deleting_the_topic, by_a_swap])
+
+
+@REMOVALS
+def test_a_finding_goes_with_its_segment(tmp_path: Path, remove: Removal) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, **{"cleanup.policy": "compact,delete"}) as (topics, partition):
+            for segment in partition.log.segments[:2]:
+                flip(segment.path)
+            scrub = Scrub(tmp_path, topics, Pace())
+            await scrub.run_pass()
+            assert len(Progress.read(tmp_path).findings) == 2
+            await remove(topics, partition)
+            assert Progress.read(tmp_path).findings == ()
+
+            await scrub.run_pass()
+            assert scrub.progress.findings == ()
+
+    asyncio.run(scenario())
+
+
+@REMOVALS
+def test_the_scrub_tells_nothing_of_a_segment_that_goes_while_it_is_read(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    remove: Removal,
+) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, **{"cleanup.policy": "compact,delete"}) as (topics, partition):
+            flip(partition.log.segments[0].path)
+            read, loop = scrub_module._stretch, asyncio.get_running_loop()
+
+            async def removed() -> None:
+                await remove(topics, partition)
+
+            def stretch(*arguments: Any) -> tuple[bool, float]:
+                monkeypatch.undo()
+                asyncio.run_coroutine_threadsafe(removed(), loop).result(20)
+                return read(*arguments)
+
+            monkeypatch.setattr(scrub_module, "_stretch", stretch)
+            scrub = Scrub(tmp_path, topics, Pace())
+            await scrub.run_pass()
+            assert scrub.progress.findings == ()
+
+    asyncio.run(scenario())
+    assert "damaged" not in caplog.text
+    assert "can't be read" not in caplog.text
+
+
+def test_a_segment_whose_name_another_file_has_got_is_not_called_damaged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Compaction renames on the disk before the log has the new segment."""
+
+    async def scenario() -> None:
+        async with serving(tmp_path) as (topics, partition):
+            segment = partition.log.segments[0]
+            segment.pin()
+            other = tmp_path / "other"
+            other.write_bytes(segment.path.read_bytes()[:300])
+            other.replace(segment.path)
+            scrub = Scrub(tmp_path, topics, Pace())
+            await scrub.run_pass()
+            assert scrub.progress.findings == ()
+            segment.examine()
+            assert segment.damages == []
+
+    asyncio.run(scenario())
+    assert "damaged" not in caplog.text
 
 
 def test_the_scrub_finds_what_no_reader_has_met(
