@@ -1,4 +1,4 @@
-"""Verification of every segment of a data directory, whether its broker runs or not."""
+"""Verification of every segment and journal of a data directory, whether its broker runs or not."""
 
 import mmap
 import os
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.broker.cleaning import swap
+from infra.broker.storage import journal
 from infra.broker.storage.batch import InvalidBatch
 from infra.broker.storage.boundaries import Boundaries
 from infra.broker.storage.checkpoint import Checkpoint
@@ -24,12 +25,13 @@ class Finding:
 
     path: Path
     position: int
-    offset: int
+    offset: int | None  # null outside of a log
     what: str
     mends_itself: bool = False
 
     def __str__(self) -> str:
-        where = f"{self.path}: byte {self.position}, offset {self.offset}: {self.what}"
+        offset = "" if self.offset is None else f", offset {self.offset}"
+        where = f"{self.path}: byte {self.position}{offset}: {self.what}"
         return f"{where} (the next start cuts it away)" if self.mends_itself else where
 
 
@@ -54,6 +56,19 @@ def verify(data_dir: Path, *, online: bool, topic: str | None = None) -> Iterato
     for entry in entries:
         for directory in entry.directories(data_dir):
             yield verify_partition(directory, online=online)
+
+
+def verify_journals(data_dir: Path, *, online: bool) -> Iterator[Finding]:
+    """Verify the files of changes; a line that a running broker has not finished is passed over."""
+    for path in (data_dir / name for name in journal.ALL_FILES):
+        try:
+            content = journal.read(path)
+        except FileNotFoundError:
+            continue
+        torn = content.following is None
+        if content.rest and not (torn and online):
+            what = f"line {len(content.entries) + 1} is not as it was written"
+            yield Finding(path, content.size, None, what, torn)
 
 
 def verify_partition(directory: Path, *, online: bool) -> Verified:
