@@ -147,7 +147,9 @@ class _Scan:
         ]
         if known.aborted_bytes:
             path = segment.path.with_suffix(TXN_SUFFIX)
-            rows.append(path.read_bytes()[: known.aborted_bytes])
+            # where it is missing, its rows are made anew when they are needed
+            rows.append(path.read_bytes()[: known.aborted_bytes] if path.exists() else b"")
+            segment.writes_aborted = False
         segment.begin_index(*rows)
         segment.size, segment.next_offset = known.position, known.next_offset
         segment.known.forget(known.position)  # a start does not read what lies before
