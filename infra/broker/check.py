@@ -1,4 +1,4 @@
-"""Verification of every segment of a data directory, whether its broker runs or not."""
+"""Verification of every segment and journal of a data directory, whether its broker runs or not."""
 
 import mmap
 import os
@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.broker.cleaning import swap
+from infra.broker.storage import journal
+from infra.broker.storage.abort_check import Abort, Transactions, differing
+from infra.broker.storage.aborted import ROW_SIZE, TXN_SUFFIX, AbortedIndex, is_format
 from infra.broker.storage.batch import InvalidBatch
 from infra.broker.storage.boundaries import Boundaries
 from infra.broker.storage.checkpoint import Checkpoint
 from infra.broker.storage.index import OffsetIndex, TimeIndex
+from infra.broker.storage.markers import is_commit
 from infra.broker.storage.recovery import is_torn, segment_bases, valid_batch
 from infra.broker.storage.segment import ALL_INDEX_SUFFIXES, INDEX_SUFFIXES, log_path
 from infra.broker.storage.topics import read_entries
@@ -24,12 +28,13 @@ class Finding:
 
     path: Path
     position: int
-    offset: int
+    offset: int | None  # null outside of a log
     what: str
     mends_itself: bool = False
 
     def __str__(self) -> str:
-        where = f"{self.path}: byte {self.position}, offset {self.offset}: {self.what}"
+        offset = "" if self.offset is None else f", offset {self.offset}"
+        where = f"{self.path}: byte {self.position}{offset}: {self.what}"
         return f"{where} (the next start cuts it away)" if self.mends_itself else where
 
 
@@ -54,6 +59,19 @@ def verify(data_dir: Path, *, online: bool, topic: str | None = None) -> Iterato
     for entry in entries:
         for directory in entry.directories(data_dir):
             yield verify_partition(directory, online=online)
+
+
+def verify_journals(data_dir: Path, *, online: bool) -> Iterator[Finding]:
+    """Verify the files of changes; a line that a running broker has not finished is passed over."""
+    for path in (data_dir / name for name in journal.ALL_FILES):
+        try:
+            content = journal.read(path)
+        except FileNotFoundError:
+            continue
+        torn = content.following is None
+        if content.rest and not (torn and online):
+            what = f"line {len(content.entries) + 1} is not as it was written"
+            yield Finding(path, content.size, None, what, torn)
 
 
 def verify_partition(directory: Path, *, online: bool) -> Verified:
@@ -103,13 +121,19 @@ def _verify_partition(directory: Path, *, online: bool) -> Verified:
         first, last = boundaries.swap[0], boundaries.swap[-1]
         bases = [base for base in bases if not first <= base <= last]
     checkpoint = Checkpoint.read(directory)
+    transactions = Transactions()
     next_offset: int | None = bases[0] if bases else 0
     for base in bases:
         if next_offset is not None and base != next_offset:
             apart = f"the segment does not begin at {next_offset}, where the one before it ends"
             verified.findings.append(Finding(log_path(directory, base), 0, base, apart))
         check = _SegmentCheck(
-            directory, base, boundaries.gaps_below, last=base == bases[-1], online=online
+            directory,
+            base,
+            boundaries.gaps_below,
+            transactions,
+            last=base == bases[-1],
+            online=online,
         )
         next_offset = check.run(verified)
         if next_offset is not None and next_offset < boundaries.gaps_below:
@@ -118,6 +142,8 @@ def _verify_partition(directory: Path, *, online: bool) -> Verified:
             sealed = base < checkpoint.segment
             limits = (checkpoint.offset_bytes, checkpoint.time_bytes)
             verified.findings += check.indexes((None, None) if sealed else limits)
+            if not any(f.path.suffix == ".log" and not f.mends_itself for f in verified.findings):
+                verified.findings += check.aborted(None if sealed else checkpoint)
     return verified
 
 
@@ -125,11 +151,20 @@ class _SegmentCheck:
     """Reads one segment from its first byte to its last."""
 
     def __init__(
-        self, directory: Path, base: int, gaps_below: int, *, last: bool, online: bool
+        self,
+        directory: Path,
+        base: int,
+        gaps_below: int,
+        transactions: Transactions,
+        *,
+        last: bool,
+        online: bool,
     ) -> None:
         self._path = log_path(directory, base)
         self._base = base
         self._gaps_below = gaps_below
+        self._transactions = transactions  # of the segments before, too
+        self._aborts: list[Abort] = []
         self._last = last
         self._online = online
         self._last_offsets: dict[int, int] = {}  # position of each batch → its last offset
@@ -163,12 +198,32 @@ class _SegmentCheck:
                     verified.findings.append(finding)
                 return None
             self._last_offsets[position] = header.last_offset
+            if header.is_transactional:
+                commit = is_commit(view[position : position + header.size], header)
+                abort = self._transactions.take_in(header, commit)
+                self._aborts += [] if abort is None else [abort]
             verified.batches += 1
             verified.records += header.record_count
             verified.size += header.size
             position += header.size
             offset = header.last_offset + 1
         return offset
+
+    def aborted(self, checkpoint: Checkpoint | None) -> Iterator[Finding]:
+        """Yield where the aborted transactions, up to a checkpoint, do not fit the markers."""
+        path = self._path.with_suffix(TXN_SUFFIX)
+        rows, aborts = path.read_bytes() if path.exists() else b"", self._aborts
+        if checkpoint is not None:
+            rows = rows[: checkpoint.aborted_bytes]
+            aborts = [abort for abort in aborts if abort.offset < checkpoint.next_offset]
+        entries = AbortedIndex(rows).entries
+        ends = [entry.last_offset for entry in entries]
+        wrong = list(differing(entries, aborts))
+        for offset, what in wrong:
+            row = ends.index(offset) if offset in ends else len(ends)
+            yield Finding(path, ROW_SIZE * row, offset, what)
+        if not wrong and not is_format(rows):
+            yield Finding(path, 0, self._base, "the index is not of Kafka's format")
 
     def indexes(self, limits: tuple[int | None, int | None]) -> Iterator[Finding]:
         """Yield where the indexes, up to `limits` bytes, do not lead to batches of the log."""

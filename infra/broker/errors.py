@@ -158,6 +158,22 @@ class LogDamaged(BrokerError):
         self.offset = offset
 
 
+class JournalDamaged(BrokerError):
+    """A file of changes has a line that is not as it was written where intact lines follow."""
+
+    exit_code = 5
+
+    def __init__(self, path: Path, line: int, position: int) -> None:
+        super().__init__(
+            f"{path} is damaged in line {line} (byte {position}); intact lines are behind it, so "
+            "nothing was cut away. Restore the file from a copy; without one, remove that line: "
+            "what it said is lost."
+        )
+        self.path = path
+        self.line = line
+        self.position = position
+
+
 class NoSegments(BrokerError):
     """A log that had records has no segments left."""
 

@@ -5,9 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from infra.broker.storage.journal import Entry, Journal
-
-_FILE = "committed-offsets.log"
+from infra.broker.storage.journal import OFFSETS_FILE, Entry, Journal
 
 
 class Committed(NamedTuple):
@@ -30,7 +28,7 @@ class CommittedOffsets:
     """
 
     def __init__(self, data_dir: Path) -> None:
-        self._journal = Journal(data_dir / _FILE)
+        self._journal = Journal(data_dir / OFFSETS_FILE)
         self._offsets: dict[str, dict[tuple[str, int], Committed]] = {}
         self.pending: Counter[Key] = Counter()
         for group, topic, partition, *committed in self._journal.read():

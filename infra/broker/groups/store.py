@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 from infra.broker.groups.group import Group
 from infra.broker.groups.members import Member, State
 from infra.broker.storage.checkpoint import boot_id
-from infra.broker.storage.journal import Entry, Journal
+from infra.broker.storage.journal import GROUPS_FILE, Entry, Journal
 from infra.clock import utc_micros
 
 _LOG = logging.getLogger(__name__)
-_FILE = "groups.log"
 
 
 class Left(NamedTuple):
@@ -34,19 +33,22 @@ class GroupStore:
     """
 
     def __init__(self, data_dir: Path) -> None:
-        self._journal = Journal(data_dir / _FILE)
+        self._journal = Journal(data_dir / GROUPS_FILE)
+        # now: once the topics are open, nobody knows any more that the machine went down
+        self._found = self._journal.read()
         self._groups: dict[str, Group] = {}
         self._run: Sequence[Any] = ()  # the last begin or end: boot id, time of the end in µs, left
 
     def load(self) -> list[Group]:
         """Return the groups as they were; their clocks stand still until they are resumed."""
-        for group_id, *state in self._journal.read():
+        for group_id, *state in self._found:
             if not group_id:
                 self._run = state
             elif state:
                 self._groups[group_id] = _group(group_id, self, *state)
             else:
                 self._groups.pop(group_id, None)
+        self._found = []
         return list(self._groups.values())
 
     def sessions(self) -> Callable[[str, str], float | None]:

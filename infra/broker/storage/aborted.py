@@ -14,6 +14,7 @@ from infra.broker.storage import files
 TXN_SUFFIX = ".txnindex"
 _ENTRY = Struct(">hqqqq")
 _VERSION = 0
+ROW_SIZE = _ENTRY.size
 
 
 class Aborted(NamedTuple):
@@ -26,6 +27,13 @@ class Aborted(NamedTuple):
     first_offset: int
     last_offset: int
     last_stable_offset: int
+
+
+class Met(NamedTuple):
+    """Producers with a transaction open at the end of a segment, and those with markers in it."""
+
+    open: frozenset[int]
+    ended: frozenset[int]
 
 
 class AbortedIndex:
@@ -48,6 +56,11 @@ class AbortedIndex:
         """Note a transaction whose abort marker was just written."""
         self.entries.append(aborted)
 
+    def replace(self, entries: list[Aborted]) -> None:
+        """Go on with other transactions; the next writing puts all of them into the file."""
+        self.entries = entries
+        self.persisted = 0
+
     def write(self, path: Path) -> int:
         """Bring the file up to date; returns its size."""
         size = len(self.entries) * _ENTRY.size
@@ -68,3 +81,13 @@ class AbortedIndex:
         for aborted in self.entries:
             if aborted.last_offset >= start and aborted.first_offset < end:
                 yield aborted
+
+
+def is_format(rows: bytes) -> bool:
+    """Whether rows are whole, in the order of their markers and of the version that we write."""
+    if len(rows) % _ENTRY.size:
+        return False
+    found = list(_ENTRY.iter_unpack(rows))
+    ends = [row[3] for row in found]
+    # the last stable offset: at most behind the marker
+    return ends == sorted(ends) and all(r[0] == _VERSION and 0 <= r[4] <= r[3] + 1 for r in found)

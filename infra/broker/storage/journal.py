@@ -6,18 +6,61 @@ What is appended survives a crash of the process; the machine's own end may take
 import json
 import logging
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from crc32c import crc32c
 
-from infra.broker.storage import files
+from infra.broker.errors import JournalDamaged
+from infra.broker.storage import files, power_loss
 
 _LOG = logging.getLogger(__name__)
+OFFSETS_FILE = "committed-offsets.log"
+GROUPS_FILE = "groups.log"
+TRANSACTIONS_FILE = "transactions.log"
+ALL_FILES = (OFFSETS_FILE, GROUPS_FILE, TRANSACTIONS_FILE)
 REWRITE_BYTES = 1 << 20  # and only when the file is four times what it was after the last rewriting
 
 Entry = Sequence[Any]
+
+_BEGIN = re.compile(rb"[0-9a-f]{8} \[")
+
+
+class Content(NamedTuple):
+    """What was read of a journal: the changes up to the first line that is not intact.
+
+    They take `size` bytes. `rest` is what lies behind them, and an intact line begins at byte
+    `following` of it; null, if there is none.
+    """
+
+    entries: list[Any]
+    size: int
+    rest: bytes
+    following: int | None
+
+
+def read(path: Path) -> Content:
+    """Read a journal and change nothing."""
+    content = path.read_bytes()
+    entries, size = [], 0
+    while (end := _end_of_line(content, size)) is not None:
+        entries.append(json.loads(content[size + 9 : end]))
+        size = end
+    rest = content[size:]
+    starts = (found.start() for found in _BEGIN.finditer(rest))
+    following = next((s for s in starts if _end_of_line(rest, s) is not None), None)
+    return Content(entries, size, rest, following)
+
+
+def _end_of_line(content: bytes, start: int) -> int | None:
+    """Return where the intact line at `start` ends; null if what is there is none."""
+    end = content.find(b"\n", start)
+    if end < 0 or not _BEGIN.match(content, start):
+        return None
+    intact = int(content[start : start + 8], 16) == crc32c(content[start + 9 : end])
+    return end + 1 if intact else None
 
 
 class Journal:
@@ -30,16 +73,39 @@ class Journal:
         self._size_when_rewritten = 0
 
     def read(self) -> list[Any]:
-        """Return all changes, up to the first line that a crash has torn, which is cut away."""
-        entries = []
-        for line in self._path.read_bytes().splitlines(keepends=True):
-            checksum, _, content = line.rstrip(b"\n").partition(b" ")
-            if not line.endswith(b"\n") or checksum != b"%08x" % crc32c(content):
-                break
-            entries.append(json.loads(content))
-            self._size += len(line)
+        """Return all changes; what a crash has torn at the end is cut away.
+
+        Raises `JournalDamaged` if a cut would lose intact lines. After a power loss what lies
+        behind a hole is set aside.
+        """
+        content = read(self._path)
+        self._size = content.size
+        if content.following is not None:
+            self._set_aside(content)
+        elif content.rest:
+            _LOG.warning(
+                "%s: cut %d bytes of a torn line at byte %d",
+                self._path,
+                len(content.rest),
+                content.size,
+            )
         os.ftruncate(self._fd, self._size)
-        return entries
+        return content.entries
+
+    def _set_aside(self, content: Content) -> None:
+        """Copy what lies behind a hole; raises `JournalDamaged` where no power loss explains it."""
+        hole = content.rest[: content.following]
+        if not power_loss.explains_hole(self._path, content.size, hole):
+            raise JournalDamaged(self._path, len(content.entries) + 1, content.size)
+        aside = power_loss.copy_aside(self._path, content.size, content.rest)
+        files.sync_directory(self._path.parent)
+        _LOG.error(
+            "%s: the machine went down while it was being written: it ends at byte %d, and what "
+            "was found behind a gap there was set aside (%s)",
+            self._path,
+            content.size,
+            aside.name,
+        )
 
     def append(self, entries: Iterable[Entry]) -> None:
         """Write changes, all or none; raises `OSError` if the disk refuses."""

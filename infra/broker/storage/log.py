@@ -10,8 +10,8 @@ from typing import NamedTuple
 from crc32c import crc32c
 
 from infra.broker.errors import Code, ProtocolError
+from infra.broker.storage import abort_check, markers, records
 from infra.broker.storage import batch as batches
-from infra.broker.storage import markers, records
 from infra.broker.storage.aborted import Aborted
 from infra.broker.storage.batch import CONTROL, TRANSACTIONAL, BatchHeader, InvalidBatch
 from infra.broker.storage.boundaries import Boundaries
@@ -59,7 +59,8 @@ class PartitionLog:
         self._new_entries = False  # whether the directory has segments that it may forget
         self.since_synced = 0  # bytes appended since the last synced checkpoint
         self._visible = self._stable = self.tail()
-        self._has_aborted = any(segment.aborted.entries for segment in segments)
+        # or once a reader meets a batch of one: an index may be missing
+        self._has_transactions = any(segment.aborted.entries for segment in segments)
         self._segment_ms = self._longest_segment_ms()
         self.begin_at(boundaries)
 
@@ -176,7 +177,7 @@ class PartitionLog:
         batch = memoryview(markers.marker(pid, epoch, commit=commit, now_ms=now_ms))
         header = self._write(batch, batches.header_at(batch))
         markers.note(self.segments[-1], self.producers, header, commit=commit, now_ms=now_ms)
-        self._has_aborted |= not commit
+        self._has_transactions |= not commit
         return Appended(header.base_offset, self.end_offset, duplicate=False)
 
     def _admit(self, batch: memoryview) -> BatchHeader:
@@ -285,6 +286,7 @@ class PartitionLog:
                 gaps_below=self.gaps_below,
             )
             if found is not None:
+                self._has_transactions |= segment.transactional
                 return found
             if segment is limit.segment:
                 break
@@ -292,13 +294,14 @@ class PartitionLog:
 
     def aborted(self, offset: int, size: int) -> list[Aborted]:
         """Return the aborted transactions with records among the `size` bytes read at `offset`."""
-        if not self._has_aborted:
+        if not self._has_transactions:
             return []
         following = self.segments[self._segment_index(offset) :]
         # the batches read begin in the first segment that has any at or behind `offset`
         segment = next(s for s in following if s.locate(offset) < s.size)
         end = min(segment.end_of(segment.locate(offset) + size), self.last_stable_offset)
-        return [a for s in following for a in s.aborted.overlapping(offset, end)]
+        deciding = abort_check.deciding(self.segments, following, end)
+        return [a for s in deciding for a in s.aborted.overlapping(offset, end)]
 
     def _segment_index(self, offset: int) -> int:
         behind = bisect_right(self.segments, offset, key=attrgetter("base_offset"))

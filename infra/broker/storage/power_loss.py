@@ -28,7 +28,10 @@ def served_now(data_dir: Path) -> None:
 
 
 def _machine_went_down(directory: Path) -> bool:
-    """Whether the machine was started anew since the log of `directory` was last served."""
+    """Whether the machine was started anew since the log of `directory` was last served.
+
+    Or another entry of the data directory.
+    """
     path = directory.parent / FILE
     return path.exists() and path.read_text() != boot_id()
 
@@ -72,6 +75,29 @@ def explains(segment: Segment, flush_messages: int, content: bytes, *, torn: boo
     return torn or any(sector == bytes(_SECTOR) for sector in sectors)
 
 
+def explains_hole(path: Path, position: int, hole: bytes) -> bool:
+    """Whether a power loss may have left `hole` at `position` of a text in the data directory.
+
+    A disk leaves zeros up to the end of a sector; a text has none.
+    """
+    if not _machine_went_down(path):
+        return False
+    ends = range(_SECTOR - position % _SECTOR, len(hole) + 1, _SECTOR)
+    return any(hole[end - 1] == 0 for end in ends)
+
+
+def copy_aside(path: Path, position: int, content: bytes) -> Path:
+    """Copy what is to be cut off at `position` of a file; returns where it is now."""
+    aside = path.with_suffix(f".{position}{_ASIDE}")
+    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        files.write_at(fd, content, 0)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    return aside
+
+
 def set_aside(segment: Segment, content: bytes, following: list[int]) -> None:
     """Move what lies behind the segment's last good batch, and all later segments, out of the way.
 
@@ -79,13 +105,7 @@ def set_aside(segment: Segment, content: bytes, following: list[int]) -> None:
     """
     directory = segment.path.parent
     if content:
-        aside = segment.path.with_suffix(f".{segment.size}{_ASIDE}")
-        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            files.write_at(fd, content, 0)
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        copy_aside(segment.path, segment.size, content)
         os.ftruncate(segment.fd, segment.size)
     for base in following:
         path = log_path(directory, base)

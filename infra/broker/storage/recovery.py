@@ -140,12 +140,14 @@ class _Scan:
             return segment
         paths = [segment.path.with_suffix(suffix) for suffix in ALL_INDEX_SUFFIXES]
         sizes = known.offset_bytes, known.time_bytes, known.aborted_bytes
-        missing = [p for p, size in zip(paths, sizes, strict=True) if size and not p.exists()]
         rows = [
-            path.read_bytes()[:size] if size and path not in missing else b""
+            path.read_bytes()[:size] if size and path.exists() else b""
             for path, size in zip(paths, sizes, strict=True)
         ]
         segment.begin_index(*rows)
+        # where that of aborted transactions is missing, it is made anew when it is needed
+        segment.writes_aborted = not known.aborted_bytes
+        missing = [p for p, size in zip(paths[:2], sizes, strict=False) if size and not p.exists()]
         segment.size, segment.next_offset = known.position, known.next_offset
         if missing:
             segment.index_anew(f"{missing[0]} is missing")

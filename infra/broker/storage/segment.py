@@ -8,8 +8,8 @@ from operator import itemgetter
 from pathlib import Path
 
 from infra.broker.storage import batch as batches
-from infra.broker.storage.aborted import TXN_SUFFIX, AbortedIndex
-from infra.broker.storage.batch import HEADER_SIZE, BatchHeader, InvalidBatch
+from infra.broker.storage.aborted import TXN_SUFFIX, AbortedIndex, Met
+from infra.broker.storage.batch import HEADER_SIZE, TRANSACTIONAL, BatchHeader, InvalidBatch
 from infra.broker.storage.files import write_at
 from infra.broker.storage.index import OffsetIndex, Rows, TimeIndex
 from infra.broker.storage.integrity import Damage, Damaged, Extent, Known, chain, examine
@@ -38,6 +38,9 @@ class Segment:
         self.persisted = (0, 0)  # bytes of the two indexes that are in their files
         self.known = Known()
         self.damages: list[Damage] = []  # what was found, in order
+        self.transactional = False  # whether a batch of a transaction was met in an unknown range
+        self.writes_aborted = True  # whether all of its aborted index is this process's own
+        self.met: Met | None = None  # of a compared aborted index
         self._offsets: OffsetIndex | None = None
         self._times: TimeIndex | None = None
         self._aborted: AbortedIndex | None = None
@@ -60,6 +63,7 @@ class Segment:
         segment = cls(directory, base_offset, next_offset)
         segment.size = segment.path.stat().st_size
         segment.known.forget(segment.size)
+        segment.writes_aborted = False
         return segment
 
     @property
@@ -96,7 +100,7 @@ class Segment:
 
     @property
     def aborted(self) -> AbortedIndex:
-        """The aborted transactions whose markers are here."""
+        """The aborted transactions whose markers are here, as the file says; see `abort_check`."""
         if self._aborted is None:
             self._aborted = AbortedIndex.load(self.path.with_suffix(TXN_SUFFIX))
         return self._aborted
@@ -270,6 +274,8 @@ class Segment:
                 if last_offset not in {-1, header.last_offset}:
                     raise InvalidBatch(f"a batch up to {header.last_offset}, not {last_offset}")
                 expected, last_offset = header.last_offset + 1, -1
+                if header.attributes & TRANSACTIONAL:
+                    self.transactional = True
         self.known.add(start, position + len(data))
 
     def examine(self, gaps_below: int = 0) -> None:

@@ -10,11 +10,10 @@ from infra.broker.errors import Code, ProtocolError
 from infra.broker.groups.offsets import Committed
 from infra.broker.storage.checkpoint import sync_and_close
 from infra.broker.storage.disk import Disk
-from infra.broker.storage.journal import Journal
+from infra.broker.storage.journal import TRANSACTIONS_FILE, Journal
 from infra.broker.transactions.transaction import Transaction, TxnState
 
 _LOG = logging.getLogger(__name__)
-_FILE = "transactions.log"
 
 
 class TransactionStore:
@@ -24,7 +23,7 @@ class TransactionStore:
     """
 
     def __init__(self, data_dir: Path, disk: Disk) -> None:
-        self._journal = Journal(data_dir / _FILE)
+        self._journal = Journal(data_dir / TRANSACTIONS_FILE)
         self._disk = disk
         self._kept = self._synced = 0  # changes since the start
         self._syncing: asyncio.Task[None] | None = None
