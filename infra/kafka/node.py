@@ -37,7 +37,8 @@ class Node:
 
     def format(self, cluster_id: str) -> None:
         """Prepare the node's storage."""
-        words = ("format", "--cluster-id", cluster_id, "--config", str(self.properties))
+        # in one word: an id may begin with a dash
+        words = ("format", f"--cluster-id={cluster_id}", "--config", str(self.properties))
         with self.log.open("ab") as log:
             command = java.tool(self._libs, "kafka-storage", *words)
             done = subprocess.run(command, stdout=log, stderr=log, check=False)
