@@ -4,7 +4,6 @@ What was appended or scanned by this process counts as good; what an earlier one
 when it is first read, and once.
 """
 
-import logging
 import os
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from infra.broker.errors import Code, ProtocolError
 from infra.broker.storage import batch as batches
 from infra.broker.storage.batch import HEADER_SIZE, BatchHeader, InvalidBatch
 
-_LOG = logging.getLogger(__name__)
 _MOST_RANGES = 256
 WINDOW = 1 << 20  # read at once when a segment is examined
 # leader epoch and magic, which every batch of ours has at byte 12
