@@ -62,11 +62,13 @@ def is_committed(directory: Path, base_offset: int) -> bool:
 
 def discard(directory: Path) -> None:
     """Remove cleaned segments that did not come to count, and indexes without a log."""
-    for path in list(directory.iterdir()):
-        unfinished = path.suffix in {CLEANED, SWAP}
-        orphan = path.suffix in ALL_INDEX_SUFFIXES and not path.with_suffix(".log").exists()
+    names = files.names(directory)
+    for name in names:
+        stem, dot, suffix = name.rpartition(".")
+        unfinished = dot + suffix in {CLEANED, SWAP}
+        orphan = dot + suffix in ALL_INDEX_SUFFIXES and f"{stem}.log" not in names
         if unfinished or orphan:
-            path.unlink(missing_ok=True)
+            (directory / name).unlink(missing_ok=True)
 
 
 def below(bases: Sequence[int], start_offset: int) -> list[int]:

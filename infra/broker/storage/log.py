@@ -10,9 +10,9 @@ from typing import NamedTuple
 from crc32c import crc32c
 
 from infra.broker.errors import Code, ProtocolError
-from infra.broker.storage import abort_check, markers, records
+from infra.broker.storage import abort_check, files, markers, records
 from infra.broker.storage import batch as batches
-from infra.broker.storage.aborted import Aborted
+from infra.broker.storage.aborted import TXN_SUFFIX, Aborted
 from infra.broker.storage.batch import CONTROL, TRANSACTIONAL, BatchHeader, InvalidBatch
 from infra.broker.storage.boundaries import Boundaries
 from infra.broker.storage.checkpoint import Checkpoint, SyncedCheckpoint
@@ -60,7 +60,7 @@ class PartitionLog:
         self.since_synced = 0  # bytes appended since the last synced checkpoint
         self._visible = self._stable = self.tail()
         # or once a reader meets a batch of one: an index may be missing
-        self._has_transactions = any(segment.aborted.entries for segment in segments)
+        self._has_transactions = any(n.endswith(TXN_SUFFIX) for n in files.names(directory))
         self._segment_ms = self._longest_segment_ms()
         self.begin_at(boundaries)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from infra.broker.cleaning import swap
 from infra.broker.errors import LogDamaged, NoSegments
 from infra.broker.storage import batch as batches
-from infra.broker.storage import markers, power_loss
+from infra.broker.storage import files, markers, power_loss
 from infra.broker.storage.batch import HEADER_SIZE, BatchHeader, InvalidBatch
 from infra.broker.storage.boundaries import Boundaries
 from infra.broker.storage.checkpoint import Checkpoint
@@ -27,7 +27,7 @@ _NAME = re.compile(r"\d{20}\.log")
 
 def segment_bases(directory: Path) -> list[int]:
     """Return the base offsets of the segments in a partition's directory, in order."""
-    return sorted(int(p.stem) for p in directory.iterdir() if _NAME.fullmatch(p.name))
+    return sorted(int(name[:20]) for name in files.names(directory) if _NAME.fullmatch(name))
 
 
 def open_log(directory: Path, settings: LogSettings, now_ms: int) -> PartitionLog:

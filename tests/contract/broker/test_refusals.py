@@ -8,7 +8,8 @@ from tests.contract.broker.conftest import Clients, client_config
 from tests.contract.broker.raw_client import RawClient
 from tests.unit.broker.batches import batch
 
-INVALID_RECORD, UNKNOWN_TOPIC, WAIT_MS = 87, 3, 30_000
+INVALID_RECORD, WAIT_MS = 87, 30_000
+UNKNOWN_TOPIC, NOT_LEADER = 3, 6
 
 
 def produced(raw: RawClient, topic: str, records: bytes) -> int:
@@ -56,7 +57,8 @@ def test_a_fetch_does_not_wait_for_a_topic_that_was_deleted(clients: Clients) ->
         clients.admin.delete_topics([topic])[topic].result()
         answer = raw.answer("Fetch", 4)
     assert time.monotonic() - began < WAIT_MS / 1000
-    assert answer.responses[0].partitions[0].error_code == UNKNOWN_TOPIC
+    # Apache Kafka gives up the leadership first; a fetch that wakes between is told of that
+    assert answer.responses[0].partitions[0].error_code in {UNKNOWN_TOPIC, NOT_LEADER}
 
 
 def test_records_need_room_in_their_batch(clients: Clients) -> None:
