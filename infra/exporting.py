@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from infra.log import reading
 from infra.log.cluster import Cluster
-from infra.log.decoding import Decoder, Repeats
+from infra.log.decoding import Decoder
 from infra.log.registry import Registry
 from infra.signals import Stop
 from infra.windows import Window
 from producers import Entry, RecordingWriter
 from schemas.events.tcs import TcsEvent
+from schemas.repeats import Repeats
 
 
 class Stopped(Exception):

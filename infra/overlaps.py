@@ -7,7 +7,7 @@ from uuid import UUID
 
 from infra.log import reading, topics
 from infra.log.cluster import Cluster
-from infra.log.decoding import Decoder, Repeats
+from infra.log.decoding import Decoder
 from infra.log.registry import Registry
 from infra.windows import NightIndex
 from producers import Entry, Recording
@@ -16,6 +16,7 @@ from schemas.errors import EvctlError
 from schemas.events.recordings import RecordingImported
 from schemas.events.tcs import TcsEvent
 from schemas.record import AnyRecord, Provenance
+from schemas.repeats import Repeats
 from schemas.topics import IMPORTS
 
 

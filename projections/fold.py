@@ -12,6 +12,7 @@ from projections.columns import MAX_SOURCE
 from projections.limits import Limits, RecordDoesNotFit
 from projections.merging import Merging, Statement
 from schemas.record import AnyRecord, Position
+from schemas.repeats import epoch_line
 
 __all__ = ["Fold", "FoldedBatch", "Held", "Partition", "RecordDoesNotFit", "Span"]
 
@@ -71,6 +72,11 @@ class _Reading:
         self.high_waters: dict[str, int] = {}
         self.last: AnyRecord | None = None
 
+    def high_water(self, source: str) -> int:
+        """Return the highest seq of a source, −1 if there is none."""
+        found = self.high_waters.get(source)
+        return self.held.high_waters.get(source, -1) if found is None else found
+
 
 class Fold:
     """One batch of one view in the making; `held` has every partition that is read."""
@@ -86,22 +92,24 @@ class Fold:
     def add(self, record: AnyRecord) -> None:
         """Fold the next record of its partition, whose offset may be any beyond the last one's.
 
-        What stands before the reader's offset, or repeats a source's seq, changes nothing. When
-        the view raises, or a text is too long (`RecordDoesNotFit`), nothing was changed either,
-        and the record can be passed over.
+        What stands before the reader's offset, or adds nothing (`schemas.repeats`), changes
+        nothing. When the view raises, or a text is too long (`RecordDoesNotFit`), nothing was
+        changed either, and the record can be passed over.
         """
         topic, partition, offset = record.position
         reading = self._readings.get((topic, partition)) or self._open((topic, partition))
         if offset < reading.end:
             self.repeats += 1
             return
-        source, seq = record.provenance[:2]
+        source, seq, _, _, epoch, _ = record.provenance
         known = reading.high_waters.get(source)
         if known is None:
             known = reading.held.high_waters.get(source)
             if known is None and len(source) > MAX_SOURCE:
                 raise RecordDoesNotFit(record.position, "its source", source, MAX_SOURCE)
-        if known is not None and seq <= known:
+        if (known is not None and seq <= known) or (
+            epoch is not None and epoch < reading.high_water(epoch_line(source))
+        ):
             self.repeats += 1
         else:
             self._apply(record)

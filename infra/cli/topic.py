@@ -15,6 +15,7 @@ from schemas.topics import SCHEMAS, TOPICS, MiB, Topic
 
 app = typer.Typer(no_args_is_help=True, help="List and describe the topics.")
 _DAY_MS = 86_400_000
+_NAMED = 2
 _HEADINGS = ("TOPIC", "EVENTS", "PARTITIONS", "KEPT", "LIMIT", "RECORDS", "ABOUT")
 
 
@@ -26,7 +27,7 @@ def list_(ctx: typer.Context) -> None:
     rows = [
         (
             topic.name,
-            _events(topic),
+            _some_events(topic),
             str(topic.partitions),
             _kept(topic),
             _limit(topic),
@@ -93,6 +94,14 @@ def _events(topic: Topic) -> str:
     if topic is SCHEMAS:
         return "schemas"
     return ", ".join(topic.events) or "foreign schemas"
+
+
+def _some_events(topic: Topic) -> str:
+    """Name the first events only: a line has to fit a screen."""
+    more = len(topic.events) - _NAMED
+    if more <= 1:
+        return _events(topic)
+    return f"{', '.join(topic.events[:_NAMED])} and {more} more"
 
 
 def _limit(topic: Topic) -> str:

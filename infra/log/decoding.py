@@ -61,22 +61,3 @@ class Decoder:
     def _packet(self, number: int, position: Position, fields: Any, millis: int) -> Packet:
         name = full_name(self._registry.schema(number, position))
         return Packet(millis * 1000, name, fields)
-
-
-class Repeats:
-    """Tells a record that a partition holds a second time: its source's seq does not rise.
-
-    A producer that was not sure of an acknowledgement may have written it again.
-    """
-
-    def __init__(self) -> None:
-        self._highest: dict[tuple[str, int, str], int] = {}
-
-    def has(self, record: AnyRecord) -> bool:
-        """Whether the record, the next of its partition, was there before; take note of it."""
-        source, seq = record.provenance.source, record.provenance.seq
-        key = (record.position.topic, record.position.partition, source)
-        if seq <= self._highest.get(key, -1):
-            return True
-        self._highest[key] = seq
-        return False
