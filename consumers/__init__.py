@@ -7,7 +7,7 @@ record's effects once, whatever dies in between.
 
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from importlib import import_module
 from types import MappingProxyType, ModuleType
@@ -32,6 +32,8 @@ class Service(Generic[S]):
     `initial` is the state before the first record: a frozen dataclass of fields that Avro can
     keep (`schemas.avro`), since it is written down every few seconds. `version` rises when
     `decide` or `evolve` change their minds; what was recorded under an older one is adopted.
+
+    The settings of the section with the service's name reach it as `SettingsTookEffect` records.
     """
 
     name: str
@@ -42,8 +44,6 @@ class Service(Generic[S]):
     initial: S
     decide: Callable[[S, AnyRecord], Sequence[Any]]
     evolve: Callable[[S, AnyRecord], S]
-    settings: Mapping[str, str] = field(default_factory=dict)
-    """Default settings, by name; they reach `decide` as a `SettingsTookEffect` record only."""
 
     @property
     def layout(self) -> str:

@@ -39,7 +39,6 @@ def service() -> Service[Heard]:
         initial=Heard(MappingProxyType({}), MappingProxyType({}), 0.0),
         decide=decide,
         evolve=evolve,
-        settings={"after": "30"},
     )
 
 

@@ -1,6 +1,6 @@
-"""`evctl run`: the projections in the foreground, as a member of their consumer group."""
+"""`evctl run`: a service or the projections in the foreground, as a member of a group."""
 
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -8,13 +8,18 @@ from infra.cli.context import settings
 from infra.cli.options import LogFile, examples
 from infra.cli.viewing import chosen_views, is_replay
 from infra.database import ViewStore
+from infra.database.seats import SeatStore
 from infra.indexing import open_database
 from infra.log import topics
 from infra.log.cluster import connect
+from infra.log.membership import Membership
 from infra.log.registry import Registry
 from infra.logs import configure
 from infra.projecting.feeding import Feed
 from infra.projecting.running import Projector, group_name
+from infra.serving import roles
+from infra.serving.running import Server
+from infra.settings import Settings
 from infra.signals import stopping
 from schemas.errors import EvctlError
 from schemas.topics import RECORDED
@@ -23,6 +28,7 @@ EPILOG = examples(
     "evctl run projections",
     "evctl run projections tcs_events tcs_latest",
     "evctl run projections --once",
+    "evctl run silence --instance silence-1",
     "evctl --namespace replay.first run projections --once",
 )
 PROJECTIONS = "projections"
@@ -34,7 +40,8 @@ class UnknownService(EvctlError):
     exit_code = 2
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"There is nothing to run named {name!r}; known: {PROJECTIONS}.")
+        known = ", ".join((PROJECTIONS, *roles.names()))
+        super().__init__(f"There is nothing to run named {name!r}; known: {known}.")
         self.name = name
 
 
@@ -43,23 +50,36 @@ def command(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="NAME", help="`projections`; after it the views, if not all of them."
+            metavar="NAME",
+            help="`projections` and, after it, the views, if not all of them; or a service or "
+            "worker: `silence`, `notices`.",
         ),
     ],
     once: Annotated[
-        bool, typer.Option("--once", help="Read up to the log's present end, then end.")
+        bool,
+        typer.Option("--once", help="Of projections: read up to the log's present end, then end."),
     ] = False,
+    instance: Annotated[
+        str,
+        typer.Option(
+            metavar="ID",
+            help="Static id of this instance: started again under it, after a crash too, it gets "
+            "its work back at once.",
+        ),
+    ] = "",
     log_file: LogFile = None,
 ) -> None:
-    """Keep the tables up to date with the log, until Ctrl+C.
+    """Keep the tables up to date with the log, or run a service or worker, until Ctrl+C.
 
-    Instances started with the same views share the work, and one takes over where another ends.
+    Instances started with the same words share the work, and one takes over where another ends.
     """
     service, *views = names
-    if service != PROJECTIONS:
-        raise UnknownService(service)
+    if service != PROJECTIONS and (service not in roles.names() or views or once):
+        raise UnknownService(" ".join([*names, *["--once"] * once]))
     site = settings(ctx)
-    configure(site.logging, PROJECTIONS, log_file)
+    configure(site.logging, service, log_file)
+    if service != PROJECTIONS:
+        _serve(site, service, instance)
     chosen = chosen_views(site, views)
     cluster = connect(site)
     if not is_replay(cluster.namespace):  # a replay makes its topics itself
@@ -72,6 +92,18 @@ def command(
         if once:
             projector.once(stop)
         else:
-            projector.run(stop, group_name(cluster.namespace, views))
+            group = group_name(cluster.namespace, views)
+            projector.run(stop, Membership(cluster, group, instance))
         typer.echo(f"{projector.applied:,} records applied to {len(stores)} views")
+        raise typer.Exit(stop.exit_code)
+
+
+def _serve(site: Settings, name: str, instance: str) -> NoReturn:
+    cluster = connect(site)
+    seats = SeatStore(open_database(site), cluster.namespace)
+    seats.create()
+    server = Server(cluster, Registry(cluster), seats, roles.cast(name, site))
+    with stopping() as stop:
+        server.run(stop, Membership(cluster, f"{cluster.namespace}evctl.{name}", instance))
+        typer.echo(f"{server.handled:,} records handled")
         raise typer.Exit(stop.exit_code)

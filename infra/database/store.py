@@ -12,7 +12,7 @@ from infra.database.digests import digest
 from infra.database.errors import SchemaMismatch, TablesDropped
 from infra.database.statements import sql
 from infra.database.swapping import drop, swap
-from infra.database.tables import stored_in, tables_of
+from infra.database.tables import keep_in_key_order, tables_of
 from projections import View
 from projections.fold import FoldedBatch, Partition, Span
 from projections.merging import Kind, Shape, Statement
@@ -62,7 +62,8 @@ class ViewStore:
         """
         with self.database.writing() as connection:
             self._require_all(connection)
-            stored_in(self.tables, is_mariadb=getattr(connection.dialect, "is_mariadb", False))
+            is_mariadb = getattr(connection.dialect, "is_mariadb", False)
+            keep_in_key_order(self.tables.all, is_mariadb=is_mariadb)
             for table in self.tables.all:
                 connection.execute(CreateTable(table, if_not_exists=True))
             self._compare(connection)

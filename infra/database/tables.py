@@ -6,7 +6,7 @@ rows and offsets never part.
 
 import re
 from base64 import b32encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -93,10 +93,10 @@ def _sources() -> list[Column[object]]:
     ]
 
 
-def stored_in(tables: ViewTables, *, is_mariadb: bool) -> None:
+def keep_in_key_order(tables: Iterable[Table], *, is_mariadb: bool) -> None:
     """Say how both servers keep the tables: in order of the key, texts compared by code point."""
     collation = "utf8mb4_nopad_bin" if is_mariadb else "utf8mb4_0900_bin"  # MySQL's name for it
-    for table in tables.all:
+    for table in tables:
         table.dialect_kwargs["sqlite_with_rowid"] = False
         table.dialect_kwargs["mysql_engine"] = "InnoDB"
         table.dialect_kwargs["mysql_row_format"] = "DYNAMIC"

@@ -9,7 +9,7 @@ from uuid import UUID
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from infra.log import topics
-from infra.log.cluster import Cluster
+from infra.log.cluster import Cluster, OnDelivery
 from infra.log.errors import LogUnavailable, NotAcknowledged, RecordTooLarge
 from infra.log.registry import Registry
 from schemas import avro, catalogue, framing
@@ -34,9 +34,18 @@ class Producer:
     nothing more goes out, for readers drop what is sent again in front of later records.
     """
 
-    def __init__(self, cluster: Cluster, *, linger_ms: float = 5.0) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        linger_ms: float = 5.0,
+        on_delivered: OnDelivery | None = None,
+    ) -> None:
+        """`on_delivered` is told of each acknowledgement, which costs a call for every record."""
         self._cluster, self._patience = cluster, cluster.patience
-        self._producer = cluster.producer(self._failed, linger_ms=linger_ms)
+        self._on_delivered = on_delivered
+        told = {"delivery_report_only_error": on_delivered is None}
+        self._producer = cluster.producer(self._failed, linger_ms=linger_ms, **told)
         self._produce: Callable[..., None] = self._producer.produce
         self._faults: list[tuple[str, KafkaError]] = []
         self._sent = self._seen = 0
@@ -47,6 +56,8 @@ class Producer:
     def _failed(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
             self._faults.append((message.topic() or "", error))
+        elif self._on_delivered is not None:
+            self._on_delivered(error, message)
 
     def send(
         self,
@@ -166,7 +177,7 @@ class Publisher:
         self.producer = producer or Producer(cluster, linger_ms=linger_ms)
         self._registry, self.source = registry, source
         self._name = topic.full_name(cluster.namespace)
-        self._limit = topic.max_bytes - _ENVELOPE
+        self._limit = topic.max_bytes - ENVELOPE
         self._partition = 0 if topic.partitions == 1 else -1
         self._kinds: dict[type, tuple[Encode, TimeOf]] = {}
         self._next = 0
@@ -226,5 +237,5 @@ class Publisher:
         self.producer.flush()
 
 
-_ENVELOPE = 1024
+ENVELOPE = 1024
 """Bytes kept free in a topic's size limit for the batch header, the key and our headers."""

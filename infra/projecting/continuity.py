@@ -1,6 +1,7 @@
-"""Whether the log is still the one that a view's rows came from."""
+"""Whether the log is still the one that a reader has read before."""
 
-from infra.database import PositionRow
+from typing import Protocol
+
 from infra.log import reading
 from infra.log.cluster import Cluster
 from infra.log.errors import LogDiverged, LogTruncated
@@ -9,14 +10,27 @@ from infra.log.topics import RealTopic
 from schemas.record import Position, from_headers
 
 
+class Standing(Protocol):
+    """How far a reader has read a partition, and of which topic; see `PositionRow`."""
+
+    @property
+    def next_offset(self) -> int: ...
+    @property
+    def topic_id(self) -> str: ...
+    @property
+    def last_id(self) -> bytes | None: ...
+    @property
+    def last_offset(self) -> int | None: ...
+
+
 def check(
     cluster: Cluster,
     place: Place,
-    row: PositionRow,
+    row: Standing,
     topic: RealTopic,
     on_log: Span,
 ) -> None:
-    """Compare where a view stands with the log, and raise `LogDiverged` or `LogTruncated`.
+    """Compare where a reader stands with the log, and raise `LogDiverged` or `LogTruncated`.
 
     The topic's id tells one made anew, the id of the last record applied a log that was cut and
     written on, and the offsets one that was cut or has lost its beginning.

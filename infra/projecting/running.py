@@ -11,6 +11,7 @@ from infra.database import DatabaseAway
 from infra.log import codes, reading, topics
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
+from infra.log.membership import Membership
 from infra.log.reading import Message, Place, Span
 from infra.log.registry import Registry
 from infra.projecting.feeding import Feed
@@ -25,11 +26,6 @@ _REPORT_S = 10.0
 _RETRY_S = 0.5
 _ONCE_DELAY_S = 0.05
 _NOT_THERE = {codes.AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
-_MEMBER = {
-    "partition_assignment_strategy": "cooperative-sticky",
-    "session_timeout_ms": 6_000,  # as short as Kafka allows by default: one that died is missed
-    "heartbeat_interval_ms": 1_000,
-}
 
 
 class Projector:
@@ -63,7 +59,7 @@ class Projector:
         finally:
             consumer.close()
 
-    def run(self, stop: Stop, group: str) -> None:
+    def run(self, stop: Stop, membership: Membership) -> None:
         """Follow the log as a member of a consumer group until a stop is asked for.
 
         The topics of a replay are made by the replay, which may begin after its projections.
@@ -71,8 +67,7 @@ class Projector:
         while not self._find_topics():
             if stop.wait(_RETRY_S):
                 return
-        consumer = self._cluster.consumer(group_id=group, **_MEMBER)
-        consumer.subscribe(list(self._real), on_assign=self._assigned, on_revoke=self._revoked)
+        consumer = membership.join(list(self._real), self._assigned, self._revoked)
         reported = monotonic()
         try:
             with unhurried():

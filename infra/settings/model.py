@@ -166,6 +166,20 @@ class Projections(Section):
     ] = 0.5
 
 
+class Silence(Section):
+    """Which silence of the telescope's systems the service `silence` reports."""
+
+    after: Annotated[
+        float, Option("static", "s", "a number of seconds; 0: no silence is reported"), Field(ge=0)
+    ] = 30.0
+
+
+class Notices(Section):
+    """Where the worker `notices` puts what people on duty have to know."""
+
+    directory: Annotated[Path | None, Option("static", "", "a directory")] = None
+
+
 class Logging(Section):
     """What evctl says about itself; the log of the night is not concerned."""
 
@@ -201,6 +215,8 @@ class Settings(BaseModel):
     broker: Broker = Broker()
     database: Database = Database()
     projections: Projections = Projections()
+    silence: Silence = Silence()
+    notices: Notices = Notices()
     logging: Logging = Logging()
 
     @model_validator(mode="before")

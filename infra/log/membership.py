@@ -1,0 +1,45 @@
+"""Membership of a consumer group, as all our readers have it.
+
+Partitions move one by one (cooperative-sticky). A member with a static id (`group.instance.id`)
+that comes back within the session's time gets its partitions back at once; without one, the
+others wait for the session's end.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, TopicPartition
+
+from infra.log.cluster import Cluster
+
+SESSION_MS = 6_000
+"""As short as Kafka allows by default: after so long a member that died is missed."""
+
+OnChange = Callable[[Consumer, list[TopicPartition]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Which group a process is a member of, and under which static id (empty: none)."""
+
+    cluster: Cluster
+    group: str
+    instance: str = ""
+
+    def join(
+        self, names: Sequence[str], given: OnChange, taken: OnChange, lost: OnChange | None = None
+    ) -> Consumer:
+        """Return a consumer that has joined; it is told of its partitions while it is polled.
+
+        Without `lost`, partitions that others may have by now are `taken`, too.
+        """
+        static = {"group_instance_id": self.instance} if self.instance else {}
+        consumer = self.cluster.consumer(
+            group_id=self.group,
+            partition_assignment_strategy="cooperative-sticky",
+            session_timeout_ms=SESSION_MS,
+            heartbeat_interval_ms=1_000,
+            **static,
+        )
+        consumer.subscribe(list(names), on_assign=given, on_revoke=taken, on_lost=lost or taken)
+        return consumer

@@ -1,0 +1,9 @@
+"""Services and workers as members of consumer groups: what follows from a record, once.
+
+- `running`: the group's loop: partitions come and go, records are handled, snapshots are kept
+- `taking_over`: how an instance becomes the one that decides about a partition
+- `recorded`: what the instances before have put on the log, adopted and not decided again
+- `deciding`: a service at its seat; `working`: a worker at its seat
+- `outputs`: where events go, and that they are acknowledged
+- `keeping`: what a snapshot holds
+"""

@@ -1,0 +1,136 @@
+"""A service at its seat: one input partition, its state, and the events that follow."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from consumers import Service
+from infra.serving.keeping import Kept
+from infra.serving.outputs import Outputs
+from infra.serving.recorded import Recorded
+from schemas import avro
+from schemas.declare import time_field
+from schemas.events.services import DecisionFailed, ServiceTookOver
+from schemas.record import INDEX_BITS, AnyRecord, Provenance, Record
+from schemas.topics import bare_name
+
+MAX_EFFECTS = 1 << INDEX_BITS
+_LOGGER = logging.getLogger("evctl.serving")
+S = TypeVar("S")
+
+
+class Decider(Generic[S]):
+    """Folds the records of one partition, and sends what the service decides from them.
+
+    A record's effects that are `recorded` are adopted as they stand; those of its effects that
+    the log lacks are decided and sent. Records below `decides_from` have recorded effects only.
+    """
+
+    def __init__(
+        self,
+        service: Service[S],
+        source: str,
+        epoch: int,
+        decides_from: int,
+        outputs: Outputs,
+        kept: Kept | None,
+    ) -> None:
+        self._service, self._source, self._epoch = service, source, epoch
+        self._decides_from, self._outputs = decides_from, outputs
+        layout: type = type(service.initial)
+        self._write = avro.writer(layout)
+        read = avro.reader(avro.schema_of(layout), layout)
+        self.state: S = service.initial if kept is None else read(kept.state, 0)
+
+    def is_own(self, record: AnyRecord) -> bool:
+        """Whether the service itself wrote a record: such are no input."""
+        event, provenance = record.event, record.provenance
+        if isinstance(event, ServiceTookOver):
+            return event.service == self._service.name
+        own = provenance.source.partition("/")[0] == self._service.name
+        return own and provenance.cause is not None
+
+    def handle(self, record: AnyRecord, recorded: Recorded | None = None) -> None:
+        """Fold a record and what is decided from it; send what the log does not have of that."""
+        offset = record.position.offset
+        found = recorded.take(offset) if recorded is not None else []
+        # causes that the log does not have any more, or that were written twice
+        self.state = self._folded(self.state, [one.record for one in found if one.cause < offset])
+        there = {
+            one.number: one.record._replace(position=record.position)
+            for one in found
+            if one.cause == offset
+        }
+        events, self.state = self._step(record, there, recorded)
+        for index, event in events:
+            self._outputs.send(event, self._provenance(record, index))
+
+    def state_bytes(self) -> bytes:
+        """Return the state for a snapshot."""
+        return self._write(self.state)
+
+    def _step(
+        self, record: AnyRecord, there: Mapping[int, AnyRecord], recorded: Recorded | None
+    ) -> tuple[Sequence[tuple[int, Any]], S]:
+        """Return what is to be sent, by index, and the state after it."""
+        if any(isinstance(one.event, DecisionFailed) for one in there.values()):
+            return [], self.state
+        try:
+            new = self._decided(record, there, recorded)
+            state = self._service.evolve(self.state, record)
+            effects = {index: self._as_record(record, index, event) for index, event in new}
+            effects.update(there)
+            return new, self._folded(state, [effects[index] for index in sorted(effects)])
+        except MemoryError:
+            raise
+        except Exception as fault:
+            _LOGGER.exception("%s can't decide about %s", self._service.name, record.position)
+            failed = self._failure(record, fault)
+            is_new = not there and self._is_missing(record, 0, failed, recorded)
+            return [(0, failed)] if is_new else [], self.state
+
+    def _decided(
+        self, record: AnyRecord, there: Mapping[int, AnyRecord], recorded: Recorded | None
+    ) -> Sequence[tuple[int, Any]]:
+        if record.position.offset < self._decides_from:
+            return []
+        events = list(enumerate(self._service.decide(self.state, record)))
+        if len(events) > MAX_EFFECTS:
+            raise OverflowError(f"{len(events)} events from one record, of {MAX_EFFECTS} at most")
+        if recorded is None:
+            return events
+        return [
+            (index, event)
+            for index, event in events
+            if index not in there and self._is_missing(record, index, event, recorded)
+        ]
+
+    def _is_missing(
+        self, record: AnyRecord, index: int, event: Any, recorded: Recorded | None
+    ) -> bool:
+        offset = record.position.offset
+        if offset < self._decides_from:
+            return False
+        return recorded is None or recorded.lacks(self._outputs.place_of(event), offset, index)
+
+    def _folded(self, state: S, records: Sequence[AnyRecord]) -> S:
+        evolve: Callable[[S, AnyRecord], S] = self._service.evolve
+        for record in records:
+            state = evolve(state, record)
+        return state
+
+    def _as_record(self, cause: AnyRecord, index: int, event: Any) -> AnyRecord:
+        time: int = getattr(event, time_field(type(event)))
+        provenance = self._provenance(cause, index)
+        return Record(event, provenance, event.record_key, time, cause.position)
+
+    def _provenance(self, cause: AnyRecord, index: int) -> Provenance:
+        seq = cause.position.offset << INDEX_BITS | index
+        return Provenance(self._source, seq, cause=cause.id, epoch=self._epoch)
+
+    def _failure(self, record: AnyRecord, fault: Exception) -> DecisionFailed:
+        topic, partition, offset = record.position
+        reason = f"{type(fault).__name__}: {fault}"[:1000]
+        return DecisionFailed(
+            record.time, self._service.name, bare_name(topic), partition, offset, reason
+        )

@@ -1,0 +1,108 @@
+"""What a service's instances have put on the log, read beside its input to be adopted.
+
+In each output partition the effects stand in the order of their causes, for one instance after
+the other works through the input in order. So the two are merged as they are read, and no more
+than the next effect of each partition is kept in memory.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import NamedTuple
+
+from infra.log import reading
+from infra.log.cluster import Cluster
+from infra.log.decoding import Decoder
+from infra.log.reading import Place, Span
+from schemas.record import INDEX_BITS, AnyRecord
+from schemas.repeats import epoch_line, is_news
+
+_BATCH = 2_000
+_INDEX = (1 << INDEX_BITS) - 1
+
+
+class Effect(NamedTuple):
+    """A recorded effect: the offset of its cause, and its place among the cause's effects."""
+
+    cause: int
+    number: int
+    record: AnyRecord
+
+
+def effect(record: AnyRecord) -> Effect:
+    """Return what a decided record is the effect of."""
+    seq = record.provenance.seq
+    return Effect(seq >> INDEX_BITS, seq & _INDEX, record)
+
+
+class Recorded:
+    """The effects of one source in spans of its output partitions, taken cause by cause.
+
+    `epoch` is that of the snapshot from which the spans begin: a lower one does not count.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        decoder: Decoder,
+        source: str,
+        spans: Mapping[Place, Span],
+        epoch: int,
+    ) -> None:
+        self._source, self._line = source, epoch_line(source)
+        self._epoch, self._decoder = epoch, decoder
+        self._streams = {p: self._effects(cluster, p, span) for p, span in spans.items()}
+        self._heads = {place: next(stream, None) for place, stream in self._streams.items()}
+        self._last: dict[Place, tuple[int, int]] = {}
+
+    def _effects(self, cluster: Cluster, place: Place, span: Span) -> Generator[Effect]:
+        high_waters = {self._line: self._epoch}
+        ours = f"{self._source}:".encode(), f"{self._line}:".encode()
+        for batch in reading.messages(cluster, {place: [span]}, batch=_BATCH):
+            for message in batch:
+                said = dict(message.headers() or ()).get("src", b"")
+                if not said.startswith(ours):
+                    continue
+                record = self._decoder.record(message)
+                provenance = record.provenance
+                if not is_news(provenance, high_waters) or provenance.source != self._source:
+                    continue
+                if provenance.cause is not None:
+                    yield effect(record)
+
+    def take(self, offset: int) -> Sequence[Effect]:
+        """Return the effects of the records up to `offset` that were not taken yet."""
+        taken = []
+        for place, stream in self._streams.items():
+            head = self._heads[place]
+            while head is not None and head.cause <= offset:
+                taken.append(head)
+                self._last[place] = head.cause, head.number
+                head = next(stream, None)
+            self._heads[place] = head
+        return sorted(taken, key=lambda found: found[:2])
+
+    def lacks(self, place: Place, cause: int, index: int) -> bool:
+        """Whether an effect of the record just taken is not in the partition, nor any later one."""
+        if place not in self._heads:
+            return True
+        return self._heads[place] is None and self._last.get(place, (-1, -1)) < (cause, index)
+
+    def close(self) -> None:
+        """Leave the log; nothing is left to be taken."""
+        for stream in self._streams.values():
+            stream.close()
+        self._heads = dict.fromkeys(self._heads)
+
+
+def highest_epoch(cluster: Cluster, source: str, places: Sequence[Place]) -> int:
+    """Return the epoch of the newest take-over on the log, 0 if there is none.
+
+    For a seat that the database does not know any more: the whole of the partitions is read.
+    """
+    line, highest = f"{epoch_line(source)}:".encode(), 0
+    spans = {place: [span] for place, span in reading.whole(cluster, places).items()}
+    for batch in reading.messages(cluster, spans, batch=_BATCH):
+        for message in batch:
+            said = dict(message.headers() or ()).get("src", b"")
+            if said.startswith(line):
+                highest = max(highest, int(said[len(line) :]))
+    return highest

@@ -1,0 +1,270 @@
+"""Services and workers as members of a consumer group: partitions come and go."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, wait
+from time import monotonic
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+
+from infra.database import DatabaseAway
+from infra.database.seats import SeatStore
+from infra.log import reading, topics
+from infra.log.cluster import Cluster
+from infra.log.decoding import Decoder
+from infra.log.errors import LogUnavailable, NotAcknowledged
+from infra.log.membership import Membership
+from infra.log.reading import Message, Place
+from infra.log.registry import Registry
+from infra.serving.keeping import Kept
+from infra.serving.outputs import Outputs
+from infra.serving.roles import Cast
+from infra.serving.taking_over import Taken, settings_record, take_over
+from infra.serving.working import SeatLost
+from infra.signals import Stop
+from schemas.events.services import SettingsTookEffect
+from schemas.record import AnyRecord, Position
+from schemas.repeats import is_news
+
+_LOGGER = logging.getLogger("evctl.serving")
+_BATCH = 1_000
+_POLL_S = 0.1
+_KEEP_S = 2.0
+"""How often snapshots are kept: so much has to be read again after a crash."""
+
+_RETRY_S = 0.5
+_PATIENCE_S = 1.0
+"""How long an act may take before the member polls beside it."""
+
+
+class Server:
+    """Runs a service or worker at the seats that its group gives to this instance."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        registry: Registry,
+        store: SeatStore,
+        cast: Cast,
+    ) -> None:
+        self._cluster, self._registry, self._store = cluster, registry, store
+        self._role, self._reads, self._writes = cast.role(self.meanwhile), cast.reads, cast.writes
+        self._decoder = Decoder(registry)
+        self._seats: dict[Place, Taken] = {}
+        self._next: dict[Place, int] = {}
+        self._last: dict[Place, AnyRecord] = {}
+        self._untaken: set[Place] = set()
+        self._outputs: Outputs | None = None
+        self._consumer: Consumer | None = None
+        self._backlog: list[Message] = []
+        self._kept_at = monotonic()
+        self._dirty = False
+        self.handled = 0
+
+    def run(self, stop: Stop, membership: Membership) -> None:
+        """Serve until a stop is asked for; then keep what is known."""
+        topics.ensure(self._cluster, self._reads)
+        names = [topic.full_name(self._cluster.namespace) for topic in self._reads]
+        consumer = self._consumer = membership.join(
+            names, self._given, self._taken_away, lambda _, lost: self._drop(lost)
+        )
+        try:
+            while not stop.requested:
+                self._step(consumer, stop)
+            self._keep()
+        finally:
+            self._cluster.leave(consumer)
+
+    # The group gives and takes
+
+    def _given(self, consumer: Consumer, given: list[TopicPartition]) -> None:
+        """Hold partitions still until their seats are taken over, outside of this callback."""
+        places = [(p.topic, p.partition) for p in given]
+        consumer.incremental_assign([TopicPartition(*place, 0) for place in places])
+        consumer.pause([TopicPartition(*place) for place in places])
+        self._untaken.update(places)
+
+    def _taken_away(self, consumer: Consumer, given: list[TopicPartition]) -> None:
+        self._keep()
+        self._drop(given)
+        consumer.incremental_unassign(given)
+
+    def _drop(self, given: Sequence[TopicPartition]) -> None:
+        for partition in given:
+            self._let_go((partition.topic, partition.partition))
+            self._untaken.discard((partition.topic, partition.partition))
+
+    def _let_go(self, place: Place) -> None:
+        for held in (self._seats, self._next, self._last):
+            held.pop(place, None)
+
+    def _leave_aside(self, places: Sequence[Place]) -> None:
+        """Handle nothing more of partitions until they are taken over anew."""
+        assert self._consumer is not None
+        self._consumer.pause([TopicPartition(*place) for place in places])
+        for place in places:
+            self._let_go(place)
+        self._untaken.update(places)
+
+    # One turn of the loop
+
+    def _step(self, consumer: Consumer, stop: Stop) -> None:
+        try:
+            if self._untaken:
+                self._take_over(consumer, stop)
+            self._serve(consumer, _POLL_S)
+            self._cluster.check()
+            if self._outputs is not None:
+                self._outputs.serve()
+            if self._dirty and monotonic() - self._kept_at > _KEEP_S:
+                self._keep()
+        except NotAcknowledged as fault:
+            self._begin_again(fault, stop)
+        except SeatLost:
+            self._begin_again(None, stop)
+
+    def _serve(self, consumer: Consumer, timeout: float) -> None:
+        """Handle what has come, or comes within `timeout` s, for the seats that are taken."""
+        self._backlog += reading.consume(consumer, _BATCH, timeout)
+        waiting, self._backlog = self._backlog, []
+        while waiting:
+            self._handle(waiting.pop(0))
+
+    def _begin_again(self, fault: NotAcknowledged | None, stop: Stop) -> None:
+        """After an event that was not acknowledged nothing more is sent: take over anew."""
+        if fault is not None:
+            _LOGGER.warning("%s Taking over anew.", fault)
+        if self._outputs is not None:
+            self._outputs.purge()
+        self._outputs = None
+        self._backlog.clear()
+        self._leave_aside(list(self._seats))
+        stop.wait(_RETRY_S)
+
+    def _take_over(self, consumer: Consumer, stop: Stop) -> None:
+        for place in sorted(self._untaken):
+            if stop.requested:
+                return
+            if self._outputs is None:
+                self._outputs = Outputs(self._cluster, self._registry, self._writes)
+            try:
+                taken = take_over(
+                    self._cluster, self._decoder, self._store, self._role, self._outputs, place
+                )
+            except DatabaseAway as away:
+                _LOGGER.warning("%s Taking over waits for it.", away)
+                stop.wait(_RETRY_S)
+                return
+            if self._adopt(place, taken, stop):
+                self._sit_down(consumer, place)
+
+    def _adopt(self, place: Place, taken: Taken, stop: Stop) -> bool:
+        """Handle what is on the log until now; false if the seat was lost meanwhile, or a stop."""
+        assert self._consumer is not None
+        self._seats[place], self._next[place] = taken, taken.start
+        count = 0
+        for batch in reading.messages(self._cluster, {place: [(taken.start, taken.until)]}):
+            for message in batch:
+                self._handle(message)
+            count += len(batch)
+            self._serve(self._consumer, 0)
+            if self._seats.get(place) is not taken or stop.requested:
+                return False
+        taken.recorded.close()
+        self._next[place] = max(self._next[place], taken.until)
+        said = settings_record(self._role, taken)
+        assert self._outputs is not None
+        if said is not None:
+            self._outputs.send(*said, place)
+        self._outputs.flush()
+        _LOGGER.info(
+            "took over %s[%d] with epoch %d: %d records adopted from offset %d",
+            *place,
+            taken.seat.epoch,
+            count,
+            taken.start,
+        )
+        return True
+
+    def _sit_down(self, consumer: Consumer, place: Place) -> None:
+        partition = TopicPartition(*place)
+        consumer.incremental_unassign([partition])
+        consumer.incremental_assign([TopicPartition(*place, self._next[place])])
+        consumer.resume([partition])
+        self._untaken.discard(place)
+        self._dirty = True
+
+    def _handle(self, message: Message) -> None:
+        place = (message.topic(), message.partition())
+        taken = self._seats.get(place)
+        error = message.error()
+        if error is not None:
+            reading.pass_over(error, Position(*place, message.offset()), self._cluster)
+            return
+        offset = message.offset()
+        if taken is None or offset < self._next[place]:
+            return
+        record = self._decoder.record(message)
+        if is_news(record.provenance, taken.high_waters) and not taken.post.is_own(record):
+            recorded = taken.recorded if offset < taken.until else None
+            taken.post.handle(record, recorded)
+            event = record.event
+            if isinstance(event, SettingsTookEffect) and event.service == self._role.name:
+                taken.settings = event.digest
+            self.handled += 1
+        self._next[place], self._last[place] = offset + 1, record
+        self._dirty = True
+
+    # Snapshots
+
+    def _keep(self) -> None:
+        """Write a snapshot of each seat, once all that was decided is acknowledged."""
+        sitting = [place for place in self._seats if place not in self._untaken]
+        if not sitting or self._outputs is None or not self._dirty:
+            return
+        try:
+            self._outputs.flush()
+            ends = self._outputs.ends()
+            fenced = [place for place in sitting if not self._keep_one(place, ends)]
+        except DatabaseAway as away:
+            _LOGGER.warning("%s Snapshots wait for it.", away)
+            fenced = []
+        except (NotAcknowledged, LogUnavailable) as fault:
+            _LOGGER.warning("%s No snapshot was kept.", fault)
+            return
+        self._kept_at, self._dirty = monotonic(), False
+        if fenced:
+            _LOGGER.warning("another instance took over %s", fenced)
+            self._leave_aside(fenced)
+
+    def _keep_one(self, place: Place, ends: Mapping[Place, int]) -> bool:
+        taken, last = self._seats[place], self._last.get(place)
+        kept = Kept(
+            self._next[place],
+            taken.seat.epoch,
+            taken.high_waters,
+            ends,
+            taken.settings,
+            taken.post.state_bytes(),
+        )
+        row = taken.seat._replace(
+            next_offset=kept.next_offset, layout=self._role.layout, kept=kept.to_bytes()
+        )
+        if last is not None:
+            row = row._replace(last_id=last.provenance.id_bytes, last_offset=last.position.offset)
+        return self._store.keep(row)
+
+    def meanwhile(self, future: "Future[Any]") -> bool:
+        """Keep the group's membership until a future is done; false if a seat was lost."""
+        assert self._consumer is not None
+        before = set(self._seats)
+        wait([future], _PATIENCE_S)
+        if not future.done():
+            held = [TopicPartition(*place) for place in before - self._untaken]
+            self._consumer.pause(held)
+            while not future.done():
+                self._backlog += reading.consume(self._consumer, _BATCH, 0)
+                wait([future], _POLL_S)
+            self._consumer.resume([p for p in held if (p.topic, p.partition) in self._seats])
+        return before <= set(self._seats)

@@ -1,0 +1,112 @@
+"""A worker at its seat: requests of one input partition, carried out one after the other.
+
+The log has a request's beginning before the world is touched, and what came of it afterwards. An
+instance that finds a beginning without an end asks the world before it does anything.
+"""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from consumers import Refused, Ticket, Worker
+from infra.clock import utc_micros
+from infra.serving.outputs import Outputs
+from infra.serving.recorded import Recorded
+from schemas.events.services import ServiceTookOver
+from schemas.record import INDEX_BITS, AnyRecord, Provenance
+
+_LOGGER = logging.getLogger("evctl.serving")
+_STARTED, _ENDED = 0, 1
+Meanwhile = Callable[["Future[Any]"], bool]
+"""Keeps the member of the group alive until a future is done; false if the seat was lost."""
+
+
+class SeatLost(Exception):
+    """Another instance may have the seat by now; what came of a request is for it to find out."""
+
+
+class Carrier:
+    """Carries out the requests of one partition."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        source: str,
+        epoch: int,
+        decides_from: int,
+        outputs: Outputs,
+        meanwhile: Meanwhile,
+    ) -> None:
+        self._worker, self._source, self._epoch = worker, source, epoch
+        self._decides_from, self._outputs, self._meanwhile = decides_from, outputs, meanwhile
+
+    def is_own(self, record: AnyRecord) -> bool:
+        """Whether a record is the worker's own: such are no requests."""
+        event, provenance = record.event, record.provenance
+        if isinstance(event, ServiceTookOver):
+            return event.service == self._worker.name
+        return provenance.source.partition("/")[0] == self._worker.name
+
+    def handle(self, record: AnyRecord, recorded: Recorded | None = None) -> None:
+        """Carry out a request, unless the log has what came of it; raise `SeatLost`."""
+        offset = record.position.offset
+        found = recorded.take(offset) if recorded is not None else []
+        there = {one.number for one in found if one.cause == offset}
+        if not isinstance(record.event, self._worker.request) or _ENDED in there:
+            return
+        if _STARTED in there:
+            self._report(record, _ENDED, self._go_on(record))
+        elif offset >= self._decides_from:
+            self._begin(record)
+
+    def state_bytes(self) -> bytes:
+        """Return nothing: what a worker has to know is on the log."""
+        return b""
+
+    def _begin(self, record: AnyRecord) -> None:
+        now = utc_micros()
+        if now > record.event.valid_until:
+            self._report(record, _ENDED, self._worker.expired(record, now))
+            return
+        self._report(record, _STARTED, self._worker.started(record, now))
+        self._outputs.flush()  # on the log before the world is touched
+        self._report(record, _ENDED, self._carry_out(record))
+
+    def _go_on(self, record: AnyRecord) -> Any:
+        """Return what came of a request that an instance before has begun."""
+        ticket = Ticket(record.id, self._epoch)
+        seen = self._in_thread(self._worker.look, record, ticket, utc_micros)
+        if seen is not None:
+            return seen
+        now = utc_micros()
+        if now > record.event.valid_until:
+            return self._worker.expired(record, now)
+        return self._carry_out(record)
+
+    def _carry_out(self, record: AnyRecord) -> Any:
+        ticket = Ticket(record.id, self._epoch)
+        try:
+            return self._in_thread(self._worker.carry_out, record, ticket, utc_micros)
+        except Refused as refused:
+            return self._worker.failed(record, str(refused), utc_micros())
+        except (SeatLost, MemoryError):
+            raise
+        except Exception as fault:  # of the world or of the port: it may have happened all the same
+            _LOGGER.exception("%s failed to carry out %s", self._worker.name, record.position)
+            seen = self._in_thread(self._worker.look, record, ticket, utc_micros)
+            reason = f"{type(fault).__name__}: {fault}"[:1000]
+            return seen or self._worker.failed(record, reason, utc_micros())
+
+    def _in_thread(self, act: Callable[..., Any], *arguments: Any) -> Any:
+        """Return what `act` does; the member of the group goes on polling meanwhile."""
+        with ThreadPoolExecutor(1, thread_name_prefix=self._worker.name) as pool:
+            future = pool.submit(act, *arguments)
+            if not self._meanwhile(future):
+                raise SeatLost
+            return future.result()
+
+    def _report(self, record: AnyRecord, index: int, event: Any) -> None:
+        seq = record.position.offset << INDEX_BITS | index
+        provenance = Provenance(self._source, seq, cause=record.id, epoch=self._epoch)
+        self._outputs.send(event, provenance)
