@@ -21,6 +21,7 @@ from infra.serving import roles
 from infra.serving.running import Server
 from infra.settings import Settings
 from infra.signals import stopping
+from infra.ticking import tick
 from schemas.errors import EvctlError
 from schemas.topics import RECORDED
 
@@ -31,7 +32,7 @@ EPILOG = examples(
     "evctl run silence --instance silence-1",
     "evctl --namespace replay.first run projections --once",
 )
-PROJECTIONS = "projections"
+PROJECTIONS, CLOCK = "projections", "clock"
 
 
 class UnknownService(EvctlError):
@@ -40,7 +41,7 @@ class UnknownService(EvctlError):
     exit_code = 2
 
     def __init__(self, name: str) -> None:
-        known = ", ".join((PROJECTIONS, *roles.names()))
+        known = ", ".join((PROJECTIONS, CLOCK, *roles.names()))
         super().__init__(f"There is nothing to run named {name!r}; known: {known}.")
         self.name = name
 
@@ -52,7 +53,7 @@ def command(
         typer.Argument(
             metavar="NAME",
             help="`projections` and, after it, the views, if not all of them; or a service or "
-            "worker: `silence`, `notices`.",
+            "worker: `silence`, `notices`; or the `clock` that they decide by.",
         ),
     ],
     once: Annotated[
@@ -74,10 +75,13 @@ def command(
     Instances started with the same words share the work, and one takes over where another ends.
     """
     service, *views = names
-    if service != PROJECTIONS and (service not in roles.names() or views or once):
+    others = (CLOCK, *roles.names())
+    if service != PROJECTIONS and (service not in others or views or once):
         raise UnknownService(" ".join([*names, *["--once"] * once]))
     site = settings(ctx)
     configure(site.logging, service, log_file)
+    if service == CLOCK:
+        _tick(site)
     if service != PROJECTIONS:
         _serve(site, service, instance)
     chosen = chosen_views(site, views)
@@ -95,6 +99,13 @@ def command(
             group = group_name(cluster.namespace, views)
             projector.run(stop, Membership(cluster, group, instance))
         typer.echo(f"{projector.applied:,} records applied to {len(stores)} views")
+        raise typer.Exit(stop.exit_code)
+
+
+def _tick(site: Settings) -> NoReturn:
+    cluster = connect(site)
+    with stopping() as stop:
+        typer.echo(f"{tick(cluster, stop):,} ticks")
         raise typer.Exit(stop.exit_code)
 
 

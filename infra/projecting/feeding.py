@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from infra.database import ViewStore
+from infra.dying import Point, reach
 from infra.log.cluster import Cluster
 from infra.log.reading import Place, Span
 from infra.log.topics import RealTopic
@@ -54,8 +55,10 @@ class Feed:
             if record.position[:2] in held:
                 fold.add(record)
         batch = fold.finish()
+        reach(Point.BEFORE_COMMIT)
         if batch.spans and not self.store.apply(batch):
             return False
+        reach(Point.AFTER_COMMIT)
         for span in batch.spans:
             held[span.topic, span.partition].advance(span)
         return True

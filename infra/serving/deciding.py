@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from consumers import Service
+from infra.dying import Point, reach
 from infra.serving.keeping import Kept
 from infra.serving.outputs import Outputs
 from infra.serving.recorded import Recorded
@@ -62,6 +63,8 @@ class Decider(Generic[S]):
             if one.cause == offset
         }
         events, self.state = self._step(record, there, recorded)
+        if events:
+            reach(Point.BEFORE_PRODUCE)
         for index, event in events:
             self._outputs.send(event, self._provenance(record, index))
 

@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from infra.database import DatabaseAway
 from infra.database.seats import SeatStore
+from infra.dying import Point, reach
 from infra.log import reading, topics
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
@@ -80,6 +81,7 @@ class Server:
 
     def _given(self, consumer: Consumer, given: list[TopicPartition]) -> None:
         """Hold partitions still until their seats are taken over, outside of this callback."""
+        reach(Point.GIVEN)
         places = [(p.topic, p.partition) for p in given]
         consumer.incremental_assign([TopicPartition(*place, 0) for place in places])
         consumer.pause([TopicPartition(*place) for place in places])
@@ -87,6 +89,7 @@ class Server:
 
     def _taken_away(self, consumer: Consumer, given: list[TopicPartition]) -> None:
         self._keep()
+        reach(Point.TAKEN_AWAY)
         self._drop(given)
         consumer.incremental_unassign(given)
 
@@ -178,6 +181,7 @@ class Server:
         if said is not None:
             self._outputs.send(*said, place)
         self._outputs.flush()
+        reach(Point.ADOPTED)
         _LOGGER.info(
             "took over %s[%d] with epoch %d: %d records adopted from offset %d",
             *place,
@@ -225,6 +229,7 @@ class Server:
             return
         try:
             self._outputs.flush()
+            reach(Point.AFTER_PRODUCE)
             ends = self._outputs.ends()
             fenced = [place for place in sitting if not self._keep_one(place, ends)]
         except DatabaseAway as away:
@@ -253,7 +258,10 @@ class Server:
         )
         if last is not None:
             row = row._replace(last_id=last.provenance.id_bytes, last_offset=last.position.offset)
-        return self._store.keep(row)
+        reach(Point.BEFORE_COMMIT)
+        done = self._store.keep(row)
+        reach(Point.AFTER_COMMIT)
+        return done
 
     def meanwhile(self, future: "Future[Any]") -> bool:
         """Keep the group's membership until a future is done; false if a seat was lost."""

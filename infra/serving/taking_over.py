@@ -12,6 +12,7 @@ from typing import Protocol
 
 from infra.clock import utc_micros
 from infra.database.seats import Seat, SeatStore
+from infra.dying import Point, reach
 from infra.log import reading, topics
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
@@ -87,6 +88,7 @@ def take_over(
     real = topics.describe(cluster, [place[0]])[place[0]]
     on_log = reading.whole(cluster, [place])[place]
     seat = store.take(role.name, place, real.id, on_log[1])
+    reach(Point.EPOCH_RAISED)
     continuity.check(cluster, place, seat, real, on_log)
     fits = seat.kept is not None and seat.layout == role.layout
     kept = Kept.from_bytes(seat.kept) if fits and seat.kept is not None else None
@@ -97,6 +99,7 @@ def take_over(
         _announcement(role, place, seat.epoch),
         Provenance(epoch_line(source), seat.epoch, epoch=seat.epoch),
     )
+    reach(Point.ANNOUNCED)
     spans = _spans(cluster, announced, kept)
     decides_from = max(seat.decides_from, seat.next_offset if kept is None else 0)
     return Taken(

@@ -11,6 +11,7 @@ from typing import Any
 
 from consumers import Refused, Ticket, Worker
 from infra.clock import utc_micros
+from infra.dying import Point, reach
 from infra.serving.outputs import Outputs
 from infra.serving.recorded import Recorded
 from schemas.events.services import ServiceTookOver
@@ -71,7 +72,10 @@ class Carrier:
             return
         self._report(record, _STARTED, self._worker.started(record, now))
         self._outputs.flush()  # on the log before the world is touched
-        self._report(record, _ENDED, self._carry_out(record))
+        reach(Point.WORK_STARTED)
+        came = self._carry_out(record)
+        reach(Point.WORK_DONE)
+        self._report(record, _ENDED, came)
 
     def _go_on(self, record: AnyRecord) -> Any:
         """Return what came of a request that an instance before has begun."""
@@ -94,9 +98,18 @@ class Carrier:
             raise
         except Exception as fault:  # of the world or of the port: it may have happened all the same
             _LOGGER.exception("%s failed to carry out %s", self._worker.name, record.position)
-            seen = self._in_thread(self._worker.look, record, ticket, utc_micros)
             reason = f"{type(fault).__name__}: {fault}"[:1000]
-            return seen or self._worker.failed(record, reason, utc_micros())
+            return self._seen(record, ticket) or self._worker.failed(record, reason, utc_micros())
+
+    def _seen(self, record: AnyRecord, ticket: Ticket) -> Any | None:
+        """Return what the world shows of a request, None where it can't even be asked."""
+        try:
+            return self._in_thread(self._worker.look, record, ticket, utc_micros)
+        except (SeatLost, MemoryError):
+            raise
+        except Exception:
+            _LOGGER.exception("%s can't see what came of %s", self._worker.name, record.position)
+            return None
 
     def _in_thread(self, act: Callable[..., Any], *arguments: Any) -> Any:
         """Return what `act` does; the member of the group goes on polling meanwhile."""

@@ -1,0 +1,184 @@
+"""What a worker does in the world: once, whatever becomes of its instances."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from consumers import Refused, Ticket
+from infra.boards import DirectoryBoard
+from infra.clock import fresh_id, utc_micros
+from infra.dying import VARIABLE, Point
+from infra.log.registry import Registry
+from infra.log.writing import Publisher
+from schemas.events.notices import (
+    NoticeDelivered,
+    NoticeExpired,
+    NoticeFailed,
+    NoticeRequested,
+    NoticeStarted,
+)
+from schemas.events.services import ServiceTookOver
+from schemas.record import AnyRecord
+from schemas.topics import OBSERVATORY
+from schemas.utc import MICROS
+from tests.e2e.stage import Stage, ended, until
+from tests.integration.serving.silent_telescope import Telescope, observatory, of_class, requests
+
+ENDS = (NoticeDelivered, NoticeExpired, NoticeFailed)
+
+
+def notices(stage: Stage, **environ: str) -> subprocess.Popen[str]:
+    """Start the worker."""
+    return stage.start("run", "notices", "--instance", "one", **environ)
+
+
+def ask(stage: Stage, count: int, valid_s: float = 60.0) -> None:
+    """Ask for notices, valid for so long."""
+    publisher = Publisher(
+        stage.cluster, Registry(stage.cluster), OBSERVATORY, f"asker-{fresh_id()}"
+    )
+    for number in range(count):
+        now = utc_micros()
+        until_ = now + round(valid_s * MICROS)
+        publisher.publish(NoticeRequested(now, f"notice {number}", "Look at the dome.", until_))
+    publisher.flush()
+
+
+def ends(stage: Stage) -> list[AnyRecord]:
+    """Return what came of the requests."""
+    return of_class(observatory(stage.cluster), *ENDS)
+
+
+def up(stage: Stage) -> set[str]:
+    """Return the requests whose notices are up."""
+    return {path.stem for path in (stage.folder / "notices").glob("*.txt")}
+
+
+def proven(stage: Stage, count: int) -> list[AnyRecord]:
+    """See that each request has one end, and that the world is as the log says."""
+    until(lambda: len(ends(stage)) >= count)
+    found = ends(stage)
+    asked = [str(record.id) for record in requests(observatory(stage.cluster))]
+    assert sorted(record.event.request for record in found) == sorted(asked)
+    delivered = {r.event.request for r in found if isinstance(r.event, NoticeDelivered)}
+    assert up(stage) == delivered
+    return found
+
+
+def taken_over(stage: Stage, times: int) -> None:
+    """Wait until so many instances have taken over."""
+    until(lambda: len(of_class(observatory(stage.cluster), ServiceTookOver)) >= times)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End the worker as an operator does."""
+    process.send_signal(signal.SIGTERM)
+    assert ended(process).code == 128 + signal.SIGTERM
+
+
+def test_each_request_is_carried_out_once(stage: Stage, telescope: Telescope) -> None:
+    worker = notices(stage)
+    taken_over(stage, 1)
+    ask(stage, 10)
+    proven(stage, 10)
+    end(worker)
+    ask(stage, 5)
+    again = notices(stage)
+    found = proven(stage, 15)
+    assert all(isinstance(record.event, NoticeDelivered) for record in found)
+    started = of_class(observatory(stage.cluster), NoticeStarted)
+    assert len({record.event.request for record in started}) == len(started) == 15
+    end(again)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        f"{Point.WORK_STARTED}:3",
+        f"{Point.WORK_DONE}:3",
+        Point.AFTER_PRODUCE,
+        Point.BEFORE_COMMIT,
+        Point.AFTER_COMMIT,
+        Point.ANNOUNCED,
+    ],
+)
+def test_a_crash_makes_nothing_happen_twice(stage: Stage, telescope: Telescope, point: str) -> None:
+    first = notices(stage)
+    taken_over(stage, 1)
+    end(first)
+    dying = notices(stage, **{VARIABLE: point})
+    ask(stage, 10)
+    assert dying.wait(30) == -signal.SIGKILL
+    dying.communicate()
+    last = notices(stage)
+    found = proven(stage, 10)
+    assert all(isinstance(record.event, NoticeDelivered) for record in found)
+    end(last)
+
+
+def test_a_request_that_comes_too_late_is_not_carried_out(
+    stage: Stage, telescope: Telescope
+) -> None:
+    first = notices(stage)
+    taken_over(stage, 1)
+    end(first)
+    ask(stage, 3, valid_s=-1.0)
+    ask(stage, 2)
+    last = notices(stage)
+    found = proven(stage, 5)
+    assert sum(isinstance(record.event, NoticeExpired) for record in found) == 3
+    end(last)
+
+
+def test_begun_before_a_crash_and_too_late_after_it(stage: Stage, telescope: Telescope) -> None:
+    first = notices(stage)
+    taken_over(stage, 1)
+    end(first)
+    dying = notices(stage, **{VARIABLE: Point.WORK_STARTED})
+    ask(stage, 1, valid_s=2.0)
+    assert dying.wait(30) == -signal.SIGKILL
+    dying.communicate()
+    (request,) = requests(observatory(stage.cluster))
+    until(lambda: utc_micros() > request.event.valid_until)
+    last = notices(stage)
+    (found,) = proven(stage, 1)
+    assert isinstance(found.event, NoticeExpired)
+    end(last)
+
+
+def test_requests_from_before_the_worker_are_left_alone(stage: Stage, telescope: Telescope) -> None:
+    ask(stage, 3)
+    first = notices(stage)
+    taken_over(stage, 1)
+    ask(stage, 2)
+    until(lambda: len(ends(stage)) == 2)
+    end(first)
+    assert len(up(stage)) == 2
+
+
+def test_a_world_that_can_not_be_written_is_a_failure_with_its_reason(embedded: Stage) -> None:
+    Telescope(embedded.cluster)
+    (embedded.folder / "notices").write_text("a file where the directory should be")
+    worker = notices(embedded)
+    taken_over(embedded, 1)
+    ask(embedded, 1)
+    until(lambda: len(ends(embedded)) == 1)
+    (found,) = ends(embedded)
+    assert isinstance(found.event, NoticeFailed)
+    assert "FileExistsError" in found.event.reason
+    end(worker)
+
+
+def test_the_board_refuses_an_instance_that_was_replaced(tmp_path: Path) -> None:
+    from uuid import UUID
+
+    board, request = DirectoryBoard(tmp_path / "board"), UUID(int=7)
+    place = board.put(Ticket(request, 3), "subject", "text")
+    assert board.put(Ticket(request, 4), "subject", "another text") == place
+    assert Path(place).read_text() == "subject\n\ntext\n"
+    with pytest.raises(Refused, match="epoch 3 was replaced by 4"):
+        board.put(Ticket(UUID(int=8), 3), "subject", "text")
+    with pytest.raises(Refused):
+        board.find(Ticket(request, 3))
