@@ -8,8 +8,10 @@ from pathlib import Path
 
 from consumers import Refused, Ticket
 from infra.broker.storage import files
+from infra.clock import utc_micros
+from schemas.utc import iso
 
-_EPOCH = ".epoch"
+_EPOCH, _ACTS = ".epoch", "notices.log"
 
 
 class DirectoryBoard:
@@ -29,6 +31,7 @@ class DirectoryBoard:
             self._admit(ticket, lock)
             if not path.exists():
                 files.replace(path, f"{subject}\n\n{text}\n".encode(), mode=0o644)
+                self._note(ticket, subject)
         return str(path)
 
     def find(self, ticket: Ticket) -> str | None:
@@ -39,6 +42,12 @@ class DirectoryBoard:
             self._admit(ticket, lock)
         path = self._path(ticket)
         return str(path) if path.exists() else None
+
+    def _note(self, ticket: Ticket, subject: str) -> None:
+        """Add a line to the list of what was put up, for people who look through it."""
+        when = iso(utc_micros())
+        with (self._directory / _ACTS).open("a", encoding="utf-8") as acts:
+            acts.write(f"{when}  {ticket.request}  {subject}\n")
 
     def _path(self, ticket: Ticket) -> Path:
         return self._directory / f"{ticket.request}.txt"

@@ -25,7 +25,7 @@ def tick(cluster: Cluster, stop: Stop) -> int:
     """
     publisher = Publisher(cluster, Registry(cluster), OBSERVATORY, SOURCE, linger_ms=0)
     ticks, last = 0, utc_micros() // MICROS
-    while not stop.wait((last + 1) - utc_micros() / MICROS):
+    while not stop.wait(max(0.0, last + 1 - utc_micros() / MICROS)):
         last = floor(utc_micros() / MICROS)
         publisher.publish(TimePassed(last * MICROS), seq=last)
         publisher.flush()
