@@ -4,6 +4,9 @@ The loose one knows no offset row, no epochs, no high-waters and no repeats, and
 to the group: a crash doubles or loses there what it does not here. It exists in this file only.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from benchmarks.projecting import databases
 from benchmarks.scene import pairs, publish_night, rate, scene
 from benchmarks.table import Row
@@ -55,13 +58,9 @@ def rows(quick: bool = False) -> list[Row]:
         known = views(nights_of(site))
         for kind, new in urls.items():
             for name in ("tcs_latest", "tcs_events"):
-                view = known[name]
+                run = partial(_rate, site, cluster, known[name], new, count)
                 guarded, loose = pairs(
-                    rounds,
-                    lambda _, view=view, new=new: _rate(site, cluster, view, new(), count, Fold),
-                    lambda _, view=view, new=new: _rate(
-                        site, cluster, view, new(), count, LooseFold
-                    ),
+                    rounds, partial(_numbered, run, Fold), partial(_numbered, run, LooseFold)
                 )
                 note = f"bar: {BAR}"
                 found.append(
@@ -70,10 +69,19 @@ def rows(quick: bool = False) -> list[Row]:
     return found
 
 
+def _numbered(run: Callable[[type[Fold]], float], fold: type[Fold], _: int) -> float:
+    return run(fold)
+
+
 def _rate(
-    site: Settings, cluster: Cluster, view: View, url: str, count: int, fold: type[Fold]
+    site: Settings,
+    cluster: Cluster,
+    view: View,
+    new: Callable[[], str],
+    count: int,
+    fold: type[Fold],
 ) -> float:
-    database = connect(url)
+    database = connect(new())
     kind = ViewStore if fold is Fold else LooseStore
     try:
         store = kind(database, view, cluster.namespace)
