@@ -24,6 +24,8 @@ MODULES = (
     "publishing",
     "recordings",
     "projecting",
+    "exactly_once",
+    "scaling_out",
     "rubin",
     "replay_speed",
     "pacing",

@@ -11,6 +11,15 @@ from benchmarks.table import Row
 
 _SIZES = {100: 2_000_000, 1_000: 600_000, 100_000: 6_000}
 """Bytes a record, and how many records a run has."""
+_BARE = {
+    (100, "none"): (1_255_000, 2_073_000),
+    (100, "lz4"): (1_262_000, 2_252_000),
+    (1_000, "none"): (745_000, 1_404_000),
+    (1_000, "lz4"): (650_000, 1_423_000),
+    (100_000, "none"): (24_600, 19_700),
+    (100_000, "lz4"): (10_500, 26_300),
+}
+"""Records a second of a broker that only appends and sends, measured once on a like machine."""
 _DIFFERENT = 64  # payloads, so that a codec finds no more repetition than telemetry has
 
 
@@ -50,7 +59,8 @@ def _compare(
         mine, other = (runs[way, server.name] for server in (ours, theirs))
         what, small = f"{way}, {_bytes(size)}, {codec}", size <= 1000 and codec == "none"
         rate, beside = median(r.rate for r in mine), median(r.rate for r in other)
-        note = f"{count:,} records" + ("; bar: 0.95" if small else "")
+        bare = _BARE[size, codec][way == "consume"]
+        note = f"{count:,} records; bare broker {bare:,}/s" + ("; bar: 0.95" if small else "")
         found.append(Row(what, rate, "records/s", beside, rate / beside, note))
         cpu, beside = median(r.cpu for r in mine), median(r.cpu for r in other)
         note = "bar: 0.5" if small else ""

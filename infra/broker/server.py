@@ -94,6 +94,7 @@ class Broker:
             opened_s,
         )
         warm = loop.run_in_executor(self.disk.threads, _import_cold_codec)
+        self.disk.all_opened()
         self._scrub.start()
         self._cleaner.start()
         self._begin_linger()

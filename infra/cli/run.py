@@ -30,6 +30,7 @@ EPILOG = examples(
     "evctl run projections tcs_events tcs_latest",
     "evctl run projections --once",
     "evctl run silence --instance silence-1",
+    "evctl run clock",
     "evctl --namespace replay.first run projections --once",
 )
 PROJECTIONS, CLOCK = "projections", "clock"
@@ -58,7 +59,7 @@ def command(
     ],
     once: Annotated[
         bool,
-        typer.Option("--once", help="Of projections: read up to the log's present end, then end."),
+        typer.Option("--once", help="Read up to the log's present end, then end."),
     ] = False,
     instance: Annotated[
         str,
@@ -76,14 +77,14 @@ def command(
     """
     service, *views = names
     others = (CLOCK, *roles.names())
-    if service != PROJECTIONS and (service not in others or views or once):
-        raise UnknownService(" ".join([*names, *["--once"] * once]))
+    if service != PROJECTIONS and (service not in others or views):
+        raise UnknownService(" ".join(names))
     site = settings(ctx)
     configure(site.logging, service, log_file)
     if service == CLOCK:
         _tick(site)
     if service != PROJECTIONS:
-        _serve(site, service, instance)
+        _serve(site, service, instance, once)
     chosen = chosen_views(site, views)
     cluster = connect(site)
     if not is_replay(cluster.namespace):  # a replay makes its topics itself
@@ -109,12 +110,15 @@ def _tick(site: Settings) -> NoReturn:
         raise typer.Exit(stop.exit_code)
 
 
-def _serve(site: Settings, name: str, instance: str) -> NoReturn:
+def _serve(site: Settings, name: str, instance: str, once: bool) -> NoReturn:
     cluster = connect(site)
     seats = SeatStore(open_database(site), cluster.namespace)
     seats.create()
     server = Server(cluster, Registry(cluster), seats, roles.cast(name, site))
     with stopping() as stop:
-        server.run(stop, Membership(cluster, f"{cluster.namespace}evctl.{name}", instance))
+        if once:
+            server.once(stop)
+        else:
+            server.run(stop, Membership(cluster, f"{cluster.namespace}evctl.{name}", instance))
         typer.echo(f"{server.handled:,} records handled")
         raise typer.Exit(stop.exit_code)

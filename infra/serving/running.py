@@ -77,6 +77,20 @@ class Server:
         finally:
             self._cluster.leave(consumer)
 
+    def once(self, stop: Stop) -> None:
+        """Handle what is on the log now; another instance of the service loses its seats."""
+        topics.ensure(self._cluster, self._reads)
+        names = [topic.full_name(self._cluster.namespace) for topic in self._reads]
+        real = topics.describe(self._cluster, names)
+        self._outputs = Outputs(self._cluster, self._registry, self._writes)
+        for place in [(name, n) for name in names for n in range(real[name].partitions)]:
+            taken = take_over(
+                self._cluster, self._decoder, self._store, self._role, self._outputs, place
+            )
+            if not self._adopt(place, taken, stop):
+                return
+        self._keep()
+
     # The group gives and takes
 
     def _given(self, consumer: Consumer, given: list[TopicPartition]) -> None:
@@ -164,18 +178,19 @@ class Server:
 
     def _adopt(self, place: Place, taken: Taken, stop: Stop) -> bool:
         """Handle what is on the log until now; false if the seat was lost meanwhile, or a stop."""
-        assert self._consumer is not None
         self._seats[place], self._next[place] = taken, taken.start
         count = 0
         for batch in reading.messages(self._cluster, {place: [(taken.start, taken.until)]}):
             for message in batch:
                 self._handle(message)
             count += len(batch)
-            self._serve(self._consumer, 0)
+            if self._consumer is not None:
+                self._serve(self._consumer, 0)
             if self._seats.get(place) is not taken or stop.requested:
                 return False
         taken.recorded.close()
         self._next[place] = max(self._next[place], taken.until)
+        self._dirty = True
         said = settings_record(self._role, taken)
         assert self._outputs is not None
         if said is not None:
@@ -265,10 +280,9 @@ class Server:
 
     def meanwhile(self, future: "Future[Any]") -> bool:
         """Keep the group's membership until a future is done; false if a seat was lost."""
-        assert self._consumer is not None
         before = set(self._seats)
-        wait([future], _PATIENCE_S)
-        if not future.done():
+        wait([future], _PATIENCE_S if self._consumer is not None else None)
+        if self._consumer is not None and not future.done():
             held = [TopicPartition(*place) for place in before - self._untaken]
             self._consumer.pause(held)
             while not future.done():

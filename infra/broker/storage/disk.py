@@ -16,7 +16,9 @@ from infra.clock import utc_micros
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
-CHECKPOINT_BYTES = 16 << 20  # appended between two checkpoints, over all partitions
+CHECKPOINT_BYTES = 16 << 20  # to be read by a start, over all partitions, at the most
+BATCH_COST = 800  # bytes that a start reads in the time that it takes to look at one batch
+_WORTH_BYTES = 1 << 20  # so much read by a start is not to be read again by the next
 _SPACE_CHECK_S = 0.5
 _SPACE_CHECK_BYTES = 4 << 20
 
@@ -58,11 +60,26 @@ class Disk:
             )
 
     def appended(self, log: Checkpointed, name: str, size: int) -> None:
-        """Count bytes that a start would have to read; enough of them begin a checkpoint."""
+        """Count a batch that a start would have to read; enough of them begin a checkpoint."""
         self._dirty[log] = name
         self._since_check += size
-        self._since_checkpoint += size
-        if self._since_checkpoint >= CHECKPOINT_BYTES and self._checkpointing is None:
+        self._since_checkpoint += size + BATCH_COST
+        if self._since_checkpoint >= CHECKPOINT_BYTES:
+            self._begin_checkpoint()
+
+    def opened(self, log: Checkpointed, name: str, cost: int) -> None:
+        """Count what a start has read, bytes and `BATCH_COST` for each batch."""
+        if cost:
+            self._dirty[log] = name
+            self._since_checkpoint += cost
+
+    def all_opened(self) -> None:
+        """Spare the next start what this one has read: processes may be killed often."""
+        if self._since_checkpoint >= _WORTH_BYTES:
+            self._begin_checkpoint()
+
+    def _begin_checkpoint(self) -> None:
+        if self._checkpointing is None:
             self._checkpointing = asyncio.get_running_loop().create_task(self._checkpoint())
             self._checkpointing.add_done_callback(self._checkpointed)
 

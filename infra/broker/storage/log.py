@@ -58,6 +58,7 @@ class PartitionLog:
         self._unsynced = unsynced or [segments[-1]]
         self._new_entries = False  # whether the directory has segments that it may forget
         self.since_synced = 0  # bytes appended since the last synced checkpoint
+        self.read_at_start = 0  # what opening it has cost, see `disk.BATCH_COST`
         self._visible = self._stable = self.tail()
         # or once a reader meets a batch of one: an index may be missing
         self._has_transactions = any(n.endswith(TXN_SUFFIX) for n in files.names(directory))

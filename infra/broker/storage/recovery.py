@@ -15,6 +15,7 @@ from infra.broker.storage import files, markers, power_loss
 from infra.broker.storage.batch import HEADER_SIZE, BatchHeader, InvalidBatch
 from infra.broker.storage.boundaries import Boundaries
 from infra.broker.storage.checkpoint import Checkpoint
+from infra.broker.storage.disk import BATCH_COST
 from infra.broker.storage.integrity import MARK, MARK_AT
 from infra.broker.storage.log import PartitionLog
 from infra.broker.storage.log_settings import LogSettings
@@ -66,6 +67,7 @@ def open_log(directory: Path, settings: LogSettings, now_ms: int) -> PartitionLo
         sealed, scanned = [], [_begin_again(directory, boundaries, scanned)]
     boundaries = replace(boundaries, swap=())
     log = PartitionLog(directory, settings, sealed + scanned, scan.producers, scanned, boundaries)
+    log.read_at_start = scan.cost
     power_loss.settle(log)
     return log
 
@@ -110,6 +112,7 @@ class _Scan:
         self._checkpoint = checkpoint
         self._now_ms = now_ms
         self._gaps_below = gaps_below
+        self.cost = 0  # bytes, and `BATCH_COST` for each batch
         self.producers = Producers.restore(checkpoint.producers) if checkpoint else Producers()
 
     def run(self, bases: list[int]) -> list[Segment]:
@@ -173,6 +176,7 @@ class _Scan:
                     return bad.message
                 commit = markers.is_commit(view[segment.size : segment.size + header.size], header)
                 segment.note(header, self._settings.index_interval_bytes)
+                self.cost += header.size + BATCH_COST
                 if commit is not None:
                     markers.note(
                         segment, self.producers, header, commit=commit, now_ms=self._now_ms

@@ -111,7 +111,10 @@ class Topics:
         now_ms = utc_micros() // 1000
         directories = list(enumerate(entry.directories(self._data_dir)))[first:]
         logs = [(index, open_log(path, settings, now_ms)) for index, path in directories]
-        return [Partition(entry.name, index, log, self._disk) for index, log in logs]
+        served = [Partition(entry.name, index, log, self._disk) for index, log in logs]
+        for partition in served:
+            self._disk.opened(partition.log, partition.name, partition.log.read_at_start)
+        return served
 
     def named(self, name: str) -> Topic:
         """Return a topic; raises `ProtocolError` if there is none."""
