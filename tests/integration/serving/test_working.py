@@ -2,16 +2,23 @@
 
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from consumers import Refused, Ticket
+from consumers.notices import worker
 from infra.boards import DirectoryBoard
 from infra.clock import fresh_id, utc_micros
+from infra.database import connect
+from infra.database.seats import SeatStore
 from infra.dying import VARIABLE, Point
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
+from infra.serving.roles import of_worker
+from infra.serving.running import Server
+from infra.signals import stopping
 from schemas.events.notices import (
     NoticeDelivered,
     NoticeExpired,
@@ -182,3 +189,43 @@ def test_the_board_refuses_an_instance_that_was_replaced(tmp_path: Path) -> None
         board.put(Ticket(UUID(int=8), 3), "subject", "text")
     with pytest.raises(Refused):
         board.find(Ticket(request, 3))
+
+
+class MovingBoard:
+    """A board that is so slow that the group takes partitions away while a notice is put up."""
+
+    def __init__(self) -> None:
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def put(self, ticket: Ticket, subject: str, text: str) -> str:
+        """Let it happen, and put nothing up."""
+        self.meanwhile()
+        return "nowhere"
+
+    def find(self, ticket: Ticket) -> str | None:
+        """Find nothing."""
+        return None
+
+
+def test_no_snapshot_is_kept_with_a_request_in_hand(embedded: Stage) -> None:
+    board, kept = MovingBoard(), []
+    cluster = embedded.cluster
+    seats = SeatStore(connect(embedded.settings.database.url), "")
+    seats.create()
+
+    def once() -> Server:
+        server = Server(cluster, Registry(cluster), seats, of_worker(worker(board)))
+        board.meanwhile = lambda: kept.append((server._keep(), seats.seats()))
+        with stopping() as stop:
+            server.once(stop)
+        return server
+
+    once()
+    (before,) = seats.seats()
+    ask(embedded, 1)
+    once()
+    ((_, (during,)),) = kept
+    assert during == before._replace(epoch=2)  # whoever takes over finds the request begun
+    (after,) = seats.seats()
+    assert after.next_offset > before.next_offset
+    seats.database.close()
