@@ -164,6 +164,8 @@ class Server:
         for place in sorted(self._untaken):
             if stop.requested:
                 return
+            if place not in self._untaken:
+                continue  # taken away while another was adopted
             if self._outputs is None:
                 self._outputs = Outputs(self._cluster, self._registry, self._writes)
             try:
