@@ -49,12 +49,12 @@ class Campaign:
                 self._troupe.add(Player(role, name, command, site.stage, self._logs))
         self._until(lambda: all(map(self._troupe.holder, SERVING)), _START_S)
         self._settling = Settling(site.stage, self._script, self.result)
-        self._publish()
 
     def run(self, kills: int) -> Result:
         """Deal blows until so many processes were killed; settle now and then, and at the end."""
         schedule = blows(self.result.seed, self._site.kinds)
         while self._killed() < kills and not self.result.faults:
+            self._publish()
             for blow in islice(schedule, self._between):
                 self._deal(blow)
                 if self._killed() >= kills:
@@ -105,7 +105,7 @@ class Campaign:
             self._troupe.add(Player(PUBLISHER, source, command, stage, self._logs))
 
     def _settle(self) -> None:
-        """Bring all back, let the publishers pause, and compare; then go on."""
+        """Bring all back, end the publishers, and compare."""
         self._until(lambda: not self._strikes.is_watching, _WATCH_S)
         self._timing.disturb(0.1)
         self._troupe.tend(at_once=True)
@@ -126,7 +126,6 @@ class Campaign:
             self._settling.forget_replays()
             self._strikes.first_offset = self._settling.witness.next_offset
         sys.stderr.write(f"{self._site.name}: {self._killed()} kills\n")
-        self._publish()
 
     def close(self) -> None:
         """End all, whatever happened."""
