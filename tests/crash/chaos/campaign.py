@@ -22,7 +22,7 @@ from tests.crash.chaos.troupe import Player, Troupe
 
 ROUNDS_BETWEEN = 50
 _PAST_S = 330  # the first notices are too late already
-_RATES = {TELESCOPE: 60, **dict.fromkeys(PLAIN, 40)}
+_RATES = {TELESCOPE: 80, **dict.fromkeys(PLAIN, 100)}  # records a second
 _POLL_S = 0.02
 _START_S, _WATCH_S, _ERRAND_S = 60.0, 30.0, 120.0
 

@@ -38,7 +38,7 @@ _WEIGHTS = {
     Kind.POINT: 16,
     Kind.STOP: 12,
     Kind.SETTINGS: 4,
-    Kind.LOG: 4,
+    Kind.LOG: 3,
     Kind.FULL: 2,
     Kind.DATABASE: 4,
     Kind.LOCKED: 3,

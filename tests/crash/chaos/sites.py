@@ -31,7 +31,7 @@ class Site(Protocol):
     stage: Stage
     other: Stage
     log_back_s: float
-    """How long after its start the log may be busy with itself, and groups with finding together."""
+    """How long after its start the log is busy with itself, and groups with finding together."""
 
     def kill_log(self) -> bool:
         """Kill the log as a crash would; false if it is down."""
@@ -113,7 +113,7 @@ class KafkaMariadb:
 
     name = "kafka-mariadb"
     kinds = _EVERYWHERE | {Kind.DATABASE, Kind.CUT}
-    log_back_s = 12.0
+    log_back_s = 8.0
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
