@@ -6,12 +6,12 @@ from concurrent.futures import Future, wait
 from time import monotonic
 from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, TopicPartition
 
 from infra.database import DatabaseAway
 from infra.database.seats import SeatStore
 from infra.dying import Point, reach
-from infra.log import reading, topics
+from infra.log import codes, reading, topics
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
 from infra.log.errors import LogUnavailable, NotAcknowledged
@@ -97,7 +97,7 @@ class Server:
         """Hold partitions still until their seats are taken over, outside of this callback."""
         reach(Point.GIVEN)
         places = [(p.topic, p.partition) for p in given]
-        consumer.incremental_assign([TopicPartition(*place, 0) for place in places])
+        consumer.incremental_assign([TopicPartition(*place, OFFSET_END) for place in places])
         consumer.pause([TopicPartition(*place) for place in places])
         self._untaken.update(places)
 
@@ -219,7 +219,7 @@ class Server:
         taken = self._seats.get(place)
         error = message.error()
         if error is not None:
-            reading.pass_over(error, Position(*place, message.offset()), self._cluster)
+            self._on_error(error, place, message.offset())
             return
         offset = message.offset()
         if taken is None or offset < self._next[place]:
@@ -234,6 +234,13 @@ class Server:
             self.handled += 1
         self._next[place], self._last[place] = offset + 1, record
         self._dirty = True
+
+    def _on_error(self, error: KafkaError, place: Place, offset: int) -> None:
+        """Take a seat over anew whose records are gone, which says how they are."""
+        if error.code() not in {codes.AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:
+            reading.pass_over(error, Position(*place, offset), self._cluster)
+        elif place in self._seats:
+            self._leave_aside([place])
 
     # Snapshots
 
