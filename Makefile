@@ -11,7 +11,7 @@ PIP  := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv setup demo test crash fuzz lint bench kafka-up kafka-down schemas commands clean
+.PHONY: help venv setup demo test crash chaos fuzz lint bench kafka-up kafka-down schemas commands clean
 MAKEFLAGS += --no-print-directory
 
 help:  ## Show what can be made
@@ -35,6 +35,10 @@ test: setup lint  ## Run all checks and tests
 
 crash: setup  ## Kill the broker under load (SEED=, ROUNDS=)
 	@$(VENV)/bin/python -m tests.crash.campaign $(if $(SEED),--seed $(SEED)) \
+		$(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
+
+chaos: setup  ## Kill everything under load, a thousand times (SEED=, ROUNDS=)
+	@$(VENV)/bin/python -m tests.crash.chaos $(if $(SEED),--seed $(SEED)) \
 		$(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
 
 fuzz: setup  ## Throw frames at the broker (SEED=, FRAMES=)

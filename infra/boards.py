@@ -25,7 +25,6 @@ class DirectoryBoard:
 
     def put(self, ticket: Ticket, subject: str, text: str) -> str:
         """Put a notice up, and return its path; see `consumers.notices.Board`."""
-        self._directory.mkdir(parents=True, exist_ok=True)
         path = self._path(ticket)
         with self._alone() as lock:
             self._admit(ticket, lock)
@@ -36,8 +35,6 @@ class DirectoryBoard:
 
     def find(self, ticket: Ticket) -> str | None:
         """Return the path of a request's notice, None if it is not up."""
-        if not self._directory.exists():
-            return None
         with self._alone() as lock:  # an instance before may be in the middle of putting it up
             self._admit(ticket, lock)
         path = self._path(ticket)
@@ -54,6 +51,7 @@ class DirectoryBoard:
 
     @contextmanager
     def _alone(self) -> Iterator[int]:
+        self._directory.mkdir(parents=True, exist_ok=True)
         fd = os.open(self._directory / _EPOCH, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)

@@ -51,7 +51,7 @@ class Producer:
         self._sent = self._seen = 0
         self._fatal: KafkaError | None = None
         self._stalled: float | None = None
-        self._ended: NotAcknowledged | None = None
+        self._ended: NotAcknowledged | LogUnavailable | None = None
 
     def _failed(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
@@ -141,7 +141,8 @@ class Producer:
         self._seen = acknowledged
         try:
             self._cluster.check()
-        except LogUnavailable:
+        except LogUnavailable as fault:
+            self._ended = self._ended or fault
             self.purge()
             raise
 

@@ -61,6 +61,7 @@ class Server:
         self._backlog: list[Message] = []
         self._kept_at = monotonic()
         self._dirty = False
+        self._in_hand: Place | None = None
         self.handled = 0
 
     def run(self, stop: Stop, membership: Membership) -> None:
@@ -163,6 +164,8 @@ class Server:
         for place in sorted(self._untaken):
             if stop.requested:
                 return
+            if place not in self._untaken:
+                continue  # taken away while another was adopted
             if self._outputs is None:
                 self._outputs = Outputs(self._cluster, self._registry, self._writes)
             try:
@@ -227,7 +230,11 @@ class Server:
         record = self._decoder.record(message)
         if is_news(record.provenance, taken.high_waters) and not taken.post.is_own(record):
             recorded = taken.recorded if offset < taken.until else None
-            taken.post.handle(record, recorded)
+            self._in_hand = place
+            try:
+                taken.post.handle(record, recorded)
+            finally:
+                self._in_hand = None
             event = record.event
             if isinstance(event, SettingsTookEffect) and event.service == self._role.name:
                 taken.settings = event.digest
@@ -245,8 +252,13 @@ class Server:
     # Snapshots
 
     def _keep(self) -> None:
-        """Write a snapshot of each seat, once all that was decided is acknowledged."""
-        sitting = [place for place in self._seats if place not in self._untaken]
+        """Write a snapshot of each seat, once all that was decided is acknowledged.
+
+        Not of one with a record in hand (a worker's act may take long, and partitions move
+        meanwhile): whoever reads on from it has to find that record new, and what it has begun.
+        """
+        seats = self._seats.keys() - self._untaken - {self._in_hand}
+        sitting = sorted(place for place in seats if place is not None)
         if not sitting or self._outputs is None or not self._dirty:
             return
         try:

@@ -93,7 +93,7 @@ def take_over(
     fits = seat.kept is not None and seat.layout == role.layout
     kept = Kept.from_bytes(seat.kept) if fits and seat.kept is not None else None
     source = source_of(role.name, place)
-    if seat.epoch == 1:  # the database may have lost a seat that the log knows
+    if seat.kept is None:  # the database may have lost a seat that the log knows
         seat = store.raise_above(seat, highest_epoch(cluster, source, outputs.places))
     announced = outputs.announce(
         _announcement(role, place, seat.epoch),

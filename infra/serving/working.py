@@ -68,7 +68,9 @@ class Carrier:
     def _begin(self, record: AnyRecord) -> None:
         now = utc_micros()
         if now > record.event.valid_until:
-            self._report(record, _ENDED, self._worker.expired(record, now))
+            # an instance that was replaced may be about to act still: from this look on it can't
+            seen = self._seen(record, Ticket(record.id, self._epoch))
+            self._report(record, _ENDED, seen or self._worker.expired(record, now))
             return
         self._report(record, _STARTED, self._worker.started(record, now))
         self._outputs.flush()  # on the log before the world is touched
@@ -80,7 +82,7 @@ class Carrier:
     def _go_on(self, record: AnyRecord) -> Any:
         """Return what came of a request that an instance before has begun."""
         ticket = Ticket(record.id, self._epoch)
-        seen = self._in_thread(self._worker.look, record, ticket, utc_micros)
+        seen = self._look(record, ticket)
         if seen is not None:
             return seen
         now = utc_micros()
@@ -104,12 +106,20 @@ class Carrier:
     def _seen(self, record: AnyRecord, ticket: Ticket) -> Any | None:
         """Return what the world shows of a request, None where it can't even be asked."""
         try:
-            return self._in_thread(self._worker.look, record, ticket, utc_micros)
+            return self._look(record, ticket)
         except (SeatLost, MemoryError):
             raise
         except Exception:
             _LOGGER.exception("%s can't see what came of %s", self._worker.name, record.position)
             return None
+
+    def _look(self, record: AnyRecord, ticket: Ticket) -> Any | None:
+        """Return what the world shows of a request; raise `SeatLost` if it knows a later epoch."""
+        try:
+            return self._in_thread(self._worker.look, record, ticket, utc_micros)
+        except Refused as refused:
+            _LOGGER.warning("%s is refused a look: %s", self._worker.name, refused)
+            raise SeatLost from refused
 
     def _in_thread(self, act: Callable[..., Any], *arguments: Any) -> Any:
         """Return what `act` does; the member of the group goes on polling meanwhile."""

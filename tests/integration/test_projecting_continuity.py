@@ -10,6 +10,8 @@ import pytest
 
 from infra.broker import control
 from infra.log import topics
+from infra.log.reading import whole
+from infra.projecting.feeding import Feed
 from producers import Entry
 from producers.formats import writer_for
 from producers.simulated_night import simulated_night
@@ -61,6 +63,17 @@ def test_a_second_run_changes_nothing(either: Stage) -> None:
     either.done("import", recording(either.folder, 1, 0, 700))
     assert either.done("run", "projections", "--once") == "200 records applied to 5 views\n"
     assert '"agrees": true' in either.done("verify", "all", "--json")
+
+
+def test_a_row_that_another_wrote_meanwhile_is_no_other_log(stage: Stage) -> None:
+    stage.done("import", recording(stage.folder, 1, 0, 500))
+    place = (OBSERVATORY.name, 0)
+    before = whole(stage.cluster, [place])[place]
+    stage.done("import", recording(stage.folder, 1, 0, 700))
+    stage.done("run", "projections", "--once")  # or one that was stopped, or a rebuild's swap
+    store, real = stage.store("tcs_events"), topics.describe(stage.cluster, [place[0]])[place[0]]
+    assert Feed(store).take(stage.cluster, place, real, before) == 700
+    store.database.close()
 
 
 def test_a_topic_made_anew_is_another_log(either: Stage) -> None:

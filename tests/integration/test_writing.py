@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # it has no __all__
@@ -10,7 +11,7 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # it h
 from infra.broker import control
 from infra.log import reading
 from infra.log.cluster import Cluster, connect
-from infra.log.errors import NotAcknowledged
+from infra.log.errors import LogUnavailable, NotAcknowledged
 from infra.log.writing import Producer
 from infra.settings import Settings
 
@@ -55,3 +56,17 @@ def keys(cluster: Cluster) -> list[str]:
     spans = {PLACE: [reading.whole(cluster, [PLACE])[PLACE]]}
     found = [m for batch in reading.messages(cluster, spans) for m in batch]
     return [(message.key() or b"").decode() for message in found]
+
+
+def test_a_producer_that_has_missed_the_log_sends_nothing_more_and_says_why(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    producer = Producer(cluster, linger_ms=0)
+    producer.send(PLACE[0], b"first", "0", 0, 1000, [])
+    control.stop(tmp_path / "log")
+    producer.send(PLACE[0], b"second", "1", 0, 1001, [])
+    cluster.down_since = monotonic() - 60
+    with pytest.raises(LogUnavailable):
+        producer.flush()
+    with pytest.raises(LogUnavailable):  # the log may be back by now
+        producer.send(PLACE[0], b"third", "2", 0, 1002, [])

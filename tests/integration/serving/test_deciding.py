@@ -186,18 +186,25 @@ def test_settings_changed_after_a_crash_count_from_their_record_on(
     assert said == ["5.0", "3.0"]
 
 
+@pytest.mark.parametrize("crash", [False, True])
 def test_without_a_row_the_past_is_adopted_and_not_decided_about(
-    stage: Stage, telescope: Telescope
+    stage: Stage, telescope: Telescope, crash: bool
 ) -> None:
-    first = silence(stage)
-    took_over(stage, 1)
-    telescope.fall_silent(5)
-    before = proven(stage)
-    end(first)
+    for times in (1, 2, 3):
+        first = silence(stage)
+        took_over(stage, times)
+        if times == 3:
+            telescope.fall_silent(5)
+            before = proven(stage)
+        end(first)
     telescope.fall_silent(3)  # nobody will ever decide about these
     forget(stage)
+    if crash:  # with an epoch in the new row that the log has had long ago
+        dying = silence(stage, **{VARIABLE: Point.EPOCH_RAISED})
+        assert dying.wait(30) == -signal.SIGKILL
+        dying.communicate()
     second = silence(stage)
-    took_over(stage, 2)
+    took_over(stage, 4)
     telescope.fall_silent(2)
     until(lambda: len(decided(observatory(stage.cluster))) >= before + 5)
     end(second)

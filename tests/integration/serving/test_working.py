@@ -2,16 +2,24 @@
 
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from consumers import Refused, Ticket
+from consumers.notices import worker
 from infra.boards import DirectoryBoard
 from infra.clock import fresh_id, utc_micros
+from infra.database import connect
+from infra.database.seats import SeatStore
 from infra.dying import VARIABLE, Point
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
+from infra.serving.roles import of_worker
+from infra.serving.running import Server
+from infra.signals import stopping
 from schemas.events.notices import (
     NoticeDelivered,
     NoticeExpired,
@@ -153,6 +161,53 @@ def test_begun_before_a_crash_and_too_late_after_it(stage: Stage, telescope: Tel
     end(last)
 
 
+def test_what_was_answered_as_too_late_can_not_be_done_by_who_was_replaced(embedded: Stage) -> None:
+    Telescope(embedded.cluster)
+    first = notices(embedded)
+    taken_over(embedded, 1)
+    ask(embedded, 1, valid_s=-1.0)
+    (found,) = proven(embedded, 1)
+    assert isinstance(found.event, NoticeExpired)
+    with pytest.raises(Refused):
+        board(embedded).put(Ticket(UUID(found.event.request), 0), "subject", "text")
+    end(first)
+
+
+def test_what_a_replaced_instance_has_done_too_late_is_told_as_done(embedded: Stage) -> None:
+    Telescope(embedded.cluster)
+    first = notices(embedded)
+    taken_over(embedded, 1)
+    end(first)
+    ask(embedded, 1, valid_s=-1.0)
+    (request,) = requests(observatory(embedded.cluster))
+    board(embedded).put(Ticket(request.id, 1), "subject", "text")
+    last = notices(embedded)
+    (found,) = proven(embedded, 1)
+    assert isinstance(found.event, NoticeDelivered)
+    end(last)
+
+
+def test_an_instance_whom_the_world_knows_as_replaced_takes_over_anew(embedded: Stage) -> None:
+    Telescope(embedded.cluster)
+    first = notices(embedded)
+    taken_over(embedded, 1)
+    end(first)
+    dying = notices(embedded, **{VARIABLE: Point.WORK_STARTED})
+    ask(embedded, 1)
+    assert dying.wait(30) == -signal.SIGKILL
+    dying.communicate()
+    board(embedded).find(Ticket(UUID(int=1), 5))  # one was there that has died since
+    last = notices(embedded)
+    (found,) = proven(embedded, 1)
+    assert isinstance(found.event, NoticeDelivered)
+    end(last)
+
+
+def board(stage: Stage) -> DirectoryBoard:
+    """Return the site's board."""
+    return DirectoryBoard(stage.folder / "notices")
+
+
 def test_requests_from_before_the_worker_are_left_alone(stage: Stage, telescope: Telescope) -> None:
     ask(stage, 3)
     first = notices(stage)
@@ -177,13 +232,51 @@ def test_a_world_that_can_not_be_written_is_a_failure_with_its_reason(embedded: 
 
 
 def test_the_board_refuses_an_instance_that_was_replaced(tmp_path: Path) -> None:
-    from uuid import UUID
-
-    board, request = DirectoryBoard(tmp_path / "board"), UUID(int=7)
-    place = board.put(Ticket(request, 3), "subject", "text")
-    assert board.put(Ticket(request, 4), "subject", "another text") == place
+    wall, request = DirectoryBoard(tmp_path / "board"), UUID(int=7)
+    place = wall.put(Ticket(request, 3), "subject", "text")
+    assert wall.put(Ticket(request, 4), "subject", "another text") == place
     assert Path(place).read_text() == "subject\n\ntext\n"
     with pytest.raises(Refused, match="epoch 3 was replaced by 4"):
-        board.put(Ticket(UUID(int=8), 3), "subject", "text")
+        wall.put(Ticket(UUID(int=8), 3), "subject", "text")
     with pytest.raises(Refused):
-        board.find(Ticket(request, 3))
+        wall.find(Ticket(request, 3))
+
+
+class MovingBoard:
+    """A board that is so slow that the group takes partitions away while a notice is put up."""
+
+    def __init__(self) -> None:
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def put(self, ticket: Ticket, subject: str, text: str) -> str:
+        """Let it happen, and put nothing up."""
+        self.meanwhile()
+        return "nowhere"
+
+    def find(self, ticket: Ticket) -> str | None:
+        """Find nothing."""
+        return None
+
+
+def test_no_snapshot_is_kept_with_a_request_in_hand(embedded: Stage) -> None:
+    board, kept = MovingBoard(), []
+    cluster = embedded.cluster
+    seats = SeatStore(connect(embedded.settings.database.url), "")
+    seats.create()
+
+    def once() -> Server:
+        server = Server(cluster, Registry(cluster), seats, of_worker(worker(board)))
+        board.meanwhile = lambda: kept.append((server._keep(), seats.seats()))
+        with stopping() as stop:
+            server.once(stop)
+        return server
+
+    once()
+    (before,) = seats.seats()
+    ask(embedded, 1)
+    once()
+    ((_, (during,)),) = kept
+    assert during == before._replace(epoch=2)  # whoever takes over finds the request begun
+    (after,) = seats.seats()
+    assert after.next_offset > before.next_offset
+    seats.database.close()
