@@ -257,8 +257,8 @@ class Server:
         Not of one with a record in hand (a worker's act may take long, and partitions move
         meanwhile): whoever reads on from it has to find that record new, and what it has begun.
         """
-        seats = self._seats.keys() - self._untaken - {self._in_hand}
-        sitting = sorted(place for place in seats if place is not None)
+        aside = {*self._untaken, self._in_hand}
+        sitting = sorted(place for place in self._seats if place not in aside)
         if not sitting or self._outputs is None or not self._dirty:
             return
         try:
