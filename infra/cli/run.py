@@ -17,7 +17,7 @@ from infra.projecting.feeding import Feed
 from infra.projecting.running import Projector, group_name
 from infra.signals import stopping
 from schemas.errors import EvctlError
-from schemas.topics import RECORDED
+from schemas.topics import QUARANTINE, RECORDED
 
 EPILOG = examples(
     "evctl run projections",
@@ -36,6 +36,13 @@ class UnknownService(EvctlError):
     def __init__(self, name: str) -> None:
         super().__init__(f"There is nothing to run named {name!r}; known: {PROJECTIONS}.")
         self.name = name
+
+
+def _done(projector: Projector, views: int) -> str:
+    said = f"{projector.applied:,} records applied to {views} views"
+    if projector.quarantined:
+        said += f"; {projector.quarantined:,} put in quarantine: see `evctl quarantine list`"
+    return said
 
 
 def command(
@@ -63,7 +70,7 @@ def command(
     chosen = chosen_views(site, views)
     cluster = connect(site)
     if not is_replay(cluster.namespace):  # a replay makes its topics itself
-        topics.ensure(cluster, RECORDED)
+        topics.ensure(cluster, [*RECORDED, QUARANTINE])
     stores = [ViewStore(open_database(site), view, cluster.namespace) for view in chosen]
     for store in stores:
         store.create()
@@ -73,5 +80,5 @@ def command(
             projector.once(stop)
         else:
             projector.run(stop, group_name(cluster.namespace, views))
-        typer.echo(f"{projector.applied:,} records applied to {len(stores)} views")
+        typer.echo(_done(projector, len(stores)))
         raise typer.Exit(stop.exit_code)

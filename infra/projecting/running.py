@@ -9,11 +9,13 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from infra.database import DatabaseAway
 from infra.log import codes, reading, topics
+from infra.log.batches import Decoding
 from infra.log.cluster import Cluster
-from infra.log.decoding import Decoder
 from infra.log.reading import Message, Place, Span
 from infra.log.registry import Registry
 from infra.projecting.feeding import Feed
+from infra.projecting.judging import Live
+from infra.quarantine.writing import Quarantine
 from infra.settings import Settings
 from infra.signals import Stop
 from infra.steady import unhurried
@@ -39,7 +41,8 @@ class Projector:
         self, cluster: Cluster, registry: Registry, feeds: Sequence[Feed], settings: Settings
     ) -> None:
         self._cluster, self._feeds = cluster, feeds
-        self._decoder = Decoder(registry)
+        self._decoding = Decoding(registry)
+        self._judge = Live(Quarantine(cluster, registry), cluster.namespace)
         self._batch_size = settings.projections.batch_size
         self._max_delay = settings.projections.max_delay
         names = {name for feed in feeds for name in feed.view.topics}
@@ -48,6 +51,11 @@ class Projector:
         self._committed: dict[Place, int] = {}
         self._untaken: set[Place] = set()
         self.applied = 0
+
+    @property
+    def quarantined(self) -> int:
+        """How many records were put in quarantine, for one view or another."""
+        return self._judge.put
 
     def once(self, stop: Stop) -> None:
         """Bring the views to the log's present end; another writer of them loses its turn."""
@@ -149,6 +157,7 @@ class Projector:
 
     def _taken(self, places: Sequence[Place], spans: Mapping[Place, Span]) -> list[TopicPartition]:
         """Take partitions for every view made from them; return where reading has to begin."""
+        self._judge.refresh()
         self._real.update(topics.describe(self._cluster, sorted({name for name, _ in places})))
         starts = [TopicPartition(*place, self._take(place, spans[place])) for place in places]
         for start in starts:
@@ -168,17 +177,17 @@ class Projector:
             self._take_anew(consumer, stop)
         got = cast("list[Message]", consumer.consume(self._batch_size, delay))
         self._cluster.check()
-        decode = self._decoder.record
-        records = [decode(m) for m in got if m.error() is None or self._passing(m)]
-        if not records:
+        good = [m for m in got if m.error() is None or self._passing(m)]
+        if not good:
             return
         self._cluster.answered()
-        if anew := self._made_anew({record.position.topic for record in records}):
+        if anew := self._made_anew({message.topic() for message in good}):
             self._leave_aside(consumer, anew)
             return
+        batch = self._decoding.batch(good)
         for feed in self._feeds:
             try:
-                mine, away = feed.apply(records), None
+                mine, away = feed.apply(batch, self._judge), None
             except DatabaseAway as fault:
                 mine, away = False, fault
             if not mine:
@@ -187,7 +196,7 @@ class Projector:
                 given = [(p.topic, p.partition) for p in consumer.assignment()]
                 self._leave_aside(consumer, given, away)
                 return
-        self.applied += len(records)
+        self.applied += len(batch.records)
 
     def _made_anew(self, names: set[str]) -> list[Place]:
         """Return what we hold of topics that are not those we took: deleted and made anew.

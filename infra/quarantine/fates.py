@@ -69,3 +69,11 @@ class Fates:
             for case, e in self.entries.items()
             if case.reader == reader and e.status in statuses
         }
+
+    def waiting(self, reader: str) -> list[Entry]:
+        """Return what is in quarantine for a reader, and about which nobody has decided."""
+        return [
+            entry
+            for case, entry in sorted(self.entries.items())
+            if case.reader == reader and entry.status is Status.QUARANTINED
+        ]

@@ -1,0 +1,66 @@
+"""Messages as they come from the log, and the records that they are, as far as they can be read."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from infra.log.decoding import Decoder
+from infra.log.errors import Undecodable
+from infra.log.reading import Message
+from infra.log.registry import Registry
+from schemas.record import AnyRecord, Position
+
+
+class Fault(NamedTuple):
+    """A message that a reader can make nothing of, and why."""
+
+    message: Message
+    reason: str
+
+    @property
+    def position(self) -> Position:
+        """Where the record stands."""
+        return Position(self.message.topic(), self.message.partition(), self.message.offset())
+
+
+class Batch(NamedTuple):
+    """Messages, each partition's in order; the records that they are; those that can't be read."""
+
+    messages: Sequence[Message]
+    records: Sequence[AnyRecord]
+    unreadable: Sequence[Fault] = ()
+
+    def message_at(self, position: Position) -> Message:
+        """Return the message at a position; it is looked for."""
+        topic, partition, offset = position
+        return next(
+            message
+            for message in self.messages
+            if message.offset() == offset
+            and message.partition() == partition
+            and message.topic() == topic
+        )
+
+    def only(self, holds: Callable[[AnyRecord], bool]) -> "Batch":
+        """Return the batch with those records only for which `holds` is true."""
+        return self._replace(records=[record for record in self.records if holds(record)])
+
+
+class Decoding:
+    """Turns messages into batches."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry, self._record = registry, Decoder(registry).record
+
+    def batch(self, messages: Sequence[Message]) -> Batch:
+        """Decode messages that were just read; one that can't be read holds up no other."""
+        self._registry.fetched()
+        records: list[AnyRecord] = []
+        faults: list[Fault] = []
+        waiting = iter(messages)
+        while True:
+            try:
+                records.extend(map(self._record, waiting))
+            except Undecodable as fault:
+                faults.append(Fault(messages[len(records) + len(faults)], fault.reason))
+            else:
+                return Batch(messages, records, faults)
