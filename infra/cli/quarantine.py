@@ -22,6 +22,7 @@ from infra.quarantine.fates import Fates
 from infra.quarantine.writing import MAX_REASON, Quarantine
 from infra.settings import Settings
 from schemas import utc
+from schemas.record import Position
 from schemas.topics import topic
 
 app = typer.Typer(
@@ -46,6 +47,7 @@ class Which(StrEnum):
 Reader = Annotated[
     str, typer.Argument(metavar="READER", help="The view or service that passed the record over.")
 ]
+_EVERY = "all"
 Who = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Who decides.", show_default="the login name"),
@@ -133,7 +135,11 @@ def show(
 def retry(
     ctx: typer.Context,
     readers: Annotated[
-        list[str], typer.Argument(metavar="READER", help="Views to make anew, such as tcs_latest.")
+        list[str],
+        typer.Argument(
+            metavar="READER",
+            help=f"Views to make anew, such as tcs_latest; `{_EVERY}` is each that waits for it.",
+        ),
     ],
     who: Who = None,
     log_file: LogFile = None,
@@ -143,6 +149,12 @@ def retry(
     The new tables are filled beside those that serve, and swapped in. That takes every record in
     that nobody dropped, or stops at the first that still can't be, and leaves the tables.
     """
+    if readers == [_EVERY]:
+        cluster = connect(settings(ctx))
+        readers = sorted({entry.case.reader for entry in _fates(cluster).waiting()})
+        if not readers:
+            typer.echo(_NONE)
+            return
     rebuild_views(ctx, readers, log_file, _name(who))
 
 
@@ -153,7 +165,14 @@ def retry(
 )
 def drop(
     ctx: typer.Context,
-    reader: Reader,
+    reader: Annotated[
+        str,
+        typer.Argument(
+            metavar="READER",
+            help="The view or service that passed the records over; "
+            f"`{_EVERY}` is each that waits for a decision about one.",
+        ),
+    ],
     positions: Annotated[
         list[str],
         typer.Argument(metavar="RECORD", help="Records, as `evctl quarantine list` has them."),
@@ -172,18 +191,31 @@ def drop(
     cluster = connect(site)
     quarantine = Quarantine(cluster, Registry(cluster))
     quarantine.fates.refresh()
-    _require_reader(site, reader, quarantine.fates)
-    cases = [Case(reader, *position) for position in where]
-    entries = [reading.to_drop(cluster, quarantine.fates, case) for case in cases]
+    if reader == _EVERY:
+        entries = _of_every_reader(quarantine.fates, where)
+    else:
+        _require_reader(site, reader, quarantine.fates)
+        cases = [Case(reader, *position) for position in where]
+        entries = [reading.to_drop(cluster, quarantine.fates, case) for case in cases]
     for entry in entries:
         quarantine.drop(entry, name, reason)
-        typer.echo(f"{reader}: {entry.case.position} is dropped")
+        typer.echo(f"{entry.case.reader}: {entry.case.position} is dropped")
         if entry.status is not Status.QUARANTINED:
             typer.echo(
                 f"It was not in quarantine: if {reader} shows it, `evctl rebuild {reader}` makes "
                 "the tables without it.",
                 err=True,
             )
+
+
+def _of_every_reader(fates: Fates, where: Sequence[Position]) -> list[Entry]:
+    """Return what waits for a decision about records; raise `NotInQuarantine` if nothing does."""
+    waiting = fates.waiting()
+    found = [[e for e in waiting if e.case.position == position] for position in where]
+    for position, entries in zip(where, found, strict=True):
+        if not entries:
+            raise NotInQuarantine("any reader", position)
+    return [entry for entries in found for entry in entries]
 
 
 def _fates(cluster: Cluster, registry: Registry | None = None) -> Fates:

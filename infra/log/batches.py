@@ -1,6 +1,7 @@
 """Messages as they come from the log, and the records that they are, as far as they can be read."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from infra.log.decoding import Decoder
@@ -22,27 +23,24 @@ class Fault(NamedTuple):
         return Position(self.message.topic(), self.message.partition(), self.message.offset())
 
 
-class Batch(NamedTuple):
+@dataclass(slots=True)
+class Batch:
     """Messages, each partition's in order; the records that they are; those that can't be read."""
 
     messages: Sequence[Message]
     records: Sequence[AnyRecord]
     unreadable: Sequence[Fault] = ()
+    _at: dict[Position, Message] = field(default_factory=dict)
 
     def message_at(self, position: Position) -> Message:
-        """Return the message at a position; it is looked for."""
-        topic, partition, offset = position
-        return next(
-            message
-            for message in self.messages
-            if message.offset() == offset
-            and message.partition() == partition
-            and message.topic() == topic
-        )
+        """Return the message at a position; the first call looks through all."""
+        if not self._at:
+            self._at = {Fault(message, "").position: message for message in self.messages}
+        return self._at[position]
 
     def only(self, holds: Callable[[AnyRecord], bool]) -> "Batch":
         """Return the batch with those records only for which `holds` is true."""
-        return self._replace(records=[record for record in self.records if holds(record)])
+        return replace(self, records=[record for record in self.records if holds(record)])
 
 
 class Decoding:

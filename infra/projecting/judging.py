@@ -10,11 +10,11 @@ table is a function of the log.
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
 
 from infra.log.batches import Fault
 from infra.quarantine.entries import Status, digest_of
 from infra.quarantine.errors import BadRecord
-from infra.quarantine.fates import Fates
 from infra.quarantine.writing import Quarantine
 from schemas.record import Position
 from schemas.topics import QUARANTINE, bare_name
@@ -22,6 +22,16 @@ from schemas.topics import QUARANTINE, bare_name
 _LOGGER = logging.getLogger("evctl.projections")
 _NAMED = 10
 """So many records of a batch are named in the log; the topic has all."""
+
+
+class Recorded(Protocol):
+    """What is recorded of readers and records: `infra.quarantine.fates.Fates`."""
+
+    def refresh(self) -> None:
+        """Read what was added since the last time."""
+
+    def passed(self, reader: str, statuses: Collection[Status]) -> Mapping[Position, str]:
+        """Return the records of these statuses, by position with namespace, and their digests."""
 
 
 class Judge:
@@ -33,7 +43,7 @@ class Judge:
     statuses: Collection[Status] = ()
     """Records of these are passed over."""
 
-    def __init__(self, fates: Fates, namespace: str) -> None:
+    def __init__(self, fates: Recorded, namespace: str) -> None:
         self._fates, self._namespace = fates, namespace
         self._known: dict[str, Mapping[Position, str]] = {}
         self.passed: set[tuple[str, Position]] = set()

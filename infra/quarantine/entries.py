@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from infra.log.reading import Message
 from infra.quarantine.errors import NotAPosition
 from schemas.events.quarantine import QuarantineDropped, QuarantineRetried, RecordQuarantined
-from schemas.record import AnyRecord, Position
+from schemas.record import Position
 from schemas.topics import bare_name, topic
 
 _POSITION = re.compile(r"(?P<topic>[\w.-]+)\[(?P<partition>\d{1,9})\]@(?P<offset>\d{1,18})")
@@ -85,12 +85,17 @@ def case_of(reader: str, position: Position) -> Case:
     return Case(reader, bare_name(name), partition, offset)
 
 
-def followed(old: Entry | None, record: AnyRecord) -> Entry | None:
-    """Return what a case is after one more event about it; None for any other record."""
-    event: Any = record.event
-    status = _STATUS.get(type(event))
-    if status is None:
-        return None
+def is_about_a_case(event: Any) -> bool:
+    """Whether an event says what became of a record for a reader."""
+    return type(event) in _STATUS
+
+
+def followed(old: Entry | None, event: Any, seq: int, at: int | None) -> Entry:
+    """Return what a case is after one more event about it.
+
+    `at` is where the event stands in the quarantine topic; none while that is not known.
+    """
+    status = _STATUS[type(event)]
     begins = status is Status.QUARANTINED
     return Entry(
         case=Case(event.reader, event.topic, event.partition, event.offset),
@@ -99,9 +104,9 @@ def followed(old: Entry | None, record: AnyRecord) -> Entry | None:
         record_id=event.record_id,
         digest=event.digest,
         changed=event.time,
-        steps=record.provenance.seq + 1,
+        steps=seq + 1,
         quarantined=event.time if begins else event.quarantined,
-        at=record.position.offset if begins else old and old.at,
+        at=at if begins else old and old.at,
         who=getattr(event, "who", ""),
         why=getattr(event, "why", ""),
     )

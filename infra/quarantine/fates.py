@@ -2,6 +2,9 @@
 
 import logging
 from collections.abc import Collection, Mapping
+from math import inf
+from time import monotonic
+from typing import Any
 
 from infra.log import reading, topics
 from infra.log.cluster import Cluster
@@ -9,7 +12,7 @@ from infra.log.decoding import Decoder
 from infra.log.errors import Undecodable
 from infra.log.reading import Message
 from infra.log.registry import Registry
-from infra.quarantine.entries import Case, Entry, Status, followed
+from infra.quarantine.entries import Case, Entry, Status, followed, is_about_a_case
 from schemas.record import Position
 from schemas.repeats import Repeats
 from schemas.topics import QUARANTINE, topic
@@ -26,14 +29,24 @@ class Fates:
     def __init__(self, cluster: Cluster, registry: Registry) -> None:
         self._cluster, self._decode = cluster, Decoder(registry).record
         self._topic = QUARANTINE.full_name(cluster.namespace)
+        self._read_at = -inf
         self._forget("")
 
     def _forget(self, topic_id: str) -> None:
         self._topic_id, self._next, self._repeats = topic_id, 0, Repeats()
         self.entries: dict[Case, Entry] = {}
 
-    def refresh(self) -> None:
-        """Read what was added since the last time; a topic made anew is read from its beginning."""
+    def refresh(self, no_older_than: float = 0) -> None:
+        """Read what was added since the last time; a topic made anew is read from its beginning.
+
+        Nothing is read if the last time was not `no_older_than` s ago.
+        """
+        if monotonic() < self._read_at + no_older_than:
+            return
+        self._read()
+        self._read_at = monotonic()
+
+    def _read(self) -> None:
         place = self._topic, 0
         if self._topic not in topics.existing(self._cluster):
             self._forget("")
@@ -54,12 +67,14 @@ class Fates:
         except Undecodable as fault:
             _LOGGER.warning("%s; passed over", fault)
             return
-        if self._repeats.has(record):
-            return
-        event = record.event
-        case = Case(event.reader, event.topic, event.partition, event.offset)
-        if entry := followed(self.entries.get(case), record):
-            self.entries[case] = entry
+        if not self._repeats.has(record):
+            self.note(record.event, record.provenance.seq, record.position.offset)
+
+    def note(self, event: Any, seq: int, at: int | None) -> None:
+        """Take note of an event that was read, or written by oneself; `at` as in `followed`."""
+        if is_about_a_case(event):
+            case = Case(event.reader, event.topic, event.partition, event.offset)
+            self.entries[case] = followed(self.entries.get(case), event, seq, at)
 
     def passed(self, reader: str, statuses: Collection[Status]) -> Mapping[Position, str]:
         """Return the records that a reader passed over, with namespace, each with its digest."""
@@ -70,10 +85,10 @@ class Fates:
             if case.reader == reader and e.status in statuses
         }
 
-    def waiting(self, reader: str) -> list[Entry]:
-        """Return what is in quarantine for a reader, and about which nobody has decided."""
+    def waiting(self, reader: str | None = None) -> list[Entry]:
+        """Return what is in quarantine for a reader, or for any, and waits for a decision."""
         return [
             entry
             for case, entry in sorted(self.entries.items())
-            if case.reader == reader and entry.status is Status.QUARANTINED
+            if entry.status is Status.QUARANTINED and reader in {None, case.reader}
         ]

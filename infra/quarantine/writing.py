@@ -19,6 +19,9 @@ from schemas.topics import QUARANTINE, KiB
 MAX_REASON = 1000
 """Characters of a reason that are kept."""
 
+_KNOWN_S = 1.0
+"""So long what the topic says is taken for known while many records are put there in a row."""
+
 _MAX_BYTES = QUARANTINE.max_bytes - 64 * KiB
 """Of a record's key, value and headers, so many are kept; no declared topic takes as many."""
 
@@ -41,7 +44,7 @@ class Quarantine:
 
     def put_all(self, reader: str, faults: Sequence[tuple[Message, str]]) -> int:
         """Do so with several, each with its reason; return how many were not there before."""
-        self.fates.refresh()
+        self.fates.refresh(_KNOWN_S)
         new = []
         for message, reason in faults:
             position = Position(message.topic(), message.partition(), message.offset())
@@ -78,6 +81,8 @@ class Quarantine:
         except (NotAcknowledged, LogUnavailable):
             self._publisher = None  # it sends nothing more
             raise
+        for step, _, event in events:
+            self.fates.note(event, step, None)
 
 
 def fresh_entry(case: Case, message: Message, known: Entry | None) -> Entry:
