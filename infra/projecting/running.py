@@ -65,11 +65,16 @@ class Projector:
             places = self._places()
             ends = reading.whole(self._cluster, places)
             consumer.assign(self._taken(places, ends))
-            with unhurried():
-                while not stop.requested and self._behind(ends):
-                    self._step(consumer, stop, _ONCE_DELAY_S)
+            self._reach(ends, consumer, stop)
+            if self.quarantined:  # which a view shows, too
+                self._reach(reading.whole(self._cluster, places), consumer, stop)
         finally:
             consumer.close()
+
+    def _reach(self, ends: Mapping[Place, Span], consumer: Consumer, stop: Stop) -> None:
+        with unhurried():
+            while not stop.requested and self._behind(ends):
+                self._step(consumer, stop, _ONCE_DELAY_S)
 
     def run(self, stop: Stop, group: str) -> None:
         """Follow the log as a member of a consumer group until a stop is asked for.
@@ -103,7 +108,7 @@ class Projector:
     def _places(self) -> list[Place]:
         return [(name, n) for name, real in self._real.items() for n in range(real.partitions)]
 
-    def _behind(self, ends: dict[Place, Span]) -> bool:
+    def _behind(self, ends: Mapping[Place, Span]) -> bool:
         return bool(self._untaken) or any(
             held.next_offset < ends[place][1]
             for feed in self._feeds

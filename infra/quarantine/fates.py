@@ -10,7 +10,7 @@ from infra.log import reading, topics
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
 from infra.log.errors import Undecodable
-from infra.log.reading import Message
+from infra.log.reading import Message, Place
 from infra.log.registry import Registry
 from infra.quarantine.entries import Case, Entry, Status, followed, is_about_a_case
 from schemas.record import Position
@@ -92,3 +92,19 @@ class Fates:
             for case, entry in sorted(self.entries.items())
             if entry.status is Status.QUARANTINED and reader in {None, case.reader}
         ]
+
+    def still_hold(self, reader: str, ends: Mapping[Place, int], made: int) -> bool:
+        """Whether a view's rows up to the offsets `ends` are what a rebuild makes of the log.
+
+        They were kept at `made` (µs UTC), as in a snapshot. They are not if they do without a
+        record that waits for a decision, or if something was decided since about one of theirs.
+        """
+        namespace = self._cluster.namespace
+        mine = [e for e in self.entries.values() if e.case.reader == reader]
+        below = [
+            e
+            for e in mine
+            if e.case.offset
+            < ends.get((topic(e.case.topic).full_name(namespace), e.case.partition), 0)
+        ]
+        return all(e.status is not Status.QUARANTINED and e.changed <= made for e in below)
