@@ -96,7 +96,7 @@ def followed(old: Entry | None, event: Any, seq: int, at: int | None) -> Entry:
     `at` is where the event stands in the quarantine topic; none while that is not known.
     """
     status = _STATUS[type(event)]
-    begins = status is Status.QUARANTINED
+    begins, kept = status is Status.QUARANTINED, None if old is None else old.at
     return Entry(
         case=Case(event.reader, event.topic, event.partition, event.offset),
         status=status,
@@ -106,7 +106,7 @@ def followed(old: Entry | None, event: Any, seq: int, at: int | None) -> Entry:
         changed=event.time,
         steps=seq + 1,
         quarantined=event.time if begins else event.quarantined,
-        at=at if begins else old and old.at,
+        at=at if begins else kept,
         who=getattr(event, "who", ""),
         why=getattr(event, "why", ""),
     )

@@ -70,7 +70,7 @@ def send(cluster: Cluster, *values: bytes, headers: Sequence[tuple[str, bytes]] 
     producer = Producer(cluster)
     for value in values:
         name = OBSERVATORY.full_name(cluster.namespace)
-        producer.send(name, value, b"\xfe key", 0, MIDNIGHT // 1000, headers)
+        producer.send(name, value, b"\xfe key", 0, MIDNIGHT // 1000, list(headers))
     producer.flush()
 
 
@@ -284,7 +284,7 @@ def test_a_view_that_fails_is_mended_and_retried(either: Stage) -> None:
     quarantine = Quarantine(cluster, Registry(cluster))
     quarantine.fates.refresh()
     entry = quarantine.fates.entries[Case(WORDS, OBSERVATORY.name, 0, 4)]
-    assert entry.reason.startswith("KeyError: 'k1' (test_quarantine.py:")
+    assert entry.reason.startswith("KeyError: 'k1' (fragile_view.py:")
 
     def made_anew(view: View) -> None:
         judge, stop = Rebuilding(quarantine.fates, ""), Stop()
