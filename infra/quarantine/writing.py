@@ -9,7 +9,7 @@ from infra.log.cluster import Cluster
 from infra.log.errors import LogUnavailable, NotAcknowledged
 from infra.log.reading import Message
 from infra.log.registry import Registry
-from infra.log.writing import Publisher
+from infra.log.writing import Producer, Publisher
 from infra.quarantine.entries import Case, Entry, Status, case_of, digest_of
 from infra.quarantine.fates import Fates
 from schemas.events.quarantine import QuarantineDropped, QuarantineRetried, RecordQuarantined
@@ -69,10 +69,10 @@ class Quarantine:
     def _write(self, events: Sequence[tuple[int, Case, Any]]) -> None:
         if not events:
             return
-        # made when first needed, and kept: a producer gets its id half a second after it asks
         if self._publisher is None:
+            producer = Producer(self._cluster, linger_ms=0, idempotent=False)
             self._publisher = Publisher(
-                self._cluster, self._registry, QUARANTINE, "quarantine", linger_ms=0
+                self._cluster, self._registry, QUARANTINE, "quarantine", producer=producer
             )
         try:
             for step, case, event in events:
