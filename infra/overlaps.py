@@ -6,8 +6,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from infra.log import reading, topics
+from infra.log.batches import Decoding
 from infra.log.cluster import Cluster
-from infra.log.decoding import Decoder
 from infra.log.registry import Registry
 from infra.windows import NightIndex
 from producers import Entry, Recording
@@ -91,7 +91,7 @@ class AlreadyThere:
         numbering: Numbering,
     ) -> None:
         self._cluster, self._index, self._recording = cluster, index, recording
-        self._decode, self._numbering = Decoder(registry).record, numbering
+        self._decoding, self._numbering = Decoding(registry), numbering
         self._nights: dict[int, Counter[bytes]] = {}
         self._ids: dict[bytes, _Holder] = {}
         self._nights_of_ids: set[int] = set()
@@ -138,7 +138,7 @@ class AlreadyThere:
         low, end = reading.whole(self._cluster, [place])[place]
         number, nights = self._index.nights.number, range(0)
         for batch in reading.messages(self._cluster, {place: [(low, end)]}) if low < end else ():
-            for record in map(self._decode, batch):
+            for record in self._decoding.batch(batch).records:
                 event = record.event
                 if isinstance(event, RecordingImported) and event.source == self._numbering.source:
                     nights = range(number(event.first_time), number(event.last_time) + 1)
@@ -153,11 +153,11 @@ class AlreadyThere:
             counted[event_digest(record.event)] += 1
 
     def _records(self, nights: range) -> Iterator[AnyRecord]:
-        """Yield the TCS events that the log has of the nights."""
-        number, repeats, decode = self._index.nights.number, Repeats(), self._decode
+        """Yield the TCS events that the log has of the nights; what can't be read is none."""
+        number, repeats = self._index.nights.number, Repeats()
         ranges = self._index.ranges(nights[0], nights[-1])
         for batch in reading.messages(self._cluster, ranges):
-            for record in map(decode, batch):
+            for record in self._decoding.batch(batch).records:
                 self._numbering.saw(record.provenance)
                 if repeats.has(record) or not isinstance(record.event, TcsEvent):
                     continue

@@ -112,6 +112,14 @@ REPLAY_CONTROL = Topic(
     key="the replay's id",
     events=("ReplayStarted", "ReplayFinished"),
 )
+QUARANTINE = Topic(
+    name="quarantine",
+    about="records that a reader passed over, and what was decided of them; no part of any night",
+    key="the reader: a view or a service",
+    events=("RecordQuarantined", "QuarantineDropped", "QuarantineRetried"),
+    synced=True,
+    max_bytes=20 * MiB,  # more than any other: it holds their records
+)
 SCHEMAS = Topic(
     name="_schemas",
     about="every Avro schema in use, in the record format of Karapace and Confluent's registry",
@@ -122,7 +130,7 @@ SCHEMAS = Topic(
     prefixed=False,
 )
 
-TOPICS = (OBSERVATORY, ALERTS, IMPORTS, REPLAY_CONTROL, SCHEMAS)
+TOPICS = (OBSERVATORY, ALERTS, IMPORTS, REPLAY_CONTROL, QUARANTINE, SCHEMAS)
 BY_NAME: Mapping[str, Topic] = MappingProxyType({topic.name: topic for topic in TOPICS})
 RECORDED = (OBSERVATORY, ALERTS)
 """The topics that make up a night: replayed, indexed and exported."""

@@ -23,7 +23,7 @@ from infra.settings import Settings
 from infra.signals import stopping
 from infra.ticking import tick
 from schemas.errors import EvctlError
-from schemas.topics import RECORDED
+from schemas.topics import QUARANTINE, RECORDED
 
 EPILOG = examples(
     "evctl run projections",
@@ -45,6 +45,13 @@ class UnknownService(EvctlError):
         known = ", ".join((PROJECTIONS, CLOCK, *roles.names()))
         super().__init__(f"There is nothing to run named {name!r}; known: {known}.")
         self.name = name
+
+
+def _done(projector: Projector, views: int) -> str:
+    said = f"{projector.applied:,} records applied to {views} views"
+    if projector.quarantined:
+        said += f"; {projector.quarantined:,} put in quarantine: see `evctl quarantine list`"
+    return said
 
 
 def command(
@@ -88,7 +95,7 @@ def command(
     chosen = chosen_views(site, views)
     cluster = connect(site)
     if not is_replay(cluster.namespace):  # a replay makes its topics itself
-        topics.ensure(cluster, RECORDED)
+        topics.ensure(cluster, [*RECORDED, QUARANTINE])
     stores = [ViewStore(open_database(site), view, cluster.namespace) for view in chosen]
     for store in stores:
         store.create()
@@ -99,7 +106,7 @@ def command(
         else:
             group = group_name(cluster.namespace, views)
             projector.run(stop, Membership(cluster, group, instance))
-        typer.echo(f"{projector.applied:,} records applied to {len(stores)} views")
+        typer.echo(_done(projector, len(stores)))
         raise typer.Exit(stop.exit_code)
 
 

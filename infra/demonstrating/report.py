@@ -23,6 +23,7 @@ class Told:
     took_over_s: float = 0.0
     back_after_s: float = 0.0
     caught_up_s: float = 0.0
+    quarantined: int = 0
     rebuilt: Mapping[str, str] = field(default_factory=dict)
     verdict: Mapping[str, Any] = field(default_factory=dict)
 
@@ -64,6 +65,7 @@ def text(told: Told) -> str:
             f"  lag          at most {told.replay_lag:,} records; 0 at the end,"
             f" {told.caught_up_s:.1f} s after the last record"
         ),
+        f"  quarantined  {told.quarantined:,} records",
         f"  rebuilt      {', '.join(sorted(told.rebuilt))}",
         "",
         *_digests(told),

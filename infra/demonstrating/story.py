@@ -12,12 +12,15 @@ from infra.demonstrating.watch import Watch
 from infra.demonstrating.worker import Worker
 from infra.indexing import nights_of
 from infra.log.cluster import connect as connect_log
+from infra.log.registry import Registry
+from infra.quarantine.fates import Fates
 from infra.settings import load
 from producers import Entry
 from producers.formats import open_recording, writer_for
 from producers.simulated_night import simulated_night
-from projections import views
+from projections import View, views
 from schemas.errors import EvctlError
+from schemas.topics import OBSERVATORY
 
 REPLAY = "demo"
 WORKERS = ("A", "B")
@@ -52,6 +55,11 @@ class NothingRecorded(EvctlError):
         super().__init__(f"{path} has no event: there is nothing to replay.")
 
 
+def _plays(view: View) -> bool:
+    """Whether a view shows the telescope's events, which are what is played."""
+    return OBSERVATORY.name in view.topics
+
+
 class Story:
     """The demonstration of one recording on one stage."""
 
@@ -59,7 +67,7 @@ class Story:
         self._stage, self._recording, self._speed, self._say = stage, recording, speed, say
         self._told = Told(recording=recording.name)
         site = load(stage.site_file, None, {}, {}, stage.folder).settings
-        self._names = sorted(views(nights_of(site)))
+        self._names = sorted(name for name, view in views(nights_of(site)).items() if _plays(view))
         self._site = site
         self._database = connect(site.database.url)
 
@@ -73,11 +81,21 @@ class Story:
         self._say("rebuilding, and comparing live, replayed and rebuilt tables")
         found = self._stage.run("verify", "all", "--replay", REPLAY, "--json", codes=(0, 1))
         self._told.verdict = json.loads(found)
+        self._told.quarantined = self._quarantined()
         self._stage.run("rebuild", *self._names)
         stores = self._watch("").stores
         self._told.rebuilt = {name: store.digest() for name, store in stores.items()}
         self._database.close()
         return self._told
+
+    def _quarantined(self) -> int:
+        """Return how many records were passed over, live and in the replay."""
+        total = 0
+        for namespace in ("", f"replay.{REPLAY}."):
+            fates = Fates(self._cluster.in_namespace(namespace), Registry(self._cluster))
+            fates.refresh()
+            total += len(fates.entries)
+        return total
 
     def _watch(self, namespace: str) -> Watch:
         cluster = self._cluster.in_namespace(namespace)

@@ -12,5 +12,19 @@ RESOLVE: int = KafkaError._RESOLVE  # noqa: SLF001
 TIMED_OUT: int = KafkaError._TIMED_OUT  # noqa: SLF001
 TRANSPORT: int = KafkaError._TRANSPORT  # noqa: SLF001
 
+UNKNOWN_PARTITION: int = KafkaError._UNKNOWN_PARTITION  # noqa: SLF001
+UNKNOWN_TOPIC: int = KafkaError._UNKNOWN_TOPIC  # noqa: SLF001
+
+NOT_YET = frozenset(
+    {
+        UNKNOWN_PARTITION,
+        UNKNOWN_TOPIC,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+    }
+)
+"""A broker does not know a partition, or its leader: perhaps not yet, for it was just made."""
+
 AWAY = frozenset({ALL_BROKERS_DOWN, AUTHENTICATION, RESOLVE, TIMED_OUT, TRANSPORT})
 """No broker answers, or none lets us in; it may pass."""

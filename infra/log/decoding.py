@@ -5,6 +5,9 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
+from fastavro.read import SchemaResolutionError
+from fastavro.schema import SchemaParseException
+
 from infra.log.errors import Undecodable, UnknownSchema
 from infra.log.reading import Message
 from infra.log.registry import Decode, Registry
@@ -17,6 +20,17 @@ from schemas.record import AnyRecord, BadHeaders, Position, Record, from_headers
 # Half the time of `Record(…)`, for one of each is made for every message.
 _position: Callable[[tuple[str, int, int]], Position] = partial(tuple.__new__, Position)
 _record: Callable[[tuple[Any, ...]], AnyRecord] = partial(tuple.__new__, Record)
+
+SCHEMA_FAULTS = (
+    SchemaParseException,
+    SchemaResolutionError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)
+"""What is raised for a schema that is none, or that can't be read as ours."""
 
 
 class Decoder:
@@ -51,6 +65,9 @@ class Decoder:
             )
         except (NotFramed, NotAvro, BadHeaders, UnknownSchema) as fault:
             raise Undecodable(position, str(fault)) from fault
+        except SCHEMA_FAULTS as fault:
+            reason = f"its schema does not do: {type(fault).__name__}: {fault}"
+            raise Undecodable(position, reason) from fault
 
     def _learn(self, number: int, position: Position) -> tuple[Decode, Callable[[Any], int] | None]:
         cls, decode = self._registry.decoder(number, position)

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from time import monotonic
+from time import monotonic, sleep
 from typing import Protocol, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -11,6 +11,9 @@ from infra.log import codes
 from infra.log.cluster import ANSWER_TIMEOUT_S, Cluster
 from infra.log.errors import LogAltered, LogDiverged, LogTruncated, LogUnavailable
 from schemas.record import Position
+
+_SPREAD_S = 5.0
+"""How long the news of a topic may take to all nodes of a cluster."""
 
 Place = tuple[str, int]
 """A topic's full name, and a partition of it."""
@@ -54,8 +57,11 @@ def pass_over(error: KafkaError, position: Position, cluster: Cluster) -> None:
 
 
 def span(consumer: Consumer, cluster: Cluster, place: Place) -> Span:
-    """Return the partition's first offset, and the one that its next record will get."""
-    partition = TopicPartition(*place)
+    """Return the partition's first offset, and the one that its next record will get.
+
+    What was just made on a cluster is not known to all its nodes at once: that is waited for.
+    """
+    partition, deadline = TopicPartition(*place), monotonic() + _SPREAD_S
 
     def ask() -> Span:
         answer = consumer.get_watermark_offsets(partition, timeout=ANSWER_TIMEOUT_S)
@@ -63,8 +69,15 @@ def span(consumer: Consumer, cluster: Cluster, place: Place) -> Span:
             raise KafkaException(KafkaError(codes.TIMED_OUT))
         return answer
 
-    low, end = cluster.ask(ask)
-    return low, end
+    while True:
+        try:
+            low, end = cluster.ask(ask)
+        except KafkaException as fault:
+            if fault.args[0].code() not in codes.NOT_YET or monotonic() > deadline:
+                raise
+            sleep(_SPREAD_S / 50)
+        else:
+            return low, end
 
 
 def whole(cluster: Cluster, places: Sequence[Place]) -> dict[Place, Span]:

@@ -35,6 +35,7 @@ class Registry:
         self._schemas: dict[int, Schema] = {}
         self._decoders: dict[int, tuple[type | None, Decode]] = {}
         self._unknown: set[int] = set()
+        self._looked: bool | None = None
         self._next = 0
         topics.ensure(cluster, [SCHEMAS])
         self.refresh()
@@ -111,10 +112,20 @@ class Registry:
         for fault in filter(None, faults):
             raise NotAcknowledged(SCHEMAS.name, 1, self._cluster.refusal() or fault.str())
 
+    def fetched(self) -> None:
+        """Note that records were just read: one look at `_schemas` will do for all of them.
+
+        A schema is there before the first record that uses it. Without such notes, each unknown
+        id is looked for once.
+        """
+        self._looked = False
+        self._unknown.clear()
+
     def schema(self, number: int, position: Position) -> Schema:
         """Return the schema of an id that the record at `position` names; `UnknownSchema`."""
-        if number not in self._schemas and number not in self._unknown:
+        if number not in self._schemas and number not in self._unknown and not self._looked:
             self.refresh()
+            self._looked = None if self._looked is None else True
         try:
             return self._schemas[number]
         except KeyError:

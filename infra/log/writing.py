@@ -1,6 +1,6 @@
 """Events to records: numbered by their source, encoded, produced, acknowledged."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from time import monotonic
 from typing import Any
@@ -22,6 +22,12 @@ _SLICE_S = 0.005
 
 _LAST_REPORTS_S = 1.0
 
+_PLAIN: Mapping[str, Any] = {
+    "enable_idempotence": False,
+    "enable_gapless_guarantee": False,
+    "acks": "all",
+}
+
 Headers = Sequence[tuple[str, bytes]]
 Encode = Callable[[Any], bytes]
 TimeOf = Callable[[Any], int]
@@ -32,6 +38,9 @@ class Producer:
 
     What the log has of a partition is always the first of what was sent: after the first failure
     nothing more goes out, for readers drop what is sent again in front of later records.
+
+    One that is not idempotent begins half a second earlier, and may write a record twice, or in
+    front of an earlier one: for records that each have a source of their own.
     """
 
     def __init__(
@@ -39,13 +48,15 @@ class Producer:
         cluster: Cluster,
         *,
         linger_ms: float = 5.0,
+        idempotent: bool = True,
         on_delivered: OnDelivery | None = None,
     ) -> None:
         """`on_delivered` is told of each acknowledgement, which costs a call for every record."""
         self._cluster, self._patience = cluster, cluster.patience
         self._on_delivered = on_delivered
+        own = {} if idempotent else _PLAIN
         told = {"delivery_report_only_error": on_delivered is None}
-        self._producer = cluster.producer(self._failed, linger_ms=linger_ms, **told)
+        self._producer = cluster.producer(self._failed, linger_ms=linger_ms, **own, **told)
         self._produce: Callable[..., None] = self._producer.produce
         self._faults: list[tuple[str, KafkaError]] = []
         self._sent = self._seen = 0

@@ -1,16 +1,21 @@
 """One view's rows and its place in the log, written together."""
 
-from collections.abc import Iterable
+import traceback
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 
-from infra.database import ViewStore
+from infra.database import ChangeRefused, ViewStore
 from infra.dying import Point, reach
+from infra.log.batches import Batch, Fault
 from infra.log.cluster import Cluster
 from infra.log.reading import Place, Span
 from infra.log.topics import RealTopic
 from infra.projecting import continuity
+from infra.projecting.judging import Judge
 from projections import View
 from projections.fold import Fold, Held
-from schemas.record import AnyRecord
+from schemas.errors import EvctlError
+from schemas.record import AnyRecord, Position
 from schemas.topics import topic
 
 
@@ -45,20 +50,122 @@ class Feed:
         """Stop writing a partition; another instance may take it."""
         self.held.pop(place, None)
 
-    def apply(self, records: Iterable[AnyRecord]) -> bool:
+    def apply(self, batch: Batch, judge: Judge) -> bool:
         """Write the records that the view has not seen; false if another has become the writer.
 
-        Then nothing was written, and `take` has to be called again.
+        Then not all was written, and `take` has to be called again. What the view can't take in
+        goes to the judge, and is passed over if that raises nothing.
         """
-        fold, held = Fold(self.view, self.held), self.held
-        for record in records:
-            if record.position[:2] in held:
-                fold.add(record)
-        batch = fold.finish()
+        records, passed = batch.records, list[Position]()
+        if batch.unreadable or judge.known(self.view.name):
+            records, passed = self._sifted(batch, judge)
+        return self._write(batch, records, passed, judge)
+
+    def _sifted(self, batch: Batch, judge: Judge) -> tuple[list[AnyRecord], list[Position]]:
+        """Return the records to be taken in, and what has to be passed over."""
+        name, known = self.view.name, judge.known(self.view.name)
+        bad = [fault for fault in batch.unreadable if self._is_ahead(fault.position)]
+        new = [fault for fault in bad if not judge.spares(name, fault)]
+        if new:
+            judge.refuse(name, new)
+        records, passed = [], [fault.position for fault in bad]
+        for record in batch.records:
+            position = record.position
+            if position not in known or not self._is_ahead(position):
+                records.append(record)
+            elif judge.spares(name, Fault(batch.message_at(position), "")):
+                passed.append(position)
+            else:
+                records.append(record)
+        return records, passed
+
+    def _is_ahead(self, position: Position) -> bool:
+        held = self.held.get(position[:2])
+        return held is not None and position.offset >= held.next_offset
+
+    def _write(
+        self,
+        batch: Batch,
+        records: Sequence[AnyRecord],
+        passed: Sequence[Position],
+        judge: Judge,
+    ) -> bool:
+        """Write records in one transaction; where one of them is refused, in several."""
+        while faults := self._add(fold := Fold(self.view, self.held), records):
+            found = [Fault(batch.message_at(r.position), reason) for r, reason in faults]
+            judge.refuse(self.view.name, found)
+            bad = {record.position for record, _ in faults}
+            records = [record for record in records if record.position not in bad]
+            passed = [*passed, *bad]
+        for position in passed:
+            fold.pass_over(position)
+        try:
+            return self._store(fold)
+        except (ChangeRefused, RowsNotMade) as fault:
+            return self._halve(batch, records, passed, judge, fault)
+
+    def _add(self, fold: Fold, records: Iterable[AnyRecord]) -> list[tuple[AnyRecord, str]]:
+        """Fold records; return those that the view makes nothing of, each with the reason."""
+        held, add, faults = self.held, fold.add, []
+        waiting = iter(records)
+        record: AnyRecord
+        while True:
+            try:
+                for record in waiting:
+                    if record.position[:2] in held:
+                        add(record)
+            except MemoryError:
+                raise
+            except Exception as fault:  # noqa: BLE001 whatever a view raises, the others go on
+                faults.append((record, said(fault)))
+            else:
+                return faults
+
+    def _store(self, fold: Fold) -> bool:
+        try:
+            made = fold.finish()
+        except MemoryError:
+            raise
+        except Exception as fault:  # a column's function, which knows no record
+            raise RowsNotMade(said(fault)) from fault
         reach(Point.BEFORE_COMMIT)
-        if batch.spans and not self.store.apply(batch):
+        if made.spans and not self.store.apply(made):
             return False
         reach(Point.AFTER_COMMIT)
-        for span in batch.spans:
-            held[span.topic, span.partition].advance(span)
+        for span in made.spans:
+            self.held[span.topic, span.partition].advance(span)
         return True
+
+    def _halve(
+        self,
+        batch: Batch,
+        records: Sequence[AnyRecord],
+        passed: Sequence[Position],
+        judge: Judge,
+        fault: EvctlError,
+    ) -> bool:
+        """Write two halves, each by itself, until the record is found that is at fault."""
+        if not records:
+            raise fault
+        if len(records) == 1:
+            position = records[0].position
+            judge.refuse(self.view.name, [Fault(batch.message_at(position), str(fault))])
+            return self._write(batch, [], [*passed, position], judge)
+        middle = len(records) // 2
+        return self._write(batch, records[:middle], (), judge) and self._write(
+            batch, records[middle:], passed, judge
+        )
+
+
+class RowsNotMade(EvctlError):
+    """A view's column makes nothing of a value."""
+
+    exit_code = 65
+
+
+def said(fault: Exception) -> str:
+    """Return why a view failed, as one sentence: our own, or the error, and where it was raised."""
+    if isinstance(fault, EvctlError):
+        return str(fault)
+    *_, last = traceback.extract_tb(fault.__traceback__)
+    return f"{type(fault).__name__}: {fault} ({PurePath(last.filename).name}:{last.lineno})"

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from infra.database import Database, ViewStore
 from infra.log import reading, topics
+from infra.log.batches import Decoding
 from infra.log.cluster import Cluster
-from infra.log.decoding import Decoder
 from infra.log.reading import Place, Span
 from infra.log.registry import Registry
 from infra.projecting.feeding import Feed
+from infra.projecting.judging import Judge
 from infra.signals import Stop
 from infra.steady import unhurried
 from infra.windows import places_of
@@ -47,13 +48,14 @@ def rebuild(
     registry: Registry,
     database: Database,
     view: View,
+    judge: Judge,
     stop: Stop,
     advance: Callable[[int], None],
 ) -> Rebuilt:
     """Fill new tables from the log's beginning to its end and swap them in.
 
     The old tables serve until then, and stay if `stop` is requested or an error is raised (a
-    rebuild stops at the first record that it can't read, and names it).
+    rebuild stops at the first record that the view can't take in and nobody dropped: `BadRecord`).
     """
     store = ViewStore(database, view, cluster.namespace, BUILD)
     store.drop()
@@ -63,7 +65,7 @@ def rebuild(
         feed = Feed(store)
         spans = begin(cluster, [feed])
         while spans and not stop.requested:
-            done.records += fill(cluster, registry, [feed], spans, stop, advance)
+            done.records += fill(cluster, registry, [feed], spans, judge, stop, advance)
             spans = _grown(cluster, feed)
         done.complete = not stop.requested
         if done.complete:
@@ -94,20 +96,21 @@ def fill(
     registry: Registry,
     feeds: Iterable[Feed],
     spans: dict[Place, list[Span]],
+    judge: Judge,
     stop: Stop | None,
     advance: Callable[[int], None],
     holds: Callable[[AnyRecord], bool] = lambda _: True,
 ) -> int:
     """Feed the records of the spans for which `holds` is true; return how many were read."""
-    decode, count = Decoder(registry).record, 0
+    decoding, count = Decoding(registry), 0
     with unhurried():
-        for batch in reading.messages(cluster, spans, batch=_BATCH):
-            records = [record for record in map(decode, batch) if holds(record)]
+        for messages in reading.messages(cluster, spans, batch=_BATCH):
+            batch = decoding.batch(messages).only(holds)
             for feed in feeds:
-                if not feed.apply(records):
+                if not feed.apply(batch, judge):
                     raise Overtaken(feed.view.name)
-            count += len(batch)
-            advance(len(batch))
+            count += len(messages)
+            advance(len(messages))
             if stop is not None and stop.requested:
                 break
     return count

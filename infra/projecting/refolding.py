@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from infra.database import ViewStore
 from infra.log import reading
+from infra.log.batches import Decoding
 from infra.log.cluster import Cluster
-from infra.log.decoding import Decoder
 from infra.log.reading import Place, Span
 from infra.log.registry import Registry
 from infra.projecting.catching_up import Ends, Positions
 from infra.projecting.feeding import Feed
+from infra.projecting.judging import Judge
 from infra.projecting.rebuilding import begin, fill
 from infra.windows import Window
 from projections import View
@@ -27,9 +28,10 @@ class Refold:
         registry: Registry,
         window: Window,
         ends: Ends,
+        judge: Judge,
         advance: Callable[[int], None],
     ) -> None:
-        self._cluster, self._registry = cluster, registry
+        self._cluster, self._registry, self._judge = cluster, registry, judge
         self._window, self._ends, self._advance = window, ends, advance
         self._feeds: dict[str, Feed] = {}
 
@@ -50,6 +52,10 @@ class Refold:
             self._fill([feed], since)
         return feed.store.digest(night)
 
+    def passed(self, view: View) -> int:
+        """Return how many records the view does without, of those that were read."""
+        return sum(name == view.name for name, _ in self._judge.passed)
+
     def count(self, shown: Positions) -> int:
         """Return how many records of the window the tables `shown` have read."""
         ranges = {place: list(spans) for place, spans in self._window.ranges.items()}
@@ -69,6 +75,7 @@ class Refold:
         return since
 
     def _fill(self, feeds: Sequence[Feed], ranges: Mapping[Place, Sequence[Span]]) -> None:
+        self._judge.refresh()
         spans = {place: list(given) for place, given in ranges.items()}
         holds = self._window.holds
         fill(
@@ -76,6 +83,7 @@ class Refold:
             self._registry,
             feeds,
             spans,
+            self._judge,
             None,
             self._advance,
             lambda record: holds(record.time),
@@ -88,7 +96,11 @@ def count(
     window: Window,
     spans: Mapping[Place, Sequence[Span]],
 ) -> int:
-    """Return how many records of the spans lie in the window, by their event times."""
-    decode = Decoder(registry).record
-    batches = reading.messages(cluster, spans)
-    return sum(window.holds(decode(message).time) for batch in batches for message in batch)
+    """Return how many records of the spans lie in the window, by their event times.
+
+    What can't be read has none, and is not counted.
+    """
+    decoding, total = Decoding(registry), 0
+    for messages in reading.messages(cluster, spans):
+        total += sum(window.holds(record.time) for record in decoding.batch(messages).records)
+    return total

@@ -3,18 +3,20 @@
 import logging
 from collections.abc import Mapping, Sequence
 from time import monotonic
-from typing import cast
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from infra.database import DatabaseAway
 from infra.log import codes, reading, topics
+from infra.log.batches import Decoding
 from infra.log.cluster import Cluster
-from infra.log.decoding import Decoder
 from infra.log.membership import Membership
+from infra.log.portions import portion
 from infra.log.reading import Message, Place, Span
 from infra.log.registry import Registry
 from infra.projecting.feeding import Feed
+from infra.projecting.judging import Live
+from infra.quarantine.writing import Quarantine
 from infra.settings import Settings
 from infra.signals import Stop
 from infra.steady import unhurried
@@ -35,7 +37,8 @@ class Projector:
         self, cluster: Cluster, registry: Registry, feeds: Sequence[Feed], settings: Settings
     ) -> None:
         self._cluster, self._feeds = cluster, feeds
-        self._decoder = Decoder(registry)
+        self._decoding = Decoding(registry)
+        self._judge = Live(Quarantine(cluster, registry), cluster.namespace)
         self._batch_size = settings.projections.batch_size
         self._max_delay = settings.projections.max_delay
         names = {name for feed in feeds for name in feed.view.topics}
@@ -45,6 +48,11 @@ class Projector:
         self._untaken: set[Place] = set()
         self.applied = 0
 
+    @property
+    def quarantined(self) -> int:
+        """How many records were put in quarantine, for one view or another."""
+        return self._judge.put
+
     def once(self, stop: Stop) -> None:
         """Bring the views to the log's present end; another writer of them loses its turn."""
         self._find_topics()
@@ -53,11 +61,16 @@ class Projector:
             places = self._places()
             ends = reading.whole(self._cluster, places)
             consumer.assign(self._taken(places, ends))
-            with unhurried():
-                while not stop.requested and self._behind(ends):
-                    self._step(consumer, stop, _ONCE_DELAY_S)
+            self._reach(ends, consumer, stop)
+            if self.quarantined:  # which a view shows, too
+                self._reach(reading.whole(self._cluster, places), consumer, stop)
         finally:
             consumer.close()
+
+    def _reach(self, ends: Mapping[Place, Span], consumer: Consumer, stop: Stop) -> None:
+        with unhurried():
+            while not stop.requested and self._behind(ends):
+                self._step(consumer, stop, _ONCE_DELAY_S)
 
     def run(self, stop: Stop, membership: Membership) -> None:
         """Follow the log as a member of a consumer group until a stop is asked for.
@@ -90,7 +103,7 @@ class Projector:
     def _places(self) -> list[Place]:
         return [(name, n) for name, real in self._real.items() for n in range(real.partitions)]
 
-    def _behind(self, ends: dict[Place, Span]) -> bool:
+    def _behind(self, ends: Mapping[Place, Span]) -> bool:
         return bool(self._untaken) or any(
             held.next_offset < ends[place][1]
             for feed in self._feeds
@@ -144,6 +157,7 @@ class Projector:
 
     def _taken(self, places: Sequence[Place], spans: Mapping[Place, Span]) -> list[TopicPartition]:
         """Take partitions for every view made from them; return where reading has to begin."""
+        self._judge.refresh()
         self._real.update(topics.describe(self._cluster, sorted({name for name, _ in places})))
         starts = [TopicPartition(*place, self._take(place, spans[place])) for place in places]
         for start in starts:
@@ -161,19 +175,19 @@ class Projector:
     def _step(self, consumer: Consumer, stop: Stop, delay: float) -> None:
         if self._untaken:
             self._take_anew(consumer, stop)
-        got = cast("list[Message]", consumer.consume(self._batch_size, delay))
+        got = portion(consumer, self._batch_size, delay)
         self._cluster.check()
-        decode = self._decoder.record
-        records = [decode(m) for m in got if m.error() is None or self._passing(m)]
-        if not records:
+        good = [m for m in got if m.error() is None or self._passing(m)]
+        if not good:
             return
         self._cluster.answered()
-        if anew := self._made_anew({record.position.topic for record in records}):
+        if anew := self._made_anew({message.topic() for message in good}):
             self._leave_aside(consumer, anew)
             return
+        batch = self._decoding.batch(good)
         for feed in self._feeds:
             try:
-                mine, away = feed.apply(records), None
+                mine, away = feed.apply(batch, self._judge), None
             except DatabaseAway as fault:
                 mine, away = False, fault
             if not mine:
@@ -182,7 +196,7 @@ class Projector:
                 given = [(p.topic, p.partition) for p in consumer.assignment()]
                 self._leave_aside(consumer, given, away)
                 return
-        self.applied += len(records)
+        self.applied += len(batch.records)
 
     def _made_anew(self, names: set[str]) -> list[Place]:
         """Return what we hold of topics that are not those we took: deleted and made anew.

@@ -15,11 +15,13 @@ from infra.log import reading
 from infra.log.cluster import Cluster
 from infra.log.registry import Registry
 from infra.projecting.catching_up import Ends, Tables
+from infra.projecting.judging import Verifying
 from infra.projecting.refolding import Refold, count
+from infra.quarantine.fates import Fates
 from infra.windows import Window, places_of
 from projections import View
 from schemas.errors import EvctlError
-from schemas.topics import topic
+from schemas.topics import RECORDED, topic
 
 
 class ReplayOutdated(EvctlError):
@@ -49,14 +51,25 @@ class Asked:
     patience: float
     replay: Cluster | None = None
 
+    def takes(self, view: View) -> bool:
+        """Whether a view can be compared."""
+        carried = {topic.name for topic in RECORDED}
+        return (self.night is None or view.of_night is not None) and (
+            self.replay is None or carried.issuperset(view.topics)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A view's digests by what was digested (live, replayed, rebuilt), and its rows."""
+    """A view's digests by what was digested (live, replayed, rebuilt), and its rows.
+
+    `passed` is how many records the view does without, quarantined or dropped.
+    """
 
     view: str
     rows: int
     digests: Mapping[str, str]
+    passed: int = 0
 
     @property
     def agrees(self) -> bool:
@@ -75,10 +88,12 @@ def verify(
     """Return each view's digests: live, rebuilt from the log, and of a replay's tables.
 
     Of one night, only the views whose rows belong to nights are compared, and only their rows of
-    that night. Raises `TablesBehind` where a table lags and does not move, and `ReplayOutdated`
-    where the replay does not have the records that the log has of the window.
+    that night; with a replay, only views of what a replay carries. Raises `TablesBehind` where a
+    table lags and does not move, and `ReplayOutdated` where the replay does not have the records
+    that the log has of the window. What the live tables pass over is passed over; any other record
+    that a view can't take in is `BadRecord`.
     """
-    chosen = [view for view in views if asked.night is None or view.of_night is not None]
+    chosen = [view for view in views if asked.takes(view)]
     sides = {"live": Tables(cluster, database, _of_window(asked), asked.patience)}
     if asked.replay is not None:
         must = _whole(asked.replay, chosen)
@@ -89,7 +104,8 @@ def verify(
     with tempfile.TemporaryDirectory(prefix="evctl-verify-") as folder:
         scratch = connect(f"sqlite:///{Path(folder) / 'rebuilt.sqlite'}")
         try:
-            refold = Refold(cluster, registry, asked.window, asked.ends, advance)
+            judge = Verifying(Fates(cluster, registry), cluster.namespace)
+            refold = Refold(cluster, registry, asked.window, asked.ends, judge, advance)
             refold.make(ViewStore(scratch, view, cluster.namespace) for view in chosen)
             return [_verdict(view, sides, refold, asked, registry) for view in chosen]
         finally:
@@ -118,7 +134,7 @@ def _verdict(
     digests["rebuilt"] = refold.digest(view, asked.night, live.positions)
     if asked.replay is not None and digests["replayed"] != digests["rebuilt"]:
         _require_as_many(asked.replay, registry, asked.window, view, refold, live)
-    return Verdict(view.name, live.rows, digests)
+    return Verdict(view.name, live.rows, digests, refold.passed(view))
 
 
 def _require_as_many(

@@ -7,6 +7,7 @@ event time but the Kafka timestamp.
 
 from collections.abc import Callable
 
+from infra.log.decoding import SCHEMA_FAULTS
 from infra.log.errors import UnknownSchema
 from infra.log.reading import Message
 from schemas.framing import HEADER_SIZE
@@ -76,7 +77,10 @@ class EventTimes:
         position = Position(message.topic(), message.partition(), message.offset())
         try:
             cls, _ = self._schema_of(int.from_bytes(prefix[1:], "big"), position)
-        except UnknownSchema:  # a projection says so; a replay carries the record as it is
+        except (
+            UnknownSchema,
+            *SCHEMA_FAULTS,
+        ):  # a projection says so; a replay carries the record as it is
             return False
         return cls is not None
 

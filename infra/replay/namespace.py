@@ -9,7 +9,7 @@ from infra import clock
 from infra.log import topics
 from infra.log.cluster import Cluster
 from schemas.errors import EvctlError
-from schemas.topics import REPLAY_CONTROL, topic
+from schemas.topics import QUARANTINE, REPLAY_CONTROL, topic
 from schemas.utc import MICROS
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -73,7 +73,7 @@ def make_topics(
     Of two replays that begin at once with one id, the second fails to make the control topic, and
     raises `ReplayIdInUse`. The others have as many partitions as the originals, so that every
     record keeps its number. They are not synced: what is lost with the machine is on the original
-    topics still.
+    topics still. Readers in the replay have a quarantine of their own.
     """
     if not topics.create(target, REPLAY_CONTROL):
         raise ReplayIdInUse(replay, REPLAY_CONTROL.full_name(target.namespace))
@@ -82,5 +82,5 @@ def make_topics(
         declared = topic(full_name.removeprefix(source.namespace))
         made.append(replace(declared, partitions=real.partitions, synced=False))
         names[full_name] = declared.full_name(target.namespace)
-    topics.ensure(target, made)
+    topics.ensure(target, [*made, replace(QUARANTINE, synced=False)])
     return names

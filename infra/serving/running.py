@@ -6,18 +6,21 @@ from concurrent.futures import Future, wait
 from time import monotonic
 from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, TopicPartition
 
 from infra.database import DatabaseAway
 from infra.database.seats import SeatStore
 from infra.dying import Point, reach
-from infra.log import reading, topics
+from infra.log import codes, reading, topics
+from infra.log.batches import Fault
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
-from infra.log.errors import LogUnavailable, NotAcknowledged
+from infra.log.errors import LogUnavailable, NotAcknowledged, Undecodable
 from infra.log.membership import Membership
 from infra.log.reading import Message, Place
 from infra.log.registry import Registry
+from infra.projecting.judging import Live
+from infra.quarantine.writing import Quarantine
 from infra.serving.keeping import Kept
 from infra.serving.outputs import Outputs
 from infra.serving.roles import Cast
@@ -52,6 +55,7 @@ class Server:
         self._cluster, self._registry, self._store = cluster, registry, store
         self._role, self._reads, self._writes = cast.role(self.meanwhile), cast.reads, cast.writes
         self._decoder = Decoder(registry)
+        self._judge = Live(Quarantine(cluster, registry), cluster.namespace)
         self._seats: dict[Place, Taken] = {}
         self._next: dict[Place, int] = {}
         self._last: dict[Place, AnyRecord] = {}
@@ -85,6 +89,7 @@ class Server:
         real = topics.describe(self._cluster, names)
         self._outputs = Outputs(self._cluster, self._registry, self._writes)
         for place in [(name, n) for name in names for n in range(real[name].partitions)]:
+            self._judge.refresh()
             taken = take_over(
                 self._cluster, self._decoder, self._store, self._role, self._outputs, place
             )
@@ -98,7 +103,7 @@ class Server:
         """Hold partitions still until their seats are taken over, outside of this callback."""
         reach(Point.GIVEN)
         places = [(p.topic, p.partition) for p in given]
-        consumer.incremental_assign([TopicPartition(*place, 0) for place in places])
+        consumer.incremental_assign([TopicPartition(*place, OFFSET_END) for place in places])
         consumer.pause([TopicPartition(*place) for place in places])
         self._untaken.update(places)
 
@@ -169,6 +174,7 @@ class Server:
             if self._outputs is None:
                 self._outputs = Outputs(self._cluster, self._registry, self._writes)
             try:
+                self._judge.refresh()
                 taken = take_over(
                     self._cluster, self._decoder, self._store, self._role, self._outputs, place
                 )
@@ -222,12 +228,15 @@ class Server:
         taken = self._seats.get(place)
         error = message.error()
         if error is not None:
-            reading.pass_over(error, Position(*place, message.offset()), self._cluster)
+            self._on_error(error, place, message.offset())
             return
         offset = message.offset()
         if taken is None or offset < self._next[place]:
             return
-        record = self._decoder.record(message)
+        record = self._record(message)
+        if record is None:
+            self._next[place] = offset + 1
+            return
         if is_news(record.provenance, taken.high_waters) and not taken.post.is_own(record):
             recorded = taken.recorded if offset < taken.until else None
             self._in_hand = place
@@ -242,6 +251,24 @@ class Server:
         self._next[place], self._last[place] = offset + 1, record
         self._dirty = True
 
+    def _record(self, message: Message) -> AnyRecord | None:
+        """Return the record of a message, none if it is in quarantine, or goes there now."""
+        name, fault = self._role.name, Fault(message, "")
+        if fault.position in self._judge.known(name) and self._judge.spares(name, fault):
+            return None
+        try:
+            return self._decoder.record(message)
+        except Undecodable as undecodable:
+            self._judge.refuse(name, [Fault(message, undecodable.reason)])
+            return None
+
+    def _on_error(self, error: KafkaError, place: Place, offset: int) -> None:
+        """Take a seat over anew whose records are gone, which says how they are."""
+        if error.code() not in {codes.AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:
+            reading.pass_over(error, Position(*place, offset), self._cluster)
+        elif place in self._seats:
+            self._leave_aside([place])
+
     # Snapshots
 
     def _keep(self) -> None:
@@ -250,8 +277,8 @@ class Server:
         Not of one with a record in hand (a worker's act may take long, and partitions move
         meanwhile): whoever reads on from it has to find that record new, and what it has begun.
         """
-        seats = self._seats.keys() - self._untaken - {self._in_hand}
-        sitting = sorted(place for place in seats if place is not None)
+        aside = {*self._untaken, self._in_hand}
+        sitting = sorted(place for place in self._seats if place not in aside)
         if not sitting or self._outputs is None or not self._dirty:
             return
         try:

@@ -131,7 +131,7 @@ def test_one_takes_over_where_another_is_stopped_or_killed(group: Group, night: 
     last.send_signal(signal.SIGTERM)
     result = ended(last)
     assert result.code == 128 + signal.SIGTERM
-    assert re.fullmatch(r"[\d,]+ records applied to 5 views\n", result.out)
+    assert re.fullmatch(r"[\d,]+ records applied to 6 views\n", result.out)
     assert logged(stage) == sum(1 for _ in simulated_night(7, rate=NIGHT / 36_000))
     proven(stage)
 

@@ -22,6 +22,8 @@ from tests.integration.serving.silent_telescope import (
     to_decide,
 )
 
+EMBEDDED, KAFKA = "embedded-sqlite", "kafka-mariadb"
+
 
 def silence(stage: Stage, instance: str = "", **environ: str) -> subprocess.Popen[str]:
     """Start an instance of the service."""
@@ -69,7 +71,8 @@ def proven(stage: Stage) -> int:
 def end(process: subprocess.Popen[str]) -> None:
     """End an instance as an operator does."""
     process.send_signal(signal.SIGTERM)
-    assert ended(process).code == 128 + signal.SIGTERM
+    # the second, where it has not come far enough to catch the signal
+    assert ended(process).code in {128 + signal.SIGTERM, -signal.SIGTERM}
 
 
 def test_it_decides_and_goes_on_where_it_stopped(stage: Stage, telescope: Telescope) -> None:
@@ -88,17 +91,20 @@ def test_it_decides_and_goes_on_where_it_stopped(stage: Stage, telescope: Telesc
 
 
 @pytest.mark.parametrize(
-    "point",
+    ("stage", "point"),
     [
-        Point.BEFORE_PRODUCE,
-        Point.AFTER_PRODUCE,
-        Point.BEFORE_COMMIT,
-        Point.AFTER_COMMIT,
-        Point.EPOCH_RAISED,
-        Point.ANNOUNCED,
-        Point.ADOPTED,
-        Point.GIVEN,
+        (EMBEDDED, Point.BEFORE_PRODUCE),
+        (EMBEDDED, Point.AFTER_PRODUCE),
+        (KAFKA, Point.AFTER_PRODUCE),
+        (EMBEDDED, Point.BEFORE_COMMIT),
+        (EMBEDDED, Point.AFTER_COMMIT),
+        (EMBEDDED, Point.EPOCH_RAISED),
+        (EMBEDDED, Point.ANNOUNCED),
+        (KAFKA, Point.ANNOUNCED),
+        (EMBEDDED, Point.ADOPTED),
+        (EMBEDDED, Point.GIVEN),
     ],
+    indirect=["stage"],
 )
 def test_a_crash_loses_and_doubles_nothing(
     stage: Stage, telescope: Telescope, point: Point

@@ -34,6 +34,7 @@ from schemas.utc import MICROS
 from tests.e2e.stage import Stage, ended, until
 from tests.integration.serving.silent_telescope import Telescope, observatory, of_class, requests
 
+EMBEDDED, KAFKA = "embedded-sqlite", "kafka-mariadb"
 ENDS = (NoticeDelivered, NoticeExpired, NoticeFailed)
 
 
@@ -83,7 +84,8 @@ def taken_over(stage: Stage, times: int) -> None:
 def end(process: subprocess.Popen[str]) -> None:
     """End the worker as an operator does."""
     process.send_signal(signal.SIGTERM)
-    assert ended(process).code == 128 + signal.SIGTERM
+    # the second, where it has not come far enough to catch the signal
+    assert ended(process).code in {128 + signal.SIGTERM, -signal.SIGTERM}
 
 
 def test_each_request_is_carried_out_once(stage: Stage, telescope: Telescope) -> None:
@@ -102,15 +104,18 @@ def test_each_request_is_carried_out_once(stage: Stage, telescope: Telescope) ->
 
 
 @pytest.mark.parametrize(
-    "point",
+    ("stage", "point"),
     [
-        f"{Point.WORK_STARTED}:3",
-        f"{Point.WORK_DONE}:3",
-        Point.AFTER_PRODUCE,
-        Point.BEFORE_COMMIT,
-        Point.AFTER_COMMIT,
-        Point.ANNOUNCED,
+        (EMBEDDED, f"{Point.WORK_STARTED}:3"),
+        (KAFKA, f"{Point.WORK_STARTED}:3"),
+        (EMBEDDED, f"{Point.WORK_DONE}:3"),
+        (KAFKA, f"{Point.WORK_DONE}:3"),
+        (EMBEDDED, Point.AFTER_PRODUCE),
+        (EMBEDDED, Point.BEFORE_COMMIT),
+        (EMBEDDED, Point.AFTER_COMMIT),
+        (EMBEDDED, Point.ANNOUNCED),
     ],
+    indirect=["stage"],
 )
 def test_a_crash_makes_nothing_happen_twice(stage: Stage, telescope: Telescope, point: str) -> None:
     first = notices(stage)

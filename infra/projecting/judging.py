@@ -1,0 +1,118 @@
+"""What becomes of a record that a view can't take in: it depends on who is reading, and why.
+
+- `Live` puts it in quarantine and passes it over, as it does with what is there or was dropped;
+- `Rebuilding` passes over what was dropped, and stops at any other (`BadRecord`);
+- `Verifying` passes over what the live tables do, and stops at any other.
+
+What is recorded is heeded, also by a reader that would fare otherwise with a record now: so a
+table is a function of the log.
+"""
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from infra.log.batches import Fault
+from infra.quarantine.entries import Status, digest_of
+from infra.quarantine.errors import BadRecord
+from infra.quarantine.writing import Quarantine
+from schemas.record import Position
+from schemas.topics import QUARANTINE, bare_name
+
+_LOGGER = logging.getLogger("evctl.projections")
+_NAMED = 10
+"""So many records of a batch are named in the log; the topic has all."""
+
+
+class Recorded(Protocol):
+    """What is recorded of readers and records: `infra.quarantine.fates.Fates`."""
+
+    def refresh(self) -> None:
+        """Read what was added since the last time."""
+
+    def passed(self, reader: str, statuses: Collection[Status]) -> Mapping[Position, str]:
+        """Return the records of these statuses, by position with namespace, and their digests."""
+
+
+class Judge:
+    """Says which records a view passes over; `fates` is what the quarantine topic says.
+
+    A record that the view can't take in for another reason is `BadRecord`.
+    """
+
+    statuses: Collection[Status] = ()
+    """Records of these are passed over."""
+
+    def __init__(self, fates: Recorded, namespace: str) -> None:
+        self._fates, self._namespace = fates, namespace
+        self._known: dict[str, Mapping[Position, str]] = {}
+        self.passed: set[tuple[str, Position]] = set()
+        """The view and the position of each record that was passed over for its status."""
+
+    def refresh(self) -> None:
+        """Take note of what is recorded by now."""
+        self._fates.refresh()
+        self._known.clear()
+
+    def known(self, view: str) -> Mapping[Position, str]:
+        """Return the records that a view has to pass over, each with the digest of its content."""
+        found = self._known.get(view)
+        if found is None:
+            found = self._known[view] = self._fates.passed(view, self.statuses)
+        return found
+
+    def spares(self, view: str, fault: Fault) -> bool:
+        """Whether a view has to pass over a record, which is known by position and content."""
+        digest = self.known(view).get(fault.position)
+        if digest is None or digest != digest_of(fault.message):
+            return False
+        self.passed.add((view, fault.position))
+        return True
+
+    def refuse(self, view: str, faults: Sequence[Fault]) -> None:
+        """Let a view pass over records that it can't take in, or raise `BadRecord`.
+
+        What can't be read in the quarantine topic itself is passed over by all, for to put it
+        there would put it before the same reader again.
+        """
+        others = []
+        for fault in faults:
+            if bare_name(fault.position.topic) == QUARANTINE.name:
+                _LOGGER.warning("%s passes over %s: %s", view, fault.position, fault.reason)
+            else:
+                others.append(fault)
+        if others:
+            self._refuse(view, others)
+
+    def _refuse(self, view: str, faults: Sequence[Fault]) -> None:
+        first = min(faults, key=lambda fault: fault.position)
+        raise BadRecord(view, first.position, first.reason, self._namespace)
+
+
+class Rebuilding(Judge):
+    """Takes in every record that nobody dropped."""
+
+    statuses = (Status.DROPPED,)
+
+
+class Verifying(Judge):
+    """Takes in what the live tables took in."""
+
+    statuses = (Status.QUARANTINED, Status.DROPPED)
+
+
+class Live(Judge):
+    """Puts records in quarantine; `put` is how many were put there that were not before."""
+
+    statuses = (Status.QUARANTINED, Status.DROPPED)
+
+    def __init__(self, quarantine: Quarantine, namespace: str) -> None:
+        super().__init__(quarantine.fates, namespace)
+        self._quarantine = quarantine
+        self.put = 0
+
+    def _refuse(self, view: str, faults: Sequence[Fault]) -> None:
+        self.put += self._quarantine.put_all(view, faults)
+        for fault in faults[:_NAMED]:
+            _LOGGER.warning("%s: %s is quarantined: %s", view, fault.position, fault.reason)
+        _LOGGER.warning("%d records were quarantined since the start", self.put)

@@ -1,0 +1,125 @@
+"""What the quarantine topic says, however often and in whatever order it was written and read."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.broker import control
+from infra.log import topics
+from infra.log.cluster import Cluster, connect
+from infra.log.reading import Message
+from infra.log.registry import Registry
+from infra.log.writing import Producer, Publisher
+from infra.quarantine.entries import Case, Status, digest_of
+from infra.quarantine.fates import Fates
+from infra.quarantine.writing import Quarantine
+from infra.settings import Settings
+from schemas.record import Position
+from schemas.topics import OBSERVATORY, QUARANTINE
+from tests.integration.replay_log import MIDNIGHT, read, tcs
+
+READER, PLACE = "tcs_events", ("site.observatory", 0)
+PASSED = (Status.QUARANTINED, Status.DROPPED)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A log."""
+    folder: Path = tmp_path_factory.mktemp("fates")
+    log = {"data_dir": str(folder / "log"), "namespace": "site."}
+    yield connect(Settings.model_validate({"log": log}))
+    control.stop(folder / "log")
+
+
+@pytest.fixture
+def bad(cluster: Cluster) -> Iterator[list[Message]]:
+    """Three messages on a log whose quarantine topic is not there yet."""
+    topics.ensure(cluster, [OBSERVATORY])
+    producer = Producer(cluster)
+    for n in range(3):
+        producer.send(PLACE[0], bytes([9, n]), None, 0, MIDNIGHT // 1000, [("src", b"dome:%d" % n)])
+    producer.flush()
+    yield read(cluster, OBSERVATORY)
+    topics.delete(cluster, [PLACE[0], QUARANTINE.full_name(cluster.namespace)])
+
+
+def case(offset: int) -> Case:
+    return Case(READER, OBSERVATORY.name, 0, offset)
+
+
+def fresh(cluster: Cluster) -> Fates:
+    fates = Fates(cluster, Registry(cluster))
+    fates.refresh()
+    return fates
+
+
+def test_nothing_is_known_without_a_topic(cluster: Cluster, bad: list[Message]) -> None:
+    assert fresh(cluster).entries == {}
+
+
+def test_what_is_put_twice_is_there_once(cluster: Cluster, bad: list[Message]) -> None:
+    one, other = (Quarantine(cluster, Registry(cluster)) for _ in range(2))
+    assert one.put_all(READER, [(m, "a reason") for m in reversed(bad)]) == 3
+    assert one.put_all(READER, [(m, "a reason") for m in bad]) == 0
+    other.put(READER, bad[0], "another reason")
+    assert len(read(cluster, QUARANTINE)) == 3
+    fates = fresh(cluster)
+    assert fates.passed(READER, PASSED) == {Position(*PLACE, m.offset()): digest_of(m) for m in bad}
+    entry = fates.entries[case(1)]
+    assert (entry.reason, entry.status, entry.steps) == ("a reason", Status.QUARANTINED, 1)
+    assert entry.record_id is not None
+    assert fates.passed("another", PASSED) == {}
+
+
+def test_of_two_who_decide_at_once_the_first_is_heard(cluster: Cluster, bad: list[Message]) -> None:
+    one, other = (Quarantine(cluster, Registry(cluster)) for _ in range(2))
+    one.put(READER, bad[0], "a reason")
+    other.fates.refresh()
+    entry = other.fates.entries[case(0)]
+    one.drop(one.fates.entries[case(0)], "maria", "a test")
+    other.retried([entry], "otto")
+    found = fresh(cluster).entries[case(0)]
+    assert (found.status, found.who, found.why) == (Status.DROPPED, "maria", "a test")
+    assert found.quarantined == entry.quarantined
+
+
+def test_a_record_may_fail_again_after_it_was_retried(cluster: Cluster, bad: list[Message]) -> None:
+    quarantine = Quarantine(cluster, Registry(cluster))
+    for reason in ("first", "second", "third"):
+        quarantine.put(READER, bad[2], reason)
+        quarantine.put(READER, bad[0], reason)
+        fates = fresh(cluster)
+        assert {fates.entries[case(n)].reason for n in (0, 2)} == {reason}
+        assert len(fates.waiting(READER)) == 2
+        quarantine.retried(quarantine.fates.waiting(READER), "maria")
+        assert fresh(cluster).waiting() == []
+    assert fresh(cluster).entries[case(0)].steps == 6
+
+
+def test_what_is_no_entry_is_passed_over(cluster: Cluster, bad: list[Message]) -> None:
+    registry = Registry(cluster)
+    quarantine = Quarantine(cluster, registry)
+    quarantine.put(READER, bad[0], "a reason")
+    producer = Producer(cluster)
+    producer.send(QUARANTINE.full_name(cluster.namespace), b"\xff", None, 0, 1, [])
+    producer.flush()
+    Publisher(cluster, registry, OBSERVATORY, "s").publish(tcs(MIDNIGHT))
+    quarantine.put(READER, bad[1], "a reason")
+    assert len(fresh(cluster).entries) == 2
+
+
+def test_rows_that_were_kept_hold_until_something_is_decided(
+    cluster: Cluster, bad: list[Message]
+) -> None:
+    quarantine = Quarantine(cluster, Registry(cluster))
+    fates = quarantine.fates
+    quarantine.put(READER, bad[1], "a reason")
+    later = 2**62
+    assert fates.still_hold(READER, {PLACE: 1}, later)
+    assert not fates.still_hold(READER, {PLACE: 2}, later)
+    assert fates.still_hold("another", {PLACE: 2}, later)
+    before = fates.entries[case(1)].changed
+    quarantine.drop(fates.entries[case(1)], "maria", "a test")
+    assert fates.still_hold(READER, {PLACE: 2}, later)
+    assert not fates.still_hold(READER, {PLACE: 2}, before)
