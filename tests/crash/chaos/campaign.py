@@ -33,6 +33,7 @@ class Campaign:
     def __init__(self, site: Site, folder: Path, seed: int, between: int) -> None:
         self._between = between
         self._site, self._troupe, self._timing = site, Troupe(), Timing()
+        self._troupe.serves_again = self._timing.started
         self._logs = folder / "logs"
         self._logs.mkdir()
         self._diary = (folder / "diary.txt").open("w", encoding="utf-8", buffering=1)

@@ -61,7 +61,7 @@ class EmbeddedSqlite:
 
     def __init__(self, folder: Path) -> None:
         # one port for whoever starts the log: an evctl that finds none does, too
-        sections = {
+        sections: dict[str, Any] = {
             "broker": {"port": free_port()},
             "database": {"url": f"sqlite:///{folder / 'site.sqlite'}"},
         }
