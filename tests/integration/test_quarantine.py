@@ -17,6 +17,7 @@ from infra.database import ViewStore
 from infra.indexing import open_database
 from infra.log import topics
 from infra.log.cluster import Cluster
+from infra.log.membership import Membership
 from infra.log.registry import Registry
 from infra.log.writing import Producer, Publisher
 from infra.projecting.feeding import Feed
@@ -374,7 +375,7 @@ def test_a_poisoned_record_delays_the_others_by_less_than_a_second(either: Stage
     store.create()
     stop = Stop()
     projector = Projector(cluster, Registry(cluster), [Feed(store)], settings)
-    running = threading.Thread(target=projector.run, args=(stop, "poison"))
+    running = threading.Thread(target=projector.run, args=(stop, Membership(cluster, "poison")))
     running.start()
     try:
         until(lambda: store.rows() == 1)
