@@ -6,6 +6,7 @@ ALL_BROKERS_DOWN: int = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
 AUTHENTICATION: int = KafkaError._AUTHENTICATION  # noqa: SLF001
 AUTO_OFFSET_RESET: int = KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001
 BAD_MESSAGE: int = KafkaError._BAD_MSG  # noqa: SLF001
+DESTROY_BROKER: int = KafkaError._DESTROY_BROKER  # noqa: SLF001
 INVALID_ARGUMENT: int = KafkaError._INVALID_ARG  # noqa: SLF001
 PARTITION_EOF: int = KafkaError._PARTITION_EOF  # noqa: SLF001
 RESOLVE: int = KafkaError._RESOLVE  # noqa: SLF001
@@ -26,5 +27,8 @@ NOT_YET = frozenset(
 )
 """A broker does not know a partition, or its leader: perhaps not yet, for it was just made."""
 
-AWAY = frozenset({ALL_BROKERS_DOWN, AUTHENTICATION, RESOLVE, TIMED_OUT, TRANSPORT})
-"""No broker answers, or none lets us in; it may pass."""
+AWAY = frozenset(
+    {ALL_BROKERS_DOWN, AUTHENTICATION, DESTROY_BROKER, RESOLVE, TIMED_OUT, TRANSPORT},
+)
+"""No broker answers, or none lets us in; it may pass. One that went away while it was asked is
+"destroyed", for librdkafka forgets the address it was found at."""

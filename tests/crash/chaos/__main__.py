@@ -7,6 +7,7 @@ and cut off; then all is compared with what was acknowledged.
 import argparse
 import random
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -24,6 +25,7 @@ def main() -> int:
     parser.add_argument("--site", action="append", choices=list(SITES))
     parser.add_argument("--keep", action="store_true", help="the directory, whatever was found")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all that runs is ended
     sys.stdout.write(f"seed {args.seed}\n")
     sys.stdout.flush()
     good = True

@@ -22,7 +22,7 @@ from tests.crash.chaos.troupe import Player, Troupe
 
 ROUNDS_BETWEEN = 50
 _PAST_S = 330  # the first notices are too late already
-_RATES = {TELESCOPE: 60, **dict.fromkeys(PLAIN, 40)}
+_RATES = {TELESCOPE: 80, **dict.fromkeys(PLAIN, 100)}  # records a second
 _POLL_S = 0.02
 _START_S, _WATCH_S, _ERRAND_S = 60.0, 30.0, 120.0
 
@@ -33,6 +33,7 @@ class Campaign:
     def __init__(self, site: Site, folder: Path, seed: int, between: int) -> None:
         self._between = between
         self._site, self._troupe, self._timing = site, Troupe(), Timing()
+        self._troupe.serves_again = self._timing.started
         self._logs = folder / "logs"
         self._logs.mkdir()
         self._diary = (folder / "diary.txt").open("w", encoding="utf-8", buffering=1)
@@ -49,12 +50,12 @@ class Campaign:
                 self._troupe.add(Player(role, name, command, site.stage, self._logs))
         self._until(lambda: all(map(self._troupe.holder, SERVING)), _START_S)
         self._settling = Settling(site.stage, self._script, self.result)
-        self._publish()
 
     def run(self, kills: int) -> Result:
         """Deal blows until so many processes were killed; settle now and then, and at the end."""
         schedule = blows(self.result.seed, self._site.kinds)
         while self._killed() < kills and not self.result.faults:
+            self._publish()
             for blow in islice(schedule, self._between):
                 self._deal(blow)
                 if self._killed() >= kills:
@@ -105,7 +106,7 @@ class Campaign:
             self._troupe.add(Player(PUBLISHER, source, command, stage, self._logs))
 
     def _settle(self) -> None:
-        """Bring all back, let the publishers pause, and compare; then go on."""
+        """Bring all back, end the publishers, and compare."""
         self._until(lambda: not self._strikes.is_watching, _WATCH_S)
         self._timing.disturb(0.1)
         self._troupe.tend(at_once=True)
@@ -126,7 +127,6 @@ class Campaign:
             self._settling.forget_replays()
             self._strikes.first_offset = self._settling.witness.next_offset
         sys.stderr.write(f"{self._site.name}: {self._killed()} kills\n")
-        self._publish()
 
     def close(self) -> None:
         """End all, whatever happened."""

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from schemas.events.notices import NoticeDelivered
+from schemas.events.tcs import TcsEvent
 from schemas.record import Provenance
 from tests.crash.chaos.script import Script
 from tests.crash.chaos.tally import Tally
@@ -36,7 +37,7 @@ def compare_rows(
     found = Tally()
     for seq in range(max(acked + 1, said.next_seq)):
         event = script.event(said.source, seq)
-        if not hasattr(event, "values"):
+        if not isinstance(event, TcsEvent):
             continue
         there = rows.pop(Provenance(said.source, seq).id_bytes, [])
         found.compared += 1

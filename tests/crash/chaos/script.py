@@ -7,7 +7,7 @@ are too late.
 
 from dataclasses import dataclass
 
-from schemas.events.tcs import TcsEvent
+from schemas.events.tcs import TcsEvent, Value
 from schemas.events.ticks import TimePassed
 from schemas.utc import MICROS
 
@@ -47,5 +47,5 @@ def batch_from(seq: int) -> int:
 
 
 def _event(time: int, system: str, source: str, seq: int) -> TcsEvent:
-    values = {"n": seq, "x": seq * 0.25, "said": f"{source} {seq}"}
+    values: dict[str, Value] = {"n": seq, "x": seq * 0.25, "said": f"{source} {seq}"}
     return TcsEvent(time, time, system, source, "position", False, values, {})

@@ -30,6 +30,8 @@ class Site(Protocol):
     kinds: frozenset[Kind]
     stage: Stage
     other: Stage
+    log_back_s: float
+    """How long after its start the log is busy with itself, and groups with finding together."""
 
     def kill_log(self) -> bool:
         """Kill the log as a crash would; false if it is down."""
@@ -55,11 +57,15 @@ class EmbeddedSqlite:
 
     name = "embedded-sqlite"
     kinds = _EVERYWHERE | {Kind.FULL, Kind.LOCKED}
+    log_back_s = 2.0
 
     def __init__(self, folder: Path) -> None:
         # one port for whoever starts the log: an evctl that finds none does, too
-        broker = {"port": free_port()}
-        self.stage = Stage(folder, broker=broker, silence={"after": ALLOWED_S})
+        sections: dict[str, Any] = {
+            "broker": {"port": free_port()},
+            "database": {"url": f"sqlite:///{folder / 'site.sqlite'}"},
+        }
+        self.stage = Stage(folder, silence={"after": ALLOWED_S}, **sections)
         self.other = self.stage.also("other", silence={"after": OTHER_ALLOWED_S})
         self._data_dir = self.stage.settings.log.data_dir
         self.start_log()
@@ -107,6 +113,7 @@ class KafkaMariadb:
 
     name = "kafka-mariadb"
     kinds = _EVERYWHERE | {Kind.DATABASE, Kind.CUT}
+    log_back_s = 8.0
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(exist_ok=True)

@@ -110,6 +110,8 @@ class Troupe:
     faults: list[str] = field(default_factory=list)
     died_at_points: int = 0
     ended_by_themselves: int = 0
+    serves_again: Callable[[Player], None] = lambda _: None
+    """Told of a player that had taken over, killed itself, and was started again."""
     _due: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _numbers: int = 0
 
@@ -148,8 +150,10 @@ class Troupe:
 
     def _ended(self, player: Player, code: int) -> None:
         player.process = None
+        again: Callable[[Player], None] = self.start_again
         if code == -signal.SIGKILL and player.armed:
             self.died_at_points += 1
+            again = self._start_and_tell if player.took() else again
         elif code in AWAY:
             self.ended_by_themselves += 1
         elif code or player.lasting:
@@ -157,9 +161,15 @@ class Troupe:
             self.faults.append(f"{player.name} ended with {code}: {' '.join(last)} ({player.log})")
         self._look(player)
         if player.lasting:
-            self.later(_AGAIN_S, lambda: self.start_again(player))
+            self.later(_AGAIN_S, lambda: again(player))
         else:
             del self.players[player.name]
+
+    def _start_and_tell(self, player: Player) -> None:
+        starts = player.starts
+        self.start_again(player)
+        if player.starts > starts:
+            self.serves_again(player)
 
     def start_again(self, player: Player, armed: str = "") -> None:
         """Start a player, unless somebody has done so, or it has left."""
