@@ -114,6 +114,7 @@ _BY_MARIADB_CODE: dict[int, _Kind] = {
     **dict.fromkeys((1021, 1114), DatabaseFull),
     **dict.fromkeys((1054, 1146), TablesMissing),
     **dict.fromkeys((1048, 1062, 1153, 1264, 1265, 1292, 1364, 1366, 1406, 3140), ChangeRefused),
+    **dict.fromkeys((1118, 1241, 1300, 1690, 4025), ChangeRefused),
 }
 _BY_SQLITE_NAME: dict[str, _Kind] = {
     "SQLITE_BUSY": DatabaseAway,
@@ -148,6 +149,8 @@ def _kind(fault: DBAPIError) -> _Kind | None:
     text = str(cause)
     if text.startswith(("no such table", "no such column")):
         return TablesMissing
+    if text.startswith("Error binding parameter"):  # sqlite3, of a type that it does not know
+        return ChangeRefused
     if any(word in text for word in ("No space left", "Errcode: 28", "error 28")):
         return DatabaseFull
     name, code = getattr(cause, "sqlite_errorname", None), cause.args[0] if cause.args else None

@@ -120,6 +120,12 @@ class Stage:
         """The names of all views."""
         return sorted(views(nights_of(self.settings)))
 
+    @property
+    def followers(self) -> list[str]:
+        """The names of the views that read `observatory`."""
+        known = views(nights_of(self.settings)).values()
+        return sorted(view.name for view in known if "observatory" in view.topics)
+
     def digests(self, namespace: str = "", night: str | None = None) -> dict[str, str]:
         """Return the digest of every view's rows."""
         found = {}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra.broker import control
+from infra.clock import fresh_id
 from infra.log import topics
 from infra.log.cluster import Cluster, connect
 from infra.log.reading import Message
@@ -19,29 +20,44 @@ from schemas.record import Position
 from schemas.topics import OBSERVATORY, QUARANTINE
 from tests.integration.replay_log import MIDNIGHT, read, tcs
 
-READER, PLACE = "tcs_events", ("site.observatory", 0)
+READER = "tcs_events"
 PASSED = (Status.QUARANTINED, Status.DROPPED)
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A log."""
+@pytest.fixture(scope="module", params=["embedded", "kafka"])
+def log(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    """A log: our own, and Apache Kafka's."""
     folder: Path = tmp_path_factory.mktemp("fates")
-    log = {"data_dir": str(folder / "log"), "namespace": "site."}
-    yield connect(Settings.model_validate({"log": log}))
+    if request.param == "kafka":
+        servers = request.getfixturevalue("kafka_servers").bootstrap_servers
+        yield connect(Settings.model_validate({"log": {"bootstrap_servers": servers}}))
+        return
+    yield connect(Settings.model_validate({"log": {"data_dir": str(folder / "log")}}))
     control.stop(folder / "log")
 
 
 @pytest.fixture
-def bad(cluster: Cluster) -> Iterator[list[Message]]:
+def cluster(log: Cluster) -> Cluster:
+    """A log with a namespace that nobody has used."""
+    return log.in_namespace(f"fates{fresh_id()}.")
+
+
+@pytest.fixture
+def bad(cluster: Cluster) -> list[Message]:
     """Three messages on a log whose quarantine topic is not there yet."""
     topics.ensure(cluster, [OBSERVATORY])
     producer = Producer(cluster)
     for n in range(3):
-        producer.send(PLACE[0], bytes([9, n]), None, 0, MIDNIGHT // 1000, [("src", b"dome:%d" % n)])
+        name, headers = place(cluster)[0], [("src", b"dome:%d" % n)]
+        producer.send(name, bytes([9, n]), None, 0, MIDNIGHT // 1000, headers)
     producer.flush()
-    yield read(cluster, OBSERVATORY)
-    topics.delete(cluster, [PLACE[0], QUARANTINE.full_name(cluster.namespace)])
+    return read(cluster, OBSERVATORY)
+
+
+def place(cluster: Cluster) -> tuple[str, int]:
+    return OBSERVATORY.full_name(cluster.namespace), 0
 
 
 def case(offset: int) -> Case:
@@ -65,7 +81,9 @@ def test_what_is_put_twice_is_there_once(cluster: Cluster, bad: list[Message]) -
     other.put(READER, bad[0], "another reason")
     assert len(read(cluster, QUARANTINE)) == 3
     fates = fresh(cluster)
-    assert fates.passed(READER, PASSED) == {Position(*PLACE, m.offset()): digest_of(m) for m in bad}
+    assert fates.passed(READER, PASSED) == {
+        Position(*place(cluster), m.offset()): digest_of(m) for m in bad
+    }
     entry = fates.entries[case(1)]
     assert (entry.reason, entry.status, entry.steps) == ("a reason", Status.QUARANTINED, 1)
     assert entry.record_id is not None
@@ -116,10 +134,10 @@ def test_rows_that_were_kept_hold_until_something_is_decided(
     fates = quarantine.fates
     quarantine.put(READER, bad[1], "a reason")
     later = 2**62
-    assert fates.still_hold(READER, {PLACE: 1}, later)
-    assert not fates.still_hold(READER, {PLACE: 2}, later)
-    assert fates.still_hold("another", {PLACE: 2}, later)
+    assert fates.still_hold(READER, {place(cluster): 1}, later)
+    assert not fates.still_hold(READER, {place(cluster): 2}, later)
+    assert fates.still_hold("another", {place(cluster): 2}, later)
     before = fates.entries[case(1)].changed
     quarantine.drop(fates.entries[case(1)], "maria", "a test")
-    assert fates.still_hold(READER, {PLACE: 2}, later)
-    assert not fates.still_hold(READER, {PLACE: 2}, before)
+    assert fates.still_hold(READER, {place(cluster): 2}, later)
+    assert not fates.still_hold(READER, {place(cluster): 2}, before)

@@ -173,7 +173,7 @@ def test_a_view_is_rebuilt_under_a_running_projector(either: Stage) -> None:
         either.done("rebuild", view)
     assert ended(importing).code == 0
     either.done("import", recording(either.folder, 2, 0, 500))
-    until(lambda: all(either.applied(view) == EVENTS + 500 for view in either.views))
+    until(lambda: all(either.applied(view) == EVENTS + 500 for view in either.followers))
     running.send_signal(signal.SIGTERM)
     assert ended(running).code == 128 + signal.SIGTERM
     assert '"agrees": true' in either.done("verify", "all", "--json")

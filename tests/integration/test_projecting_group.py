@@ -57,7 +57,7 @@ class Group:
 
     def caught_up(self, records: int) -> bool:
         """Whether every view has read so many records of `observatory`."""
-        return all(self.stage.applied(view) == records for view in self.stage.views)
+        return all(self.stage.applied(view) == records for view in self.stage.followers)
 
     def close(self) -> None:
         """End what still runs."""

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,10 +18,8 @@ from infra.log import topics
 from infra.log.cluster import Cluster
 from infra.log.registry import Registry
 from infra.log.writing import Producer, Publisher
-from infra.projecting.feeding import Feed
 from infra.projecting.judging import Rebuilding
 from infra.projecting.rebuilding import rebuild
-from infra.projecting.running import Projector
 from infra.quarantine.entries import Case, Status
 from infra.quarantine.errors import BadRecord
 from infra.quarantine.fates import Fates
@@ -35,7 +32,7 @@ from schemas import framing
 from schemas.avro import schema_id
 from schemas.record import reported
 from schemas.topics import ALERTS, OBSERVATORY, QUARANTINE, TOPICS
-from tests.e2e.stage import Stage, on_stage, until
+from tests.e2e.stage import Stage, ended, on_stage, until
 from tests.integration.fragile_view import WORDS, of, projected
 from tests.integration.replay_log import MIDNIGHT, publish, read, tcs
 
@@ -366,31 +363,21 @@ def test_a_record_that_is_larger_than_its_topic_allows_is_cut(stage: Stage) -> N
 
 
 def test_a_poisoned_record_delays_the_others_by_less_than_a_second(either: Stage) -> None:
-    cluster, settings = either.cluster, either.settings
+    cluster = either.cluster
     publisher = Publisher(cluster, Registry(cluster), OBSERVATORY, "s")
     publisher.publish(tcs(MIDNIGHT))
     publisher.flush()
-    store = ViewStore(open_database(settings), of("none"), "")
-    store.create()
-    stop = Stop()
-    projector = Projector(cluster, Registry(cluster), [Feed(store)], settings)
-    running = threading.Thread(target=projector.run, args=(stop, "poison"))
-    running.start()
-    try:
-        until(lambda: store.rows() == 1)
-        send(cluster, FOREIGN, UNKNOWN)
-        publisher.publish(tcs(MIDNIGHT))
-        publisher.flush()
-        began = time.monotonic()
-        until(lambda: store.rows() == 2)
-        delay = time.monotonic() - began
-    finally:
-        stop.on_signal(signal.SIGTERM)
-        running.join()
-        stop.close()
-        store.database.close()
+    running = either.start("run", "projections")
+    until(lambda: either.applied() == 1)
+    send(cluster, FOREIGN, UNKNOWN)
+    publisher.publish(tcs(MIDNIGHT))
+    publisher.flush()
+    began = time.monotonic()
+    until(lambda: all(either.applied(view) == 4 for view in READERS))
+    delay = time.monotonic() - began
+    running.send_signal(signal.SIGTERM)
+    assert "10 put in quarantine" in ended(running).out
     assert delay < 1
-    assert projector.quarantined == 2
 
 
 def test_the_topic_takes_what_any_other_takes() -> None:

@@ -16,7 +16,7 @@ from infra.log.reading import Message
 from infra.projecting.feeding import Feed
 from infra.projecting.judging import Judge
 from infra.quarantine.entries import Status, digest_of
-from projections import Change, Insert, View
+from projections import Change, Increment, Insert, View
 from projections.columns import text, whole
 from projections.fold import Held
 from schemas.events.tcs import TcsEvent
@@ -24,7 +24,7 @@ from schemas.record import AnyRecord, Position, Provenance, Record
 
 TOPIC, WIDTH = "het.observatory", 12
 GOOD, BYTES = "good", "bytes"
-FAULTS = ("raises", "null", "column", "too long for it", BYTES)
+FAULTS = ("raises", "null", "list", "column", "too long for it", BYTES)
 KINDS = (GOOD, *FAULTS)
 
 
@@ -57,7 +57,8 @@ def project(record: AnyRecord) -> Sequence[Change]:
     if word == "raises":
         raise LookupError("a fault of the view")
     key = (record.position.partition, record.provenance.seq)
-    return (Insert(TABLE, key, (None if word == "null" else word, word)),)
+    wrong = {"null": None, "list": [1, 2]}
+    return (Insert(TABLE, key, (wrong.get(word, word), word)),)
 
 
 VIEW = View("words", 1, ("observatory",), (TABLE,), project)
@@ -115,9 +116,9 @@ def batch_of(messages: Sequence[Message]) -> Batch:
     return Batch(messages, records, faults)
 
 
-def fed(database: Database, partitions: int) -> Feed:
+def fed(database: Database, partitions: int, view: View = VIEW) -> Feed:
     """Return a feed with new tables that has taken partitions."""
-    store = ViewStore(database, VIEW, "het.")
+    store = ViewStore(database, view, "het.")
     store.drop()
     store.create()
     feed = Feed(store)
@@ -181,9 +182,29 @@ def test_the_reason_says_what_failed_and_where(database: Database) -> None:
     reasons = {FAULTS[place.offset]: reason for place, reason in judge.refused}
     assert reasons["raises"].startswith("LookupError: a fault of the view (test_passing_over.py:")
     assert "does not take a row" in reasons["null"]
+    assert "does not take a row" in reasons["list"]
     assert reasons["column"].startswith("ZeroDivisionError: a fault of the column")
     assert "has 15 characters, of which 12 are allowed" in reasons["too long for it"]
     assert reasons[BYTES] == "no record"
+
+
+def test_a_sum_that_mariadb_has_no_room_for_is_the_fault_of_the_record_that_adds_last(
+    mariadb_url: str,
+) -> None:
+    half = 2**62
+    counts = Table("counts", MetaData(), whole("one", "1", key=True), whole("total", "a sum"))
+    summing = View(
+        "words",
+        1,
+        ("observatory",),
+        (counts,),
+        lambda _: [Increment(counts, (1,), {"total": half})],
+    )
+    with closing(connect(mariadb_url)) as database:
+        feed, judge = fed(database, 1, summing), Lenient()
+        for n in range(3):
+            assert feed.apply(batch_of([message(0, n, GOOD)]), judge)
+        assert [place.offset for place, _ in judge.refused] == [1, 2]
 
 
 def test_only_records_are_at_fault_and_never_the_memory(database: Database) -> None:
