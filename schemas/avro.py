@@ -3,16 +3,19 @@
 import io
 import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass, make_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass, make_dataclass
 from functools import cache
+from math import isfinite
 from operator import attrgetter, itemgetter
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 import fastavro
+from fastavro.read import SchemaResolutionError
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
-from schemas.declare import AVRO_NAMESPACE, Doc, Logical, Unit
+from schemas.declare import AVRO_NAMESPACE, Doc, Logical, Unit, Was, Widened
 from schemas.errors import EvctlError
+from schemas.resolving import meet, whole
 
 Schema: TypeAlias = Any
 """An Avro schema as JSON gives it: a dict, a list (union) or the name of a type."""
@@ -27,8 +30,15 @@ _PRIMITIVES: Mapping[Any, str] = {
 }
 
 
-_READING_FAULTS = (EOFError, ValueError, IndexError, OverflowError, TypeError)
-"""What fastavro raises for bytes that are not of the schema."""
+_READING_FAULTS = (
+    EOFError,
+    ValueError,
+    IndexError,
+    OverflowError,
+    TypeError,
+    SchemaResolutionError,
+)
+"""What fastavro raises for bytes that are not of the schema, or that another one can't read."""
 
 
 class NotAvro(EvctlError):
@@ -47,20 +57,53 @@ def schema_of(cls: type) -> Schema:
         "name": cls.__name__,
         "namespace": AVRO_NAMESPACE,
         "doc": (cls.__doc__ or "").strip().split("\n")[0],
-        "fields": [_field(field.name, hints[field.name]) for field in fields(cls)],
+        "fields": [_field(field, hints[field.name]) for field in fields(cls)],
     }
 
 
-def _field(name: str, hint: Any) -> dict[str, Any]:
-    field: dict[str, Any] = {"name": name, "type": _type(hint)}
+def _field(declared: Field[Any], hint: Any) -> dict[str, Any]:
+    field: dict[str, Any] = {"name": declared.name, "type": _type(hint)}
     for mark in getattr(hint, "__metadata__", ()):
         if isinstance(mark, Doc):
             field["doc"] = mark.text
         elif isinstance(mark, Unit):
             field["unit"] = mark.name
-    if isinstance(field["type"], list) and field["type"][0] == "null":
+        elif isinstance(mark, Was):
+            field.setdefault("aliases", []).append(mark.name)
+        elif isinstance(mark, Widened):
+            field["widened"] = _PRIMITIVES[mark.before]
+    if declared.default is not MISSING:
+        _give_default(field, declared.default)
+    elif declared.default_factory is not MISSING:
+        _give_default(field, declared.default_factory())
+    elif isinstance(field["type"], list) and field["type"][0] == "null":
         field["default"] = None
     return field
+
+
+def _give_default(field: dict[str, Any], value: Any) -> None:
+    """Write a default as JSON can; of a union it has to be of the first member."""
+    kind = field["type"]
+    if isinstance(kind, list):
+        wanted = _PRIMITIVES.get(type(value), "array" if isinstance(value, tuple) else "map")
+        first = [each for each in kind if _kind(each) == wanted]
+        field["type"] = kind = [*first, *(each for each in kind if each not in first)]
+        kind = kind[0]
+    if isinstance(value, float) and not isfinite(value):
+        raise TypeError(f"{field['name']}: {value} can't be a default, JSON has no such number")
+    if _kind(kind) == "double":
+        value = float(value)
+    elif isinstance(value, bytes):
+        value = value.decode("latin-1")
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        value = list(value)
+    elif isinstance(value, Mapping):
+        value = dict(value)
+    field["default"] = value
+
+
+def _kind(schema: Schema) -> Any:
+    return schema["type"] if isinstance(schema, dict) else schema
 
 
 def _type(hint: Any) -> Schema:
@@ -152,6 +195,18 @@ def writer(cls: type, prefix: bytes = b"") -> Callable[[Any], bytes]:
     return encode
 
 
+def schema_writer(schema: Schema) -> Callable[[Mapping[str, Any]], bytes]:
+    """Return the function that turns fields into Avro bytes of a schema; they have to fit it."""
+    parsed = fastavro.parse_schema(physical(schema))
+
+    def encode(found: Mapping[str, Any]) -> bytes:
+        buffer = io.BytesIO()
+        fastavro.schemaless_writer(buffer, parsed, found)
+        return buffer.getvalue()
+
+    return encode
+
+
 def _builder(cls: type) -> Callable[[Mapping[str, Any]], Any]:
     """Return what makes a frozen, slotted dataclass of its fields, in a quarter of the time.
 
@@ -169,6 +224,23 @@ def _builder(cls: type) -> Callable[[Mapping[str, Any]], Any]:
         return made
 
     return build
+
+
+def _rounding(
+    name: str, rounded: Sequence[str], build: Callable[[Mapping[str, Any]], Any]
+) -> Callable[[Mapping[str, Any]], Any]:
+    """Return what makes an event of fields some of which were doubles when written."""
+
+    def build_rounded(found: Mapping[str, Any]) -> Any:
+        whole_ones = {}
+        for field in rounded:
+            try:
+                whole_ones[field] = whole(found[field])
+            except ValueError as fault:
+                raise NotAvro(name, f"field {field}: {fault}") from fault
+        return build({**found, **whole_ones})
+
+    return build_rounded
 
 
 def _branched(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,11 +266,14 @@ def reader(written: Schema, cls: type | None) -> Callable[[bytes, int], Any]:
     error: `NotAvro`.
     """
     parsed = fastavro.parse_schema(physical(written))
-    wanted = None if cls is None else fastavro.parse_schema(physical(schema_of(cls)))
-    if wanted == parsed:
-        wanted = None
+    wanted = None
     read, buffer_type, name = fastavro.schemaless_reader, io.BytesIO, full_name(written)
     build = None if cls is None else _builder(cls)
+    if cls is not None and fingerprint_of(written) != fingerprint_of(schema_of(cls)):
+        met = meet(physical(schema_of(cls)), physical(written))
+        wanted = fastavro.parse_schema(met.schema)
+        if met.rounded:
+            build = _rounding(name, met.rounded, _builder(cls))
 
     def decode(data: bytes, start: int) -> Any:
         buffer = buffer_type(data)
