@@ -197,6 +197,11 @@ def faults(language: Language, event: str) -> Iterator[Fault]:
 
 def between(reader: int, ours: Schema, writer: int, theirs: Schema) -> Iterator[Fault]:
     """Yield why one version can't read another."""
+    first = ours["fields"][0]
+    source = source_of(first, ours, theirs)
+    if source is None or source["name"] != theirs["fields"][0]["name"]:
+        why = "it is the event's time, read from the first bytes alone, and is not first there"
+        yield Fault(reader, writer, first["name"], Kind.NAME, why, "leave the event's time first")
     for found in differences(ours, theirs):
         yield Fault(reader, writer, *found, _mend(found, reader, writer))
 

@@ -36,7 +36,7 @@ KEEP = "keep it as it was, and add a field of another name, with a default"
 
 WRONG = [
     (
-        [LONG, TIME, {"name": "more", "type": "long"}],
+        [TIME, LONG, {"name": "more", "type": "long"}],
         (
             "version 2 can't read version 1: field more: it is not there, and has no default; give "
             'it a default, or `Was("…")` if it had another name in version 1'
@@ -51,43 +51,43 @@ WRONG = [
         ),
     ),
     (
-        [{**LONG, "name": "m"}, TIME],
+        [TIME, {**LONG, "name": "m"}],
         (
             "version 2 can't read version 1: field m: it is not there, and has no default; give it "
             'a default, or `Was("…")` if it had another name in version 1'
         ),
     ),
     (
-        [DOUBLE, TIME],
+        [TIME, DOUBLE],
         (
             "version 1 can't read version 2: field n: float can't be read as int; mark it "
             "`Widened(int)`, and older programs read it rounded"
         ),
     ),
     (
-        [{**LONG, "type": "string"}, TIME],
+        [TIME, {**LONG, "type": "string"}],
         f"version 1 can't read version 2: field n: str can't be read as int; {KEEP}",
     ),
     (
-        [{**LONG, "type": ["null", "long"]}, TIME],
+        [TIME, {**LONG, "type": ["null", "long"]}],
         f"version 1 can't read version 2: field n: None can't be read as int; {KEEP}",
     ),
     (
-        [{**LONG, "unit": "m"}, TIME],
+        [TIME, {**LONG, "unit": "m"}],
         (
             "version 1 can't read version 2: field n: a number in m would be taken for a number of "
             f"no unit; {KEEP}"
         ),
     ),
     (
-        [LONG, {**TIME, "type": "long"}],
+        [{**TIME, "type": "long"}, LONG],
         (
             "version 1 can't read version 2: field t: a number in us would be taken for "
             f"timestamp-micros in us; {KEEP}"
         ),
     ),
     (
-        [{"name": "n", "type": {"type": "map", "values": "long"}}, TIME],
+        [TIME, {"name": "n", "type": {"type": "map", "values": "long"}}],
         f"version 1 can't read version 2: field n: Mapping[str, int] can't be read as int; {KEEP}",
     ),
 ]
@@ -95,23 +95,36 @@ WRONG = [
 
 @pytest.mark.parametrize(("members", "sentence"), WRONG, ids=[text[-60:] for _, text in WRONG])
 def test_a_change_that_breaks_is_told_with_its_field(members: list[Any], sentence: str) -> None:
-    assert sentence in told(record(LONG, TIME), record(*members))
+    assert sentence in told(record(TIME, LONG), record(*members))
 
 
 RIGHT = [
-    [LONG, TIME, NOTE],
-    [TIME, LONG],
-    [{**LONG, "doc": "how many"}, TIME],
-    [{**LONG, "name": "m", "aliases": ["n"]}, TIME],
-    [{**DOUBLE, "widened": "long"}, TIME],
-    [{"name": "m", "type": "double", "aliases": ["n"], "widened": "long"}, TIME],
-    [LONG, TIME, {"name": "more", "type": "long", "default": 0}],
+    [TIME, LONG, NOTE],
+    [TIME, NOTE, LONG],
+    [TIME, {**LONG, "doc": "how many"}],
+    [TIME, {**LONG, "name": "m", "aliases": ["n"]}],
+    [TIME, {**DOUBLE, "widened": "long"}],
+    [TIME, {"name": "m", "type": "double", "aliases": ["n"], "widened": "long"}],
+    [TIME, LONG, {"name": "more", "type": "long", "default": 0}],
 ]
 
 
 @pytest.mark.parametrize("members", RIGHT)
 def test_a_change_that_does_not_break_is_let_pass(members: list[Any]) -> None:
-    assert told(record(LONG, TIME), record(*members)) == []
+    assert told(record(TIME, LONG), record(*members)) == []
+
+
+def test_the_event_s_time_stays_first() -> None:
+    other = {**TIME, "name": "u", "default": 0}
+    sentence = (
+        "it is the event's time, read from the first bytes alone, and is not first there; leave "
+        "the event's time first"
+    )
+
+    assert told(record(TIME, LONG), record(other, TIME, LONG)) == [
+        f"version 1 can't read version 2: field t: {sentence}",
+        f"version 2 can't read version 1: field u: {sentence}",
+    ]
 
 
 def test_a_value_inside_another_is_named_by_its_path() -> None:
@@ -126,7 +139,7 @@ def test_a_value_inside_another_is_named_by_its_path() -> None:
 
 
 def test_a_field_that_is_retired_and_one_that_is_new_need_defaults() -> None:
-    with_note, without = record(LONG, TIME, NOTE), record(LONG, TIME)
+    with_note, without = record(TIME, LONG, NOTE), record(TIME, LONG)
 
     assert told(with_note, without) == told(without, with_note) == []
 
