@@ -15,7 +15,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from schemas.declare import AVRO_NAMESPACE, Doc, Logical, Unit, Was, Widened
 from schemas.errors import EvctlError
-from schemas.resolving import meet, whole
+from schemas.resolving import default_of, meet, whole
 
 Schema: TypeAlias = Any
 """An Avro schema as JSON gives it: a dict, a list (union) or the name of a type."""
@@ -272,6 +272,9 @@ def reader(written: Schema, cls: type | None) -> Callable[[bytes, int], Any]:
     if cls is not None and fingerprint_of(written) != fingerprint_of(schema_of(cls)):
         met = meet(physical(schema_of(cls)), physical(written))
         wanted = fastavro.parse_schema(met.schema)
+        for field in wanted["fields"]:
+            if "default" in field:
+                field["default"] = default_of(field)
         if met.rounded:
             build = _rounding(name, met.rounded, _builder(cls))
 

@@ -26,8 +26,6 @@ def meet(reader: Mapping[str, Any], written: Mapping[str, Any]) -> Meeting:
     for field in reader["fields"]:
         source = source_of(field, reader, written)
         member = {**field, "aliases": []}
-        if "default" in field:
-            member["default"] = default_of(field)
         if source is not None and source["name"] != field["name"]:
             member["aliases"] = [source["name"]]
         if source is not None and _rounds(field, source):

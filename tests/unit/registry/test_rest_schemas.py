@@ -52,8 +52,8 @@ class Confluent:
             case ["subjects", subject, "versions"]:
                 return 200, list(range(1, len(self.subjects[subject]) + 1))
             case ["subjects", subject, "versions", version]:
-                number = self.subjects[subject][int(version) - 1]
-                return 200, {"id": number, "schema": self.schemas[number - 1]}
+                kept = self.subjects[subject][int(version) - 1]
+                return 200, {"id": kept, "schema": self.schemas[kept - 1]}
         return None
 
     def _by_id(self, number: int) -> tuple[int, Any]:

@@ -12,7 +12,7 @@ from schemas import avro
 from schemas.avro import NotAvro, schema_of
 from schemas.compatibility import faults
 from schemas.declare import REPORTED, Micros, event
-from schemas.fitting import event_from
+from schemas.fitting import event_from, fit
 from schemas.language import NotPublished
 from schemas.upcasting import Upcaster
 from tests.unit.schemas.arbitrary import data_of
@@ -25,8 +25,9 @@ POINTED_1, POINTED_2, POINTED_3 = POINTED
 def read(reader: int, record: Any) -> Any:
     """Return a record as the program of a version reads it."""
     language = program(reader)
-    cls = language.classes[type(record).__name__]
-    return language.reader(schema_of(type(record)), cls)(avro.writer(type(record))(record), 0)
+    written: type = type(record)
+    cls = language.classes[written.__name__]
+    return language.reader(schema_of(written), cls)(avro.writer(written)(record), 0)
 
 
 def test_all_three_versions_are_compatible() -> None:
@@ -71,17 +72,11 @@ def test_whatever_a_version_writes_another_reads_or_says_which_field_it_can_not(
         return
     assert isinstance(found, kind[reader - 1])
     assert found.time == record.time
-    for field, member in zip(schema_of(type(found))["fields"], values(found), strict=True):
-        assert event_from(type(found), dict(zip(names(found), values(found), strict=True)))
-        assert member is not None or "null" in field["type"]
+    assert repr(fit(schema_of(kind[reader - 1]), fields_of(found))) == repr(fields_of(found))
 
 
-def names(found: Any) -> list[str]:
-    return [field["name"] for field in schema_of(type(found))["fields"]]
-
-
-def values(found: Any) -> list[Any]:
-    return [getattr(found, name) for name in names(found)]
+def fields_of(found: Any) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in found.__dataclass_fields__}
 
 
 @pytest.mark.parametrize("stars", [float("nan"), float("inf"), 1e300])
