@@ -56,7 +56,7 @@ def list_(ctx: typer.Context) -> None:
     kept = "on the log" if store.name.startswith("_") else "in the registry"
     typer.echo(f"{'ID':>10}  {'VERSION':>7}  {'WHERE':<26}  SUBJECT")
     for row in _rows(store):
-        where = ", ".join(filter(None, ("published" * row.ours, kept * row.kept)))
+        where = ", ".join(("published",) * row.ours + (kept,) * row.kept)
         typer.echo(f"{row.id:>10}  {row.version:>7}  {where:<26}  {row.subject}")
 
 
