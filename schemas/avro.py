@@ -266,7 +266,7 @@ def reader(written: Schema, cls: type | None) -> Callable[[bytes, int], Any]:
     error: `NotAvro`.
     """
     parsed = fastavro.parse_schema(physical(written))
-    wanted = None
+    wanted: Any = None
     read, buffer_type, name = fastavro.schemaless_reader, io.BytesIO, full_name(written)
     build = None if cls is None else _builder(cls)
     if cls is not None and fingerprint_of(written) != fingerprint_of(schema_of(cls)):
