@@ -44,7 +44,8 @@ class Language(NamedTuple):
     def class_of(self, schema: Schema) -> type | None:
         """Return the event class that a schema is a version of; none for a foreign schema."""
         namespace, _, name = avro.full_name(schema).rpartition(".")
-        return self.classes.get(name) if namespace == AVRO_NAMESPACE else None
+        ours = namespace == AVRO_NAMESPACE and schema["type"] == "record"
+        return self.classes.get(name) if ours else None
 
     def published_up_to(self, cls: type) -> list[Schema]:
         """Return all published versions of a class; raise `NotPublished` if it is not the last."""

@@ -47,15 +47,19 @@ class TopicSchemas:
     def add(self, subject: str, versions: Sequence[Schema]) -> int:
         """Return the id of the last version; raise `TwoSchemasOneId` or `VersionTaken`."""
         schema, version = versions[-1], len(versions)
-        number = avro.schema_id(schema)
+        number, print_ = avro.schema_id(schema), avro.fingerprint_of(schema)
         known = self._schemas.get(number)
-        if known is None:
-            if self._versions.get((subject, version), number) != number:
-                raise VersionTaken(subject, version)
+        if known is not None:
+            if avro.fingerprint_of(known) != print_:
+                raise TwoSchemasOneId(number, avro.full_name(known), avro.full_name(schema))
+            return number
+        taken = self._versions.get((subject, version))
+        if taken is None:
             self._append(Entry(subject, version, number, schema))
-        elif avro.fingerprint_of(known) != avro.fingerprint_of(schema):
-            raise TwoSchemasOneId(number, avro.full_name(known), avro.full_name(schema))
-        return number
+            return number
+        if avro.fingerprint_of(self._schemas[taken]) != print_:
+            raise VersionTaken(subject, version)
+        return taken  # a registry that shares the topic has numbered it
 
     def entries(self) -> Iterator[Entry]:
         """Yield what is on the topic and not deleted."""

@@ -3,6 +3,7 @@
 The schemas are on `_schemas`, or in a real registry with Confluent's API.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
@@ -148,3 +149,21 @@ def test_two_programs_can_not_give_one_version_two_meanings(log: Cluster) -> Non
     with pytest.raises(VersionTaken, match=r"Version 2 of evctl\.SkySeen"):
         store.add("evctl.SkySeen", [one, other])
     assert store.add("evctl.SkySeen", [one, two]) == number
+
+
+def test_a_schema_that_a_registry_on_the_same_topic_has_numbered_keeps_its_number(
+    log: Cluster,
+) -> None:
+    """Karapace and Confluent's registry keep what they are told on `_schemas`, too."""
+    schema = {**schema_of(SKY_1), "name": "SkyShared"}
+    key = {"keytype": "SCHEMA", "subject": "evctl.SkyShared", "version": 1, "magic": 1}
+    value = {"subject": "evctl.SkyShared", "version": 1, "id": 3, "schema": json.dumps(schema)}
+    producer = log.producer()
+    producer.produce("_schemas", json.dumps(value).encode(), json.dumps(key).encode())
+    assert producer.flush(30) == 0
+
+    store = store_of(log)
+    store.open()
+
+    assert store.add("evctl.SkyShared", [schema]) == 3
+    assert store.find(3) == schema

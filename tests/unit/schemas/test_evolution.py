@@ -1,17 +1,20 @@
 """Three published versions of an event: each program reads the records of every other."""
 
 import re
+import sys
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import avro
+import schemas.events
+from schemas import avro, catalogue
 from schemas.avro import NotAvro, schema_of
 from schemas.compatibility import faults
-from schemas.declare import REPORTED, Micros, event
+from schemas.declare import REPORTED, Micros, Widened, event
 from schemas.fitting import event_from, fit
 from schemas.language import NotPublished
 from schemas.upcasting import Upcaster
@@ -85,6 +88,19 @@ def test_a_double_that_is_no_whole_number_is_an_error_that_names_the_field(stars
         read(1, SKY_3(7, 21.5, stars, "B"))
 
 
+def test_what_may_be_none_is_widened_too() -> None:
+    def seen(hint: Any) -> Any:
+        return event(REPORTED)(type("Seen", (), {"__annotations__": {"t": Micros, "n": hint}}))
+
+    before, after = seen(int | None), seen(Annotated[float | None, Widened(int)])
+
+    for written, expected in [(2.5, 2), (3.5, 4), (None, None)]:
+        data = avro.writer(after)(after(7, written))
+        assert avro.reader(schema_of(after), before)(data, 0) == before(7, expected)
+    data = avro.writer(before)(before(7, 3))
+    assert repr(avro.reader(schema_of(before), after)(data, 0)) == repr(after(7, 3.0))
+
+
 # Upcasters
 
 
@@ -96,6 +112,24 @@ def test_an_upcaster_makes_the_next_version_and_avro_goes_on_from_there() -> Non
 
 def test_a_program_without_the_upcaster_reads_the_default() -> None:
     assert read(1, POINTED_3(7, 10.5, -3.0, settled=True)) == POINTED_1(7, "0 0")
+
+
+def test_an_upcaster_is_found_by_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "found_by_a_test.py").write_text(
+        "from schemas.events.ticks import TimePassed\n"
+        "from schemas.upcasting import upcaster\n"
+        "@upcaster(TimePassed, version=1)\n"
+        "def later(fields):\n"
+        "    return fields\n"
+    )
+    monkeypatch.setattr(schemas.events, "__path__", [*schemas.events.__path__, str(tmp_path)])
+
+    found = catalogue.upcasters.__wrapped__()
+
+    assert ("TimePassed", 1) in [(each.event, each.version) for each in found]
+    del sys.modules["schemas.events.found_by_a_test"]
 
 
 def test_upcasters_follow_one_another() -> None:
