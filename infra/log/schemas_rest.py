@@ -96,6 +96,8 @@ class RestSchemas:
         if answer.status >= 400 or content is None:
             said = content.get("message") if isinstance(content, dict) else None
             text = said or answer.reason or "its answer is not JSON"
+            if answer.status >= 500:
+                raise RegistryUnavailable(self.name, f"{answer.status} {text}")
             raise RegistryRefused(self._url(path), answer.status, text)
         return content
 

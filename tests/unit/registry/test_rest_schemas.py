@@ -139,7 +139,7 @@ def test_a_foreign_subject_is_one_segment_of_the_path() -> None:
         (401, 77, "mend log.schema_registry_user"),
         (403, 77, "let the user"),
         (409, 65, "`evctl schema check` names the field"),
-        (500, 65, "is log.schema_registry the address of its Confluent API"),
+        (422, 65, "is log.schema_registry the address of its Confluent API"),
     ],
 )
 def test_what_a_registry_refuses_is_told_with_its_reason(status: int, code: int, mend: str) -> None:
@@ -167,6 +167,24 @@ def test_one_that_is_busy_is_asked_again() -> None:
         RestSchemas(RegistryAddress(f"http://{place}")).open()
 
     assert statuses == []
+
+
+def test_one_that_fails_is_no_verdict_on_an_id_and_does_not_touch_what_is_known() -> None:
+    confluent = Confluent()
+    confluent.schemas += [json.dumps(schema_of(TimePassed)), json.dumps(schema_of(SKY[0]))]
+    well = True
+    with answering(
+        lambda asked: confluent(asked) if well else (503, {"message": "Soon."})
+    ) as place:
+        registry = registry_at(f"http://{place}")
+        registry.schema(1, HERE)
+        well = False
+
+        assert registry.schema(1, HERE) == schema_of(TimePassed)
+        with pytest.raises(RegistryUnavailable, match=r"does not answer: 503 Soon\."):
+            registry.schema(2, HERE)
+        well = True
+        assert registry.schema(2, HERE) == schema_of(SKY[0])
 
 
 def test_one_that_is_not_there_is_told_with_its_address() -> None:
