@@ -55,6 +55,14 @@ class Registry:
         self._schemas.setdefault(number, versions[-1])
         return number
 
+    def fetched(self) -> None:
+        """Note that records were just read: what they name was kept before they were.
+
+        Ids that were unknown are asked for again then; without such notes, each is once.
+        """
+        self._unknown.clear()
+        self._store.fetched()
+
     def schema(self, number: int, position: Position) -> Schema:
         """Return the schema of an id that the record at `position` names; `UnknownSchema`."""
         found = self._schemas.get(number)

@@ -26,6 +26,9 @@ class SchemaStore(Protocol):
     def open(self) -> None:
         """See that it is there and answers."""
 
+    def fetched(self) -> None:
+        """Note that records were just read: one look will do for all that they name."""
+
     def find(self, number: int) -> Schema | None:
         """Return the schema of an id, with all that was kept until now; none if there is none."""
 

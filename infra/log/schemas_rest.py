@@ -45,6 +45,9 @@ class RestSchemas:
         """Ask for what every registry knows; raise `RegistryUnavailable` or `RegistryRefused`."""
         self._get("schemas", "types")
 
+    def fetched(self) -> None:
+        """Do nothing: each id is a question of its own."""
+
     def find(self, number: int) -> Schema | None:
         """Return the schema of an id; none if the registry has none, or not one of Avro."""
         found = self._get("schemas", "ids", number)

@@ -31,6 +31,7 @@ class TopicSchemas:
         self._cluster = cluster
         self._schemas: dict[int, Schema] = {}
         self._versions: dict[tuple[str, int], int] = {}
+        self._looked: bool | None = None
         self._next = 0
 
     def open(self) -> None:
@@ -38,10 +39,15 @@ class TopicSchemas:
         topics.ensure(self._cluster, [SCHEMAS])
         self._refresh()
 
+    def fetched(self) -> None:
+        """Note that records were just read: one look at the topic will do for all of them."""
+        self._looked = False
+
     def find(self, number: int) -> Schema | None:
         """Return the schema of an id; where it is not known, what was added since is read."""
-        if number not in self._schemas:
+        if number not in self._schemas and not self._looked:
             self._refresh()
+            self._looked = None if self._looked is None else True
         return self._schemas.get(number)
 
     def add(self, subject: str, versions: Sequence[Schema]) -> int:

@@ -151,6 +151,21 @@ def test_two_programs_can_not_give_one_version_two_meanings(log: Cluster) -> Non
     assert store.add("evctl.SkySeen", [one, two]) == number
 
 
+def test_one_look_does_for_all_records_that_were_read(log: Cluster) -> None:
+    one, two = ({**schema_of(cls), "name": "SkyLooked"} for cls in SKY[:2])
+    reader, writer = store_of(log), store_of(log)
+    reader.open()
+    writer.open()
+    reader.fetched()
+    first = writer.add("evctl.SkyLooked", [one])
+    assert reader.find(first) == one
+    second = writer.add("evctl.SkyLooked", [one, two])
+
+    assert reader.find(second) is None
+    reader.fetched()
+    assert reader.find(second) == two
+
+
 def test_a_schema_that_a_registry_on_the_same_topic_has_numbered_keeps_its_number(
     log: Cluster,
 ) -> None:

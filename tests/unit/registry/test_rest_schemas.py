@@ -122,6 +122,20 @@ def test_an_id_is_asked_for_once_whether_it_is_known_or_not() -> None:
     assert paths == ["/schemas/types", "/schemas/ids/1", "/schemas/ids/4", "/schemas/ids/900"]
 
 
+def test_after_more_records_were_read_what_was_unknown_is_asked_for_again() -> None:
+    confluent = Confluent()
+    with answering(confluent) as place:
+        registry = registry_at(f"http://{place}")
+        with pytest.raises(UnknownSchema):
+            registry.schema(1, HERE)
+        confluent.schemas.append(json.dumps(schema_of(TimePassed)))
+        with pytest.raises(UnknownSchema):
+            registry.schema(1, HERE)
+        registry.fetched()
+
+        assert registry.schema(1, HERE) == schema_of(TimePassed)
+
+
 def test_a_foreign_subject_is_one_segment_of_the_path() -> None:
     confluent = Confluent()
     schema = {"type": "record", "name": "sky/a b", "fields": []}
