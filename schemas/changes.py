@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemas.avro import Schema
-from schemas.compatibility import said
+from schemas.differences import said
 from schemas.resolving import source_of
 
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.avro import Schema
-from schemas.compatibility import between, differences, faults
+from schemas.compatibility import between, faults
+from schemas.differences import differences
 from schemas.language import Language
 from schemas.published_files import Published
 from schemas.resolving import meet
