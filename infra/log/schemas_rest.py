@@ -58,9 +58,11 @@ class RestSchemas:
         known = self._known(subject, versions[-1])
         if known is not None:
             return known
+        path, numbers = ("subjects", subject, "versions"), []
         for schema in versions:
-            answer = self._call("POST", ("subjects", subject, "versions"), _text(schema))
-        return int(self._content(answer, ("subjects", subject, "versions"))["id"])
+            answer = self._call("POST", path, _text(schema))
+            numbers.append(int(self._content(answer, path)["id"]))
+        return numbers[-1]
 
     def entries(self) -> Iterator[Entry]:
         """Yield every version of every subject of Avro; a request for each."""

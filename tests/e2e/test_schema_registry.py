@@ -23,6 +23,7 @@ def site(tmp_path: Path, apicurio: Apicurio) -> Iterator[Stage]:
         yield stage
 
 
+@pytest.mark.slow
 def test_the_registry_s_ids_are_used_everywhere_and_the_log_keeps_no_schemas(site: Stage) -> None:
     publish(site.cluster, [MIDNIGHT + second * 1_000_000 for second in range(5)])
     site.done("publish", "observatory", "--event", "TimePassed", "time=2026-11-21T00:00:09Z")
@@ -54,12 +55,13 @@ def test_what_the_registry_keeps_is_listed_shown_and_checked(site: Stage) -> Non
     assert "schema registry: http" in site.evctl("doctor").out
 
 
-def test_a_registry_that_does_not_answer_ends_a_command_with_a_sentence(
-    site: Stage, apicurio: Apicurio
-) -> None:
-    gone = site.also("gone", log={"schema_registry": "http://127.0.0.1:1"})
+def test_a_registry_that_does_not_answer_is_told(tmp_path: Path) -> None:
+    tick = ("publish", "observatory", "--event", "TimePassed", "time=2026-11-21T00:00Z")
+    said = "The schema registry at http://127.0.0.1:1 does not answer"
+    with on_stage(tmp_path, log={"schema_registry": "http://127.0.0.1:1"}) as site:
+        ended = site.evctl(*tick)
+        doctor = site.evctl("doctor")
 
-    ended = gone.evctl("publish", "observatory", "--event", "TimePassed", "time=2026-11-21T00:00Z")
-
-    assert ended.code == 69
-    assert "The schema registry at http://127.0.0.1:1 does not answer" in ended.sentence
+    assert (ended.code, doctor.code) == (69, 1)
+    assert said in ended.sentence
+    assert f"FAIL  schema registry: {said}" in doctor.out

@@ -9,13 +9,14 @@ from itertools import count
 from typing import Any
 
 import pytest
+import urllib3
 
 from infra.apicurio import Apicurio
 from infra.broker import control
 from infra.log import topics
 from infra.log.cluster import Cluster, RegistryAddress, connect
 from infra.log.decoding import Decoder
-from infra.log.errors import Undecodable, VersionTaken
+from infra.log.errors import RegistryRefused, Undecodable, VersionTaken
 from infra.log.registry import Registry, store_of
 from infra.log.writing import Producer
 from infra.settings import load
@@ -137,6 +138,31 @@ def test_a_number_that_an_old_program_can_not_round_is_told_with_field_and_posit
 
     with pytest.raises(Undecodable, match=r"observatory\[0\]@0 .* field stars: inf is no whole"):
         programs(1).read()
+
+
+def test_a_registry_may_hold_avro_s_rules_alone_against_a_renamed_field(
+    apicurio: Apicurio,
+) -> None:
+    """An old program of another kind could not find it: `docs/reference/records.md` says so."""
+    store = store_of(Cluster("127.0.0.1:1", "", {}, registry=RegistryAddress(apicurio.url)))
+    versions = [schema_of(cls) for cls in SKY]
+    for rule in ("FULL_TRANSITIVE", "BACKWARD_TRANSITIVE"):
+        store.add(f"{rule}.Sky", versions[:1])
+        body = json.dumps({"compatibility": rule})
+        header = {"Content-Type": "application/json"}
+        urllib3.request("PUT", f"{apicurio.url}/config/{rule}.Sky", body=body, headers=header)
+
+    with pytest.raises(RegistryRefused, match=r"\(409\): .*brightness .*`evctl schema check`"):
+        store.add("FULL_TRANSITIVE.Sky", versions)
+    store.add("BACKWARD_TRANSITIVE.Sky", versions)
+
+    kept = [(entry.subject, entry.version) for entry in store.entries()]
+    assert [version for subject, version in kept if subject == "FULL_TRANSITIVE.Sky"] == [1]
+    assert [version for subject, version in kept if subject == "BACKWARD_TRANSITIVE.Sky"] == [
+        1,
+        2,
+        3,
+    ]
 
 
 def test_two_programs_can_not_give_one_version_two_meanings(log: Cluster) -> None:
