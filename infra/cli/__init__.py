@@ -26,7 +26,7 @@ COMMANDS = {
     "demo": ("infra.cli.demo", "See a night go through the log and come out as tables."),
     "doctor": ("infra.cli.doctor", "Find what is missing or misconfigured, and how to mend it."),
     "topic": ("infra.cli.topic", "List and describe the topics."),
-    "schema": ("infra.cli.schema", "List and show the schemas of events."),
+    "schema": ("infra.cli.schema", "List, check and compare the schemas of events."),
     "config": ("infra.cli.config", "Show, check and copy the settings."),
     "broker": ("infra.cli.broker", "Start, stop and look at the embedded log."),
 }

@@ -104,8 +104,14 @@ class Log(Section):
     ] = {}
     schema_registry: Annotated[
         str | None,
-        Option("static", "", "nothing; the place is kept for a registry"),
+        Option("static", "", "http(s)://HOST[:PORT][/PATH] of a Confluent Schema Registry API"),
+        Field(pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$"),
     ] = None
+    schema_registry_user: Annotated[str | None, Option("static", "", "text")] = None
+    schema_registry_password: Annotated[
+        Secret | None, Option("static", "", "{env: NAME} or {file: PATH}")
+    ] = None
+    schema_registry_ca: Annotated[Path | None, Option("static", "", "a file, PEM")] = None
 
     @field_validator("client")
     @classmethod
@@ -113,13 +119,6 @@ class Log(Section):
         if {"bootstrap.servers", "metadata.broker.list"} & set(client):
             raise ValueError("the address of the log stands in log.bootstrap_servers only")
         return client
-
-    @field_validator("schema_registry")
-    @classmethod
-    def _reserved(cls, registry: str | None) -> str | None:
-        if registry is not None:
-            raise ValueError("schema ids come from the log's own _schemas topic; leave it empty")
-        return registry
 
     def client_options(self) -> dict[str, bool | int | float | str]:
         """Return `client` with its secrets read from their places; raises `SecretMissing`."""
