@@ -112,6 +112,14 @@ REPLAY_CONTROL = Topic(
     key="the replay's id",
     events=("ReplayStarted", "ReplayFinished"),
 )
+SEALS = Topic(
+    name="seals",
+    about="what each night had when it was sealed; no part of any night, and not replayed",
+    key="the night",
+    events=("NightSealed",),
+    synced=True,
+    max_bytes=16 * MiB,
+)
 SCHEMAS = Topic(
     name="_schemas",
     about="every Avro schema in use, in the record format of Karapace and Confluent's registry",
@@ -122,7 +130,7 @@ SCHEMAS = Topic(
     prefixed=False,
 )
 
-TOPICS = (OBSERVATORY, ALERTS, IMPORTS, REPLAY_CONTROL, SCHEMAS)
+TOPICS = (OBSERVATORY, ALERTS, IMPORTS, REPLAY_CONTROL, SEALS, SCHEMAS)
 BY_NAME: Mapping[str, Topic] = MappingProxyType({topic.name: topic for topic in TOPICS})
 RECORDED = (OBSERVATORY, ALERTS)
 """The topics that make up a night: replayed, indexed and exported."""

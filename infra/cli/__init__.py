@@ -22,6 +22,8 @@ COMMANDS = {
     "run": ("infra.cli.run", "Keep the tables up to date, in the foreground."),
     "rebuild": ("infra.cli.rebuild", "Fill tables anew from the log."),
     "verify": ("infra.cli.verify", "Prove that a night's tables agree with the log."),
+    "seal": ("infra.cli.seal", "Write a night down, so that later changes are found."),
+    "upgrade": ("infra.cli.upgrade", "Bring what an older evctl has left to this one's formats."),
     "demo": ("infra.cli.demo", "See a night go through the log and come out as tables."),
     "doctor": ("infra.cli.doctor", "Find what is missing or misconfigured, and how to mend it."),
     "topic": ("infra.cli.topic", "List and describe the topics."),
