@@ -24,6 +24,7 @@ MODULES = (
     "publishing",
     "recordings",
     "projecting",
+    "rebuilding",
     "rubin",
     "replay_speed",
     "pacing",
