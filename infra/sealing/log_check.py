@@ -63,7 +63,7 @@ class _Walk:
         if self._stretch is None:
             return None
         end = self._stretch.last + 1
-        self._found.altered.append((self._stretch.first, self._stretch.last))
+        self._found.altered.append((max(self._stretch.first, offset), self._stretch.last))
         self._next()
         return end
 

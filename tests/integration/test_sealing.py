@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from infra.sealing.place import Site
 from infra.sealing.records import Seals
 from infra.sealing.shelf import SEAL
 from schemas.topics import OBSERVATORY, SCHEMAS
-from tests.e2e.stage import Stage, ended, on_stage
+from tests.e2e.stage import Stage, ended, on_stage, until
 from tests.integration.replay_log import DAY, MIDNIGHT, publish, read, send_foreign, tcs
 
 NIGHT = "2026-11-21"
@@ -316,6 +317,20 @@ def test_two_that_seal_at_once_make_one_seal(stage: Stage) -> None:
     again = f"{NIGHT}: sealed already as version 2; nothing has changed since\n"
     assert said == sorted([f"{NIGHT}: sealed as version 2, 2,505 records\n", again, again])
     assert faults(stage, 0) == []
+
+
+def test_a_sealing_that_is_killed_leaves_the_seal_of_before(either: Stage) -> None:
+    append(either, "late", 5)
+    running = either.start("seal", NIGHT)
+    making = folder(either).with_name("making")
+    until(lambda: making.exists() or running.poll() is not None)
+    running.kill()
+    assert ended(running).code in {-signal.SIGKILL, 0}
+    assert seal_of(either).version in {1, 2}
+    assert either.done("seal", NIGHT).startswith(f"{NIGHT}: sealed ")
+    assert seal_of(either).version == 2
+    assert sorted(path.name for path in making.parent.iterdir()) == ["v1", "v2"]
+    assert faults(either, 0) == []
 
 
 def test_a_rebuild_begins_with_the_newest_snapshot(either: Stage) -> None:
