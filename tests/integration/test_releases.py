@@ -10,7 +10,7 @@ import pytest
 from infra.log.decoding import Decoder
 from infra.log.registry import Registry
 from schemas.events.tcs import TcsEvent
-from schemas.topics import OBSERVATORY
+from schemas.topics import ALERTS, OBSERVATORY
 from tests.e2e.stage import Stage, on_stage
 from tests.fixtures.make_release import DIGESTS, NIGHT
 from tests.integration.replay_log import read
@@ -53,6 +53,8 @@ def test_every_record_decodes(stage: Stage) -> None:
     events = [decode(message).event for message in read(cluster, OBSERVATORY)]
     assert len(events) > 1000
     assert {type(event) for event in events} == {TcsEvent}
+    (packet,) = [decode(message).event for message in read(cluster, ALERTS)]
+    assert (packet.schema_name, packet.fields) == ("Alert", {"candid": 42})
 
 
 def test_the_tables_go_on_and_can_be_made_anew(stage: Stage) -> None:
