@@ -20,6 +20,9 @@ from infra.sealing.contents import Seal, from_text
 from infra.sealing.place import Site
 from infra.sealing.records import Seals
 from infra.sealing.shelf import SEAL
+from schemas.avro import schema_of
+from schemas.events.seals import NightSealed
+from schemas.events.tcs import TcsEvent
 from schemas.topics import OBSERVATORY, SCHEMAS
 from tests.e2e.stage import Stage, ended, on_stage, until
 from tests.integration.replay_log import DAY, MIDNIGHT, publish, read, send_foreign, tcs
@@ -240,8 +243,10 @@ def with_another_schema(cluster: Cluster) -> None:
     """Give the id of TcsEvent's schema to another one."""
     (schema,) = Seals(cluster, Registry(cluster)).newest(NIGHT).schemas  # type: ignore[union-attr]
     key = {"subject": "x", "version": 1, "magic": 1, "keytype": "SCHEMA"}
-    other = json.dumps({"type": "record", "name": "evctl.TcsEvent", "fields": []})
-    value = {"subject": "x", "version": 1, "id": schema.id, "schema": other, "deleted": False}
+    ours = schema_of(TcsEvent)
+    other = {**ours, "fields": [*ours["fields"], {"name": "more", "type": "long"}]}
+    text = json.dumps(other)
+    value = {"subject": "x", "version": 1, "id": schema.id, "schema": text, "deleted": False}
     producer = Producer(cluster)
     texts = json.dumps(value).encode(), json.dumps(key)
     producer.send(SCHEMAS.name, *texts, 0, 1, [])
@@ -260,10 +265,7 @@ def test_a_missing_schema_is_named(
 ) -> None:
     harm(stage.cluster)
     if harm is without_schemas:  # else the seals could not be read either
-        cluster = stage.cluster
-        from schemas.events.seals import NightSealed
-
-        Registry(cluster).register_event(NightSealed)
+        Registry(stage.cluster).register_event(NightSealed)
     said = faults(stage)
     assert re.fullmatch(told, said[0])
 
