@@ -154,6 +154,14 @@ class Database(Section):
     password: Annotated[Secret | None, Option("static", "", "{env: NAME} or {file: PATH}")] = None
 
 
+class Seals(Section):
+    """Where sealed nights are written down."""
+
+    directory: Annotated[Path, Option("static", "", "a directory")] = Field(
+        default_factory=lambda: default_log_directory().parent / "seals"
+    )
+
+
 class Projections(Section):
     """How the tables are filled."""
 
@@ -213,6 +221,7 @@ class Settings(BaseModel):
     log: Log = Field(default_factory=Log)
     broker: Broker = Broker()
     database: Database = Database()
+    seals: Seals = Field(default_factory=Seals)
     projections: Projections = Projections()
     silence: Silence = Silence()
     notices: Notices = Notices()
@@ -220,12 +229,18 @@ class Settings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _tables_beside_log(cls, data: Any) -> Any:
-        """Give each log tables of its own: by default they lie beside its directory."""
-        sections = dict(data)
-        database, log = sections.get("database", {}), sections.get("log", {})
-        if isinstance(database, Mapping) and "url" not in database:
-            given = log.data_dir if isinstance(log, Log) else log.get("data_dir")
-            beside = Path(given or default_log_directory()).parent / "evctl.sqlite"
-            sections["database"] = {**database, "url": f"sqlite:///{beside}"}
+    def _beside_log(cls, data: Any) -> Any:
+        """Give each log tables and seals of its own: by default they lie beside its directory."""
+        sections, log = dict(data), dict(data).get("log", {})
+        given = log.data_dir if isinstance(log, Log) else log.get("data_dir")
+        usable = isinstance(given, (str, Path)) and given  # another type is a fault, told later
+        beside = Path(given if usable else default_log_directory()).parent
+        defaults = {
+            "database": ("url", f"sqlite:///{beside / 'evctl.sqlite'}"),
+            "seals": ("directory", beside / "seals"),
+        }
+        for name, (option, value) in defaults.items():
+            section = sections.get(name, {})
+            if isinstance(section, Mapping) and option not in section:
+                sections[name] = {**section, option: value}
         return sections
