@@ -25,6 +25,7 @@ venv: $(VENV)/.installed  ## Install evctl into .venv
 setup: $(VENV)/.installed-dev  ## Install all that the tests need, system packages too
 	@SETUP='$(SETUP)' sh infra/setup/system-packages.sh
 	@$(VENV)/bin/python -m infra.kafka install --if-possible
+	@$(VENV)/bin/python -m infra.apicurio install --if-possible
 
 demo: $(VENV)/.installed  ## See a night go through the log and come out as tables
 	@$(VENV)/bin/evctl demo $(ARGS)

@@ -26,6 +26,7 @@ MODULES = (
     "projecting",
     "exactly_once",
     "scaling_out",
+    "rebuilding",
     "rubin",
     "replay_speed",
     "pacing",

@@ -34,7 +34,7 @@ class LooseStore(ViewStore):
     def apply(self, batch: FoldedBatch) -> bool:
         with self.database.writing() as connection:
             for statement in batch.statements:
-                self._write(connection, statement)
+                self.write(connection, statement)
         return True
 
 

@@ -1,34 +1,41 @@
-"""From an event class to its Avro schema, and from events to Avro bytes and back."""
+"""Events to Avro bytes and back, and what a schema is known by."""
 
 import io
-import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass, make_dataclass
-from functools import cache
+from dataclasses import fields, make_dataclass
 from operator import attrgetter, itemgetter
-from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 import fastavro
+from fastavro.read import SchemaResolutionError
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
-from schemas.declare import AVRO_NAMESPACE, Doc, Logical, Unit
+from schemas.deriving import PRIMITIVES, Schema, schema_of
 from schemas.errors import EvctlError
+from schemas.resolving import default_of, meet, whole
 
-Schema: TypeAlias = Any
-"""An Avro schema as JSON gives it: a dict, a list (union) or the name of a type."""
+__all__ = [
+    "NotAvro",
+    "Schema",
+    "fingerprint_of",
+    "full_name",
+    "physical",
+    "reader",
+    "schema_id",
+    "schema_of",
+    "schema_writer",
+    "writer",
+]
 
-_PRIMITIVES: Mapping[Any, str] = {
-    type(None): "null",
-    bool: "boolean",
-    int: "long",
-    float: "double",
-    str: "string",
-    bytes: "bytes",
-}
-
-
-_READING_FAULTS = (EOFError, ValueError, IndexError, OverflowError, TypeError)
-"""What fastavro raises for bytes that are not of the schema."""
+_READING_FAULTS = (
+    EOFError,
+    ValueError,
+    IndexError,
+    OverflowError,
+    TypeError,
+    SchemaResolutionError,
+)
+"""What fastavro raises for bytes that are not of the schema, or that another one can't read."""
 
 
 class NotAvro(EvctlError):
@@ -36,56 +43,6 @@ class NotAvro(EvctlError):
 
     def __init__(self, schema_name: str, reason: str) -> None:
         super().__init__(f"The bytes are not Avro of {schema_name}: {reason}.")
-
-
-@cache
-def schema_of(cls: type) -> Schema:
-    """Return the Avro schema of an event class, with units and documentation."""
-    hints = get_type_hints(cls, include_extras=True)
-    return {
-        "type": "record",
-        "name": cls.__name__,
-        "namespace": AVRO_NAMESPACE,
-        "doc": (cls.__doc__ or "").strip().split("\n")[0],
-        "fields": [_field(field.name, hints[field.name]) for field in fields(cls)],
-    }
-
-
-def _field(name: str, hint: Any) -> dict[str, Any]:
-    field: dict[str, Any] = {"name": name, "type": _type(hint)}
-    for mark in getattr(hint, "__metadata__", ()):
-        if isinstance(mark, Doc):
-            field["doc"] = mark.text
-        elif isinstance(mark, Unit):
-            field["unit"] = mark.name
-    if isinstance(field["type"], list) and field["type"][0] == "null":
-        field["default"] = None
-    return field
-
-
-def _type(hint: Any) -> Schema:
-    if hint in _PRIMITIVES:
-        return _PRIMITIVES[hint]
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        logical = [mark.name for mark in hint.__metadata__ if isinstance(mark, Logical)]
-        plain = _type(arguments[0])
-        return {"type": plain, "logicalType": logical[0]} if logical else plain
-    if origin in (Union, types.UnionType):
-        return _union(arguments)
-    if origin is tuple or (isinstance(origin, type) and issubclass(origin, Sequence)):
-        return {"type": "array", "items": _type(arguments[0])}
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        return {"type": "map", "values": _type(arguments[1])}
-    if is_dataclass(hint) and isinstance(hint, type):
-        return schema_of(hint)
-    raise TypeError(f"{hint!r} has no counterpart in Avro")
-
-
-def _union(members: Sequence[Any]) -> Schema:
-    """`null` first, so that it can be the default; the other members in the order written."""
-    ordered = sorted(members, key=lambda member: member is not type(None))
-    return [_type(member) for member in ordered]
 
 
 def physical(schema: Schema) -> Schema:
@@ -152,6 +109,18 @@ def writer(cls: type, prefix: bytes = b"") -> Callable[[Any], bytes]:
     return encode
 
 
+def schema_writer(schema: Schema) -> Callable[[Mapping[str, Any]], bytes]:
+    """Return the function that turns fields into Avro bytes of a schema; they have to fit it."""
+    parsed = fastavro.parse_schema(physical(schema))
+
+    def encode(found: Mapping[str, Any]) -> bytes:
+        buffer = io.BytesIO()
+        fastavro.schemaless_writer(buffer, parsed, found)
+        return buffer.getvalue()
+
+    return encode
+
+
 def _builder(cls: type) -> Callable[[Mapping[str, Any]], Any]:
     """Return what makes a frozen, slotted dataclass of its fields, in a quarter of the time.
 
@@ -171,13 +140,30 @@ def _builder(cls: type) -> Callable[[Mapping[str, Any]], Any]:
     return build
 
 
+def _rounding(
+    name: str, rounded: Sequence[str], build: Callable[[Mapping[str, Any]], Any]
+) -> Callable[[Mapping[str, Any]], Any]:
+    """Return what makes an event of fields some of which were doubles when written."""
+
+    def build_rounded(found: Mapping[str, Any]) -> Any:
+        whole_ones = {}
+        for field in rounded:
+            try:
+                whole_ones[field] = whole(found[field])
+            except ValueError as fault:
+                raise NotAvro(name, f"field {field}: {fault}") from fault
+        return build({**found, **whole_ones})
+
+    return build_rounded
+
+
 def _branched(values: Mapping[str, Any]) -> dict[str, Any]:
     """Name the branch of the union for each value: fastavro's own search takes twice as long.
 
     To fastavro a tuple names a branch, so that an array has to be a list.
     """
     return {
-        name: (branch, value) if (branch := _PRIMITIVES.get(type(value))) else list(value)
+        name: (branch, value) if (branch := PRIMITIVES.get(type(value))) else list(value)
         for name, value in values.items()
     }
 
@@ -194,11 +180,17 @@ def reader(written: Schema, cls: type | None) -> Callable[[bytes, int], Any]:
     error: `NotAvro`.
     """
     parsed = fastavro.parse_schema(physical(written))
-    wanted = None if cls is None else fastavro.parse_schema(physical(schema_of(cls)))
-    if wanted == parsed:
-        wanted = None
+    wanted: Any = None
     read, buffer_type, name = fastavro.schemaless_reader, io.BytesIO, full_name(written)
     build = None if cls is None else _builder(cls)
+    if cls is not None and fingerprint_of(written) != fingerprint_of(schema_of(cls)):
+        met = meet(physical(schema_of(cls)), physical(written))
+        wanted = fastavro.parse_schema(met.schema)
+        for field in wanted["fields"]:
+            if "default" in field:
+                field["default"] = default_of(field)
+        if met.rounded:
+            build = _rounding(name, met.rounded, _builder(cls))
 
     def decode(data: bytes, start: int) -> Any:
         buffer = buffer_type(data)

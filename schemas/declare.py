@@ -8,7 +8,8 @@
         speed: Annotated[float, Unit("m/s")]
 
 The class name is the wire name (in the Avro namespace `evctl`), so a class may move between
-modules but is never renamed. Wire order is the order of the fields.
+modules but is never renamed. Wire order is the order of the fields. A field's default is what is
+read where records have no such field; `Was` and `Widened` say what else a field has been.
 """
 
 from collections.abc import Callable
@@ -44,6 +45,20 @@ class Doc:
     """What a field means, where its name and unit do not say it; goes into the Avro schema."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Was:
+    """A former name of a field: records and programs that have it go on being understood."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Widened:
+    """The field was of this type, `int`, and is a float now: older programs read it rounded."""
+
+    before: type
 
 
 @dataclass(frozen=True, slots=True)

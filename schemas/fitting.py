@@ -9,6 +9,7 @@ from typing import Any
 from schemas import utc
 from schemas.avro import Schema, full_name, schema_of
 from schemas.errors import EvctlError
+from schemas.resolving import default_of
 
 _MISSING = object()
 _SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, as JSON can escape it
@@ -116,8 +117,8 @@ def _record(schema: Schema, value: Any, path: str, names: dict[str, Schema]) -> 
 
 
 def _member(field: Any, record: Mapping[str, Any], path: str, names: dict[str, Schema]) -> Any:
-    value = record.get(field["name"], field.get("default", _MISSING))
-    return fit(field["type"], value, path, names)
+    lacking = default_of(field) if "default" in field else _MISSING
+    return fit(field["type"], record.get(field["name"], lacking), path, names)
 
 
 def _array(schema: Schema, value: Any, path: str, names: dict[str, Schema]) -> list[Any]:

@@ -120,6 +120,14 @@ QUARANTINE = Topic(
     synced=True,
     max_bytes=20 * MiB,  # more than any other: it holds their records
 )
+SEALS = Topic(
+    name="seals",
+    about="what each night had when it was sealed; no part of any night, and not replayed",
+    key="the night",
+    events=("NightSealed",),
+    synced=True,
+    max_bytes=16 * MiB,
+)
 SCHEMAS = Topic(
     name="_schemas",
     about="every Avro schema in use, in the record format of Karapace and Confluent's registry",
@@ -130,7 +138,7 @@ SCHEMAS = Topic(
     prefixed=False,
 )
 
-TOPICS = (OBSERVATORY, ALERTS, IMPORTS, REPLAY_CONTROL, QUARANTINE, SCHEMAS)
+TOPICS = (OBSERVATORY, ALERTS, IMPORTS, REPLAY_CONTROL, QUARANTINE, SEALS, SCHEMAS)
 BY_NAME: Mapping[str, Topic] = MappingProxyType({topic.name: topic for topic in TOPICS})
 RECORDED = (OBSERVATORY, ALERTS)
 """The topics that make up a night: replayed, indexed and exported."""

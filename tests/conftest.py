@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.require", "tests.database_servers", "tests.kafka_servers"]
+pytest_plugins = [
+    "tests.require",
+    "tests.database_servers",
+    "tests.kafka_servers",
+    "tests.registry_servers",
+]
 PROJECT_ROOT = Path(__file__).parents[1]
 SHARED_DATA = os.environ.get("EVCTL_SHARED_DATA") or PROJECT_ROOT.parent / "shared" / "data"
 

@@ -23,10 +23,12 @@ COMMANDS = {
     "rebuild": ("infra.cli.rebuild", "Fill tables anew from the log."),
     "verify": ("infra.cli.verify", "Prove that a night's tables agree with the log."),
     "quarantine": ("infra.cli.quarantine", "Look at records that readers passed over, and decide."),
+    "seal": ("infra.cli.seal", "Write a night down, so that later changes are found."),
+    "upgrade": ("infra.cli.upgrade", "Bring what an older evctl has left to this one's formats."),
     "demo": ("infra.cli.demo", "See a night go through the log and come out as tables."),
     "doctor": ("infra.cli.doctor", "Find what is missing or misconfigured, and how to mend it."),
     "topic": ("infra.cli.topic", "List and describe the topics."),
-    "schema": ("infra.cli.schema", "List and show the schemas of events."),
+    "schema": ("infra.cli.schema", "List, check and compare the schemas of events."),
     "config": ("infra.cli.config", "Show, check and copy the settings."),
     "broker": ("infra.cli.broker", "Start, stop and look at the embedded log."),
 }

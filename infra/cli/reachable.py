@@ -1,4 +1,4 @@
-"""Whether log and database answer, for `evctl doctor`. Starts and makes neither."""
+"""Whether log, schema registry and database answer, for `evctl doctor`; none is started or made."""
 
 import os
 import sqlite3
@@ -11,8 +11,9 @@ from sqlalchemy import URL, Connection, create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from infra.cli.checkup import Finding, Verdict, ok
-from infra.log.cluster import EMBEDDED, connect
+from infra.log.cluster import EMBEDDED, connect, registry_address
 from infra.log.errors import LogUnavailable
+from infra.log.schemas_rest import RestSchemas
 from infra.settings import SecretMissing, Settings
 from schemas.errors import EvctlError
 
@@ -41,6 +42,22 @@ def log(settings: Settings) -> Finding:
     return ok(
         "log", f"{cluster.servers} answers; brokers: {len(answer.brokers)}, topics {where}: {ours}"
     )
+
+
+def registry(settings: Settings) -> Iterator[Finding]:
+    """Ask the external schema registry for a sign of life, if there is one."""
+    url = settings.log.schema_registry
+    if url is None:
+        return
+    try:
+        address = registry_address(settings)
+        if address is not None:
+            RestSchemas(address).open()
+    except EvctlError as error:
+        mend = "Check log.schema_registry and the options beside it."
+        yield Finding(Verdict.FAIL, "schema registry", str(error), mend)
+    else:
+        yield ok("schema registry", f"{url} answers")
 
 
 def database(settings: Settings) -> Iterator[Finding]:

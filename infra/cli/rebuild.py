@@ -3,12 +3,14 @@
 import getpass
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from infra.cli.context import settings
+from infra.cli.differing import compared
 from infra.cli.options import LogFile, examples
 from infra.cli.progress import progress
 from infra.cli.viewing import chosen_views
@@ -16,12 +18,22 @@ from infra.indexing import open_database
 from infra.log.cluster import connect
 from infra.log.registry import Registry
 from infra.logs import configure
-from infra.projecting.judging import Rebuilding
-from infra.projecting.rebuilding import rebuild
+from infra.projecting import judging
+from infra.projecting.rebuilding import Begun, Rebuilding
+from infra.quarantine.entries import Entry
 from infra.quarantine.writing import Quarantine
-from infra.signals import stopping
+from infra.sealing.bases import bases
+from infra.sealing.records import Seals
+from infra.sealing.shelf import Shelf
+from infra.settings import Settings
+from infra.signals import Stop, stopping
 
-EPILOG = examples("evctl rebuild tcs_latest", "evctl rebuild tcs_events night_summary")
+EPILOG = examples(
+    "evctl rebuild tcs_latest",
+    "evctl rebuild tcs_events night_summary --from-zero",
+    "evctl rebuild tcs_latest --diff --dry-run   what would change?",
+    "evctl rebuild tcs_latest --cancel           forget what a rebuild has left",
+)
 
 
 def command(
@@ -29,15 +41,58 @@ def command(
     views: Annotated[
         list[str], typer.Argument(metavar="VIEW", help="Views to make anew, such as tcs_latest.")
     ],
+    *,
+    from_zero: Annotated[
+        bool,
+        typer.Option(
+            "--from-zero",
+            help="Read the whole log: begin with no seal's snapshot, and with nothing that an "
+            "earlier rebuild has left.",
+        ),
+    ] = False,
+    diff: Annotated[
+        bool,
+        typer.Option("--diff", help="Show the rows that differ before the new tables serve."),
+    ] = False,
+    limit: Annotated[
+        int,
+        typer.Option(
+            "--limit", metavar="N", min=0, help="Of each table, show this many differing rows."
+        ),
+    ] = 20,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Fill new tables, and leave the old ones serving."),
+    ] = False,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="Drop new tables that a rebuild has left, do no more.")
+    ] = False,
     log_file: LogFile = None,
 ) -> None:
     """Fill the tables of views anew from the log.
 
-    They are filled from the log's beginning, beside the tables that serve, and then swapped in.
-    Interrupted, the command leaves the tables as they were. So it does at the first record that a
-    view can't take in and that nobody has dropped (`evctl quarantine drop`); it names the record.
+    New tables are filled beside those that serve, and then swapped in. It begins with the newest
+    seal's snapshot that fits, or at the log's beginning. Interrupted or killed, the command leaves
+    the tables as they were, and the new ones as far as they are: called again, it goes on there.
+    So it does after a record that a view can't take in and that nobody has dropped (`evctl
+    quarantine drop`); it names the record.
     """
-    rebuild_views(ctx, views, log_file, login_name())
+    shown = limit if diff else None
+    wish = Wish(from_zero=from_zero, diff=shown, dry_run=dry_run, cancel=cancel)
+    rebuild_views(ctx, views, log_file, login_name(), wish)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a rebuild is asked for; `diff` is how many differing rows of a table are shown."""
+
+    from_zero: bool = False
+    diff: int | None = None
+    dry_run: bool = False
+    cancel: bool = False
+
+
+PLAIN = Wish()
 
 
 def login_name() -> str:
@@ -49,7 +104,11 @@ def login_name() -> str:
 
 
 def rebuild_views(
-    ctx: typer.Context, views: Sequence[str], log_file: Path | None, who: str
+    ctx: typer.Context,
+    views: Sequence[str],
+    log_file: Path | None,
+    who: str,
+    wish: Wish = PLAIN,
 ) -> None:
     """Make views anew, and write that they have taken in what was in quarantine; `who` says so."""
     site = settings(ctx)
@@ -58,25 +117,59 @@ def rebuild_views(
     cluster, database = connect(site), open_database(site)
     registry = Registry(cluster)
     quarantine = Quarantine(cluster, registry)
-    judge = Rebuilding(quarantine.fates, cluster.namespace)
+    judge = judging.Rebuilding(quarantine.fates, cluster.namespace)
     with stopping() as stop:
         for view in chosen:
             judge.refresh()
             waiting = quarantine.fates.waiting(view.name)
-            with progress(f"rebuilding {view.name}", None) as advance:
-                done = rebuild(cluster, registry, database, view, judge, stop, advance)
-            if not done.complete:
-                typer.echo(f"{view.name}: stopped; the tables are as they were", err=True)
-                raise typer.Exit(stop.exit_code)
+            work = Rebuilding(cluster, registry, database, view, judge)
+            if wish.cancel:
+                typer.echo(f"{view.name}: {_cancelled(work)}")
+                continue
+            _rebuild(work, site, stop, wish)
+            if wish.dry_run:
+                typer.echo(f"{view.name}: new tables are filled, the old ones serve")
+                continue
+            work.swap()
             quarantine.retried(waiting, who)
-            passed = sum(name == view.name for name, _ in judge.passed)
-            typer.echo(f"{view.name}: {_said(done.records, len(waiting), passed)}")
+            typer.echo(f"{view.name}: {_said(work, waiting, judge)}")
 
 
-def _said(records: int, retried: int, passed: int) -> str:
-    said = f"rebuilt from {records:,} records"
+def _said(work: Rebuilding, retried: Sequence[Entry], judge: judging.Judge) -> str:
+    said = f"rebuilt from {work.records:,} records"
     if retried:
-        said += f", {retried:,} of them from quarantine"
+        said += f", {len(retried):,} of them from quarantine"
+    passed = sum(name == work.view.name for name, _ in judge.passed)
     if passed:
         said += f"; {passed:,} dropped"
     return said
+
+
+def _cancelled(work: Rebuilding) -> str:
+    return "what a rebuild had left is dropped" if work.cancel() else "no rebuild has left anything"
+
+
+def _rebuild(work: Rebuilding, site: Settings, stop: Stop, wish: Wish) -> None:
+    """Fill the new tables, and show what differs if it is asked for; exits where it is stopped."""
+    seals = Seals(work.cluster, work.registry)
+    shelf = Shelf(site.seals.directory, work.cluster.namespace)
+    begun = work.begin(bases(seals, shelf, work.view), from_zero=wish.from_zero)
+    if begun.done:
+        typer.echo(f"{work.view.name}: going on from {begun.origin}, {begun.done:,} records done")
+    with progress(f"rebuilding {work.view.name}", begun.done + begun.to_go) as advance:
+        advance(begun.done)
+        if wish.diff is not None:
+            for line in compared(work, wish.diff, stop, advance):
+                typer.echo(line)
+        complete = not stop.requested and work.fill(stop, advance)
+    if not complete:
+        typer.echo(_stopped(work, begun), err=True)
+        raise typer.Exit(stop.exit_code)
+
+
+def _stopped(work: Rebuilding, begun: Begun) -> str:
+    done, total, name = begun.done + work.records, begun.done + begun.to_go, work.view.name
+    return (
+        f"{name}: stopped; the tables are as they were. Of {total:,} records {done:,} are in new "
+        f"ones: `evctl rebuild {name}` goes on there, with --cancel it drops them"
+    )

@@ -1,24 +1,26 @@
 """`evctl schema`: the schemas of events, published and on the log."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
 import typer
 
+from infra.cli import schema_check, schema_diff
 from infra.cli.context import settings
 from infra.cli.options import examples
-from infra.log import reading
-from infra.log import topics as real
-from infra.log.cluster import Cluster, connect
+from infra.log.cluster import connect
+from infra.log.registry import store_of
+from infra.log.schema_store import Entry, SchemaStore
 from schemas import avro
 from schemas.avro import Schema
 from schemas.declare import AVRO_NAMESPACE
 from schemas.errors import EvctlError
 from schemas.published_files import published
-from schemas.topics import SCHEMAS
 
-app = typer.Typer(no_args_is_help=True, help="List and show the schemas of events.")
+app = typer.Typer(no_args_is_help=True, help="List, check and compare the schemas of events.")
+app.command("check", epilog=schema_check.EPILOG)(schema_check.command)
+app.command("diff", epilog=schema_diff.EPILOG)(schema_diff.command)
 
 
 class NoSuchSchema(EvctlError):
@@ -39,19 +41,23 @@ class _Row(NamedTuple):
     schema: Schema
     id: int
     ours: bool
-    on_log: bool
+    kept: bool
 
 
 @app.command("list", epilog=examples("evctl schema list"))
 def list_(ctx: typer.Context) -> None:
     """List the schemas.
 
-    Every version of our events' schemas, and those of others that are on the topic `_schemas`.
+    Every version of our events' schemas, and those of others that are on the topic `_schemas`, or
+    in the registry that `log.schema_registry` names. An id is the one in use there; of a version
+    that is not there yet, the one that it would have on `_schemas`.
     """
-    typer.echo(f"{'ID':>10}  {'VERSION':>7}  {'WHERE':<20}  SUBJECT")
-    for row in _rows(connect(settings(ctx))):
-        where = ", ".join(filter(None, ("published" * row.ours, "on the log" * row.on_log)))
-        typer.echo(f"{row.id:>10}  {row.version:>7}  {where:<20}  {row.subject}")
+    store = store_of(connect(settings(ctx)))
+    kept = "on the log" if store.name.startswith("_") else "in the registry"
+    typer.echo(f"{'ID':>10}  {'VERSION':>7}  {'WHERE':<26}  SUBJECT")
+    for row in _rows(store):
+        where = ", ".join(("published",) * row.ours + (kept,) * row.kept)
+        typer.echo(f"{row.id:>10}  {row.version:>7}  {where:<26}  {row.subject}")
 
 
 @app.command(
@@ -71,10 +77,9 @@ def show(
 ) -> None:
     """Print a schema as an .avsc file has it (JSON)."""
     names = {wanted, f"{AVRO_NAMESPACE}.{wanted}"}
-    rows = _rows(connect(settings(ctx)))
     found = [
         row
-        for row in rows
+        for row in _rows(store_of(connect(settings(ctx))))
         if str(row.id) == wanted or {row.subject, avro.full_name(row.schema)} & names
     ]
     if not found:
@@ -83,38 +88,18 @@ def show(
     typer.echo(json.dumps(newest.schema, indent=2, ensure_ascii=False))
 
 
-def _rows(cluster: Cluster) -> Sequence[_Row]:
-    on_log = _on_log(cluster)
-    ours = {
-        (f"{AVRO_NAMESPACE}.{event}", version.version): version.schema
-        for event, versions in published().items()
-        for version in versions
-    }
-    rows = [
-        _Row(subject, version, schema, avro.schema_id(schema), True, (subject, version) in on_log)
-        for (subject, version), schema in ours.items()
-    ]
-    rows += [
-        _Row(*name, schema, number, False, True)
-        for name, (number, schema) in on_log.items()
-        if name not in ours
-    ]
+def _rows(store: SchemaStore) -> Sequence[_Row]:
+    kept = {(entry.subject, entry.version): entry for entry in store.entries()}
+    rows = []
+    for event, versions in published().items():
+        for version in versions:
+            name = f"{AVRO_NAMESPACE}.{event}", version.version
+            there = kept.pop(name, None)
+            ours = Entry(*name, avro.schema_id(version.schema), version.schema)
+            rows.append(_row(there or ours, ours=True, kept=there is not None))
+    rows += [_row(entry, ours=False, kept=True) for entry in kept.values()]
     return sorted(rows, key=lambda row: (not row.ours, row.subject, row.version))
 
 
-def _on_log(cluster: Cluster) -> Mapping[tuple[str, int], tuple[int, Schema]]:
-    """Return id and schema of each (subject, version) on `_schemas`."""
-    if SCHEMAS.name not in real.existing(cluster):
-        return {}
-    place = (SCHEMAS.name, 0)
-    spans = {place: [reading.whole(cluster, [place])[place]]}
-    found: dict[tuple[str, int], tuple[int, Schema]] = {}
-    for batch in reading.messages(cluster, spans):
-        for message in batch:
-            key, value = json.loads(message.key() or b"{}"), json.loads(message.value() or b"{}")
-            if key.get("keytype") == "SCHEMA" and value:
-                name = value["subject"], value["version"]
-                found[name] = value["id"], json.loads(value["schema"])
-                if value.get("deleted"):
-                    del found[name]
-    return found
+def _row(entry: Entry, *, ours: bool, kept: bool) -> _Row:
+    return _Row(entry.subject, entry.version, entry.schema, entry.id, ours, kept)

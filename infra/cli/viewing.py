@@ -1,12 +1,18 @@
 """What the commands about views have in common: which views, and where their tables are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
-from infra.indexing import nights_of
+from infra.indexing import nights_of, open_database
+from infra.log.cluster import connect
+from infra.log.registry import Registry
+from infra.sealing.place import Site
 from infra.settings import Settings
 from projections import View, views
 from schemas.errors import EvctlError
+
+_STILL_S = 3.0
+"""So long, and two delays of the projections, tables may stand still; then they are behind."""
 
 
 class UnknownView(EvctlError):
@@ -33,3 +39,22 @@ def chosen_views(site: Settings, names: Sequence[str]) -> list[View]:
 def is_replay(namespace: str) -> bool:
     """Whether a namespace is that of a replay."""
     return "replay" in namespace.split(".")[:-1]
+
+
+def patience(site: Settings) -> float:
+    """Return how long tables may stand still before they count as behind the log, in s."""
+    return _STILL_S + 2 * site.projections.max_delay
+
+
+def sealing_site(site: Settings, advance: Callable[[int], None], still: float) -> Site:
+    """Return a site with all its views, for commands about seals."""
+    cluster = connect(site)
+    return Site(
+        cluster,
+        Registry(cluster),
+        open_database(site),
+        site,
+        chosen_views(site, []),
+        still,
+        advance,
+    )

@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from infra.database.errors import UnknownDatabase, translated
+from infra.database.formats import refuse_newer
 from infra.database.packets import learn_limit
 
 BUSY_TIMEOUT_S = 30
@@ -45,12 +46,14 @@ _WRITING = {"evctl_writing": True}
 class Database:
     """Where tables are kept: a pool of connections, opened when first needed.
 
-    Each method raises `DatabaseAway`, `DatabaseFull`, `DatabaseRefused` or `ChangeRefused`.
+    Each method raises `DatabaseAway`, `DatabaseFull`, `DatabaseRefused` or `ChangeRefused`; the
+    first, `FormatTooNew` where a later evctl made the tables.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.name = engine.url.render_as_string(hide_password=True)
+        refuse_newer(engine, self.name)
         """The URL, without the password."""
         self._writing = engine.execution_options(**_WRITING)
 

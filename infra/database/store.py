@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Table, case, func, inspect, literal, select, update
 from sqlalchemy.schema import CreateTable
 
-from infra.database import packets
+from infra.database import formats, packets
 from infra.database.connecting import Database
 from infra.database.digests import digest
 from infra.database.errors import SchemaMismatch, TablesDropped
@@ -62,6 +62,7 @@ class ViewStore:
         """
         with self.database.writing() as connection:
             self._require_all(connection)
+            formats.mark(connection)
             is_mariadb = getattr(connection.dialect, "is_mariadb", False)
             keep_in_key_order(self.tables.all, is_mariadb=is_mariadb)
             for table in self.tables.all:
@@ -95,7 +96,7 @@ class ViewStore:
             wanted = [column.name for column in table.columns]
             if there != wanted:
                 raise self._mismatch(table, f"it has the columns {', '.join(there)}")
-        for row in self._positions(connection).values():
+        for row in self.positions_on(connection).values():
             self._require_definition(row)
 
     def _require_definition(self, row: PositionRow) -> None:
@@ -126,9 +127,10 @@ class ViewStore:
     def positions(self) -> Mapping[Partition, PositionRow]:
         """Return how far each partition was read."""
         with self.database.reading() as connection:
-            return self._positions(connection)
+            return self.positions_on(connection)
 
-    def _positions(self, connection: Connection) -> Mapping[Partition, PositionRow]:
+    def positions_on(self, connection: Connection) -> Mapping[Partition, PositionRow]:
+        """Return how far each partition was read, as a connection sees it."""
         rows = connection.execute(select(self.tables.position)).all()
         return {(row.topic, row.kafka_partition): PositionRow(*row) for row in rows}
 
@@ -172,8 +174,8 @@ class ViewStore:
                 connection.rollback()
                 return False
             for statement in batch.statements:
-                self._write(connection, statement)
-            self._write(connection, self._sources(batch))
+                self.write(connection, statement)
+            self.write(connection, self._sources(batch))
         return True
 
     def _advance(self, connection: Connection, span: Span) -> bool:
@@ -199,7 +201,8 @@ class ViewStore:
         ]
         return Statement(shape, rows)
 
-    def _write(self, connection: Connection, statement: Statement) -> None:
+    def write(self, connection: Connection, statement: Statement) -> None:
+        """Write rows in the connection's transaction; their shape is of one of these tables."""
         if statement.rows:
             table = self._table(statement.shape)
             packets.check(connection, self.database.name, table, statement)
@@ -222,7 +225,7 @@ class ViewStore:
     def snapshot(self, night: str | None = None) -> Snapshot:
         """Return the digest of a night's rows (None: of all), and from which records they are."""
         with self.database.at_one_moment() as connection:
-            positions = self._positions(connection)
+            positions = self.positions_on(connection)
             found = digest(connection, self.view, self.tables, night)
             return Snapshot(found, self._rows(connection, night), positions)
 

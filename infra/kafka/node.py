@@ -60,7 +60,7 @@ class Node:
                 start_new_session=True,  # Ctrl-C is for whoever started it, who then stops it
             )
         if starter is not None:
-            self._guard = _guard(starter, self.pid)
+            self._guard = guard(starter, self.pid)
 
     @property
     def runs(self) -> bool:
@@ -90,8 +90,8 @@ class Node:
         process.wait()
 
 
-def _guard(starter: int, node: int) -> subprocess.Popen[bytes]:
-    """Start what ends a node whose starter was killed: nobody else would."""
+def guard(starter: int, node: int) -> subprocess.Popen[bytes]:
+    """Start what ends a process whose starter was killed: nobody else would."""
     return subprocess.Popen(
         ["sh", "-c", _GUARD, "guard", str(starter), str(node)],
         stdin=subprocess.DEVNULL,

@@ -8,7 +8,7 @@ from math import inf
 from pathlib import Path
 from time import monotonic
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
@@ -70,29 +70,46 @@ _CONSUMER = {
 }
 
 
+class RegistryAddress(NamedTuple):
+    """Where an external schema registry is: its API's URL, a user, and a file with its CA."""
+
+    url: str
+    user: str | None = None
+    password: str = ""
+    ca: str | None = None
+
+    def __repr__(self) -> str:
+        return f"RegistryAddress({self.url!r})"
+
+
 @dataclass(slots=True)
 class Cluster:
     """A log: its bootstrap servers, our namespace in it, and clients of it.
 
-    `down_since` is the monotonic time since when no broker has answered, or none. `disk` is where
-    an embedded broker keeps the log, and below how much free space it refuses records, in bytes.
+    `registry` is where its schemas are, if not on its own topic. `down_since` is the monotonic time
+    since when no broker has answered, or none. `disk` is where an embedded broker keeps the log,
+    and below how much free space it refuses records, in bytes.
     """
 
     servers: str
     namespace: str
     options: Mapping[str, Any]
     disk: tuple[Path, int] | None = None
+    registry: RegistryAddress | None = None
     down_since: float | None = None
     _reason: str = field(default="", repr=False)
     _admin: AdminClient | None = field(default=None, repr=False)
 
     def in_namespace(self, namespace: str) -> "Cluster":
         """Return the same log, seen with another namespace."""
-        return Cluster(self.servers, namespace, self.options, self.disk, _admin=self.admin())
+        admin = self.admin()
+        return Cluster(
+            self.servers, namespace, self.options, self.disk, self.registry, _admin=admin
+        )
 
-    def __reduce__(self) -> tuple[type["Cluster"], tuple[str, str, Mapping[str, Any]]]:
+    def __reduce__(self) -> tuple[type["Cluster"], tuple[Any, ...]]:
         """Go to another process as what names the log: clients can't."""
-        return Cluster, (self.servers, self.namespace, self.options)
+        return Cluster, (self.servers, self.namespace, self.options, None, self.registry)
 
     def producer(self, on_failure: OnDelivery | None = None, **overrides: Any) -> Producer:
         """Return a producer: idempotent, all replicas acknowledged, memory bounded.
@@ -240,9 +257,9 @@ def connect(settings: Settings, *, start: bool = True) -> Cluster:
     its last connection; with `start` false that is `LogUnavailable`.
     """
     log = settings.log
-    options = log.client_options()
+    options, registry = log.client_options(), registry_address(settings)
     if log.bootstrap_servers != EMBEDDED:
-        return Cluster(log.bootstrap_servers, log.namespace, options)
+        return Cluster(log.bootstrap_servers, log.namespace, options, registry=registry)
     endpoint = control.find(log.data_dir)
     if endpoint is None:
         if not start:
@@ -259,4 +276,15 @@ def connect(settings: Settings, *, start: bool = True) -> Cluster:
         access.pop("bootstrap.servers"),
         (log.data_dir, settings.broker.free_space_floor),
     )
-    return Cluster(servers, log.namespace, {**access, **options}, disk)
+    return Cluster(servers, log.namespace, {**access, **options}, disk, registry)
+
+
+def registry_address(settings: Settings) -> RegistryAddress | None:
+    """Return where the external schema registry is, if there is one; raises `SecretMissing`."""
+    log = settings.log
+    if log.schema_registry is None:
+        return None
+    password = log.schema_registry_password
+    ca = None if log.schema_registry_ca is None else str(log.schema_registry_ca)
+    revealed = "" if password is None else password.reveal()
+    return RegistryAddress(log.schema_registry, log.schema_registry_user, revealed, ca)

@@ -73,16 +73,65 @@ class RecordTooLarge(EvctlError):
 
 
 class UnknownSchema(EvctlError):
-    """A record names a schema id that is not on `_schemas`."""
+    """A record names a schema id that is not on `_schemas`, or not in the registry."""
 
     exit_code = 65
 
-    def __init__(self, schema_id: int, position: Position) -> None:
+    def __init__(self, schema_id: int, position: Position, kept: str = "_schemas") -> None:
+        where, mend = f"on {kept}", f"{kept} was not copied with the log"
+        if "/" in kept:
+            where = f"in the registry {kept}"
+            mend = "another registry (`log.schema_registry`) or _schemas was in use then"
         super().__init__(
-            f"The record at {position} was written with schema {schema_id}, which is not on "
-            "_schemas: its producer did not register it, or _schemas was not copied with the log."
+            f"The record at {position} was written with schema {schema_id}, which is not {where}: "
+            f"its producer did not register it, or {mend}."
         )
-        self.schema_id, self.position = schema_id, position
+        self.schema_id, self.position, self.kept = schema_id, position, kept
+
+
+class VersionTaken(EvctlError):
+    """A version of a subject is another schema on `_schemas`."""
+
+    exit_code = 65
+
+    def __init__(self, subject: str, version: int) -> None:
+        super().__init__(
+            f"Version {version} of {subject} on _schemas is another schema than that of this "
+            "program, and records may have been made with it: `evctl schema check` says how they "
+            f"differ. Publish this program's as version {version + 1}."
+        )
+        self.subject, self.version = subject, version
+
+
+class RegistryUnavailable(EvctlError):
+    """The external schema registry does not answer."""
+
+    exit_code = 69
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(
+            f"The schema registry at {url} does not answer: {reason}. Start it, or mend "
+            "log.schema_registry, then run the command again."
+        )
+        self.url, self.reason = url, reason
+
+
+class RegistryRefused(EvctlError):
+    """The external schema registry answers, but does not do what it was asked."""
+
+    exit_code = 65
+
+    def __init__(self, url: str, status: int, reason: str) -> None:
+        mends = {
+            401: "mend log.schema_registry_user and log.schema_registry_password",
+            403: "let the user of log.schema_registry_user do it",
+            409: "`evctl schema check` names the field; the registry may be set to Avro's rules "
+            "alone (BACKWARD_TRANSITIVE does for renamed and widened fields)",
+        }
+        mend = mends.get(status, "is log.schema_registry the address of its Confluent API?")
+        super().__init__(f"The schema registry refused {url} ({status}): {reason}; {mend}.")
+        self.exit_code = 77 if status in {401, 403} else 65
+        self.url, self.status, self.reason = url, status, reason
 
 
 class TwoSchemasOneId(EvctlError):

@@ -61,6 +61,10 @@ class Judge:
             found = self._known[view] = self._fates.passed(view, self.statuses)
         return found
 
+    def cases(self, view: str) -> Collection[Position]:
+        """Return all records of which anything is recorded for a view, whatever it is."""
+        return self._fates.passed(view, tuple(Status))
+
     def spares(self, view: str, fault: Fault) -> bool:
         """Whether a view has to pass over a record, which is known by position and content."""
         digest = self.known(view).get(fault.position)

@@ -1,14 +1,24 @@
-"""A view made anew from the log beside the one that serves, then put in its place."""
+"""A view made anew from the log beside the one that serves, then put in its place.
 
+The new tables hold how far they were filled, as all tables do. So what ends early, or is killed,
+goes on from there the next time.
+"""
+
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
-from infra.database import Database, ViewStore
+from infra.database import Database, SchemaMismatch, TablesDropped, ViewStore
+from infra.database.snapshots import SnapshotDiffers, file_digest, opened, put_back
 from infra.log import reading, topics
 from infra.log.batches import Decoding
 from infra.log.cluster import Cluster
+from infra.log.errors import LogDiverged, LogTruncated
 from infra.log.reading import Place, Span
 from infra.log.registry import Registry
+from infra.projecting import continuity
+from infra.projecting.catching_up import Positions, TablesBehind
 from infra.projecting.feeding import Feed
 from infra.projecting.judging import Judge
 from infra.signals import Stop
@@ -21,6 +31,7 @@ from schemas.topics import topic
 
 BUILD = "next"
 _BATCH = 10_000
+_LOGGER = logging.getLogger("evctl.rebuild")
 
 
 class Overtaken(EvctlError):
@@ -35,48 +46,173 @@ class Overtaken(EvctlError):
         self.view = view
 
 
-@dataclass(slots=True)
-class Rebuilt:
-    """What a rebuild did: records read, and whether the new tables serve."""
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A snapshot of a view that a rebuild may begin with; `name` says whose it is.
 
-    records: int = 0
-    complete: bool = False
-
-
-def rebuild(
-    cluster: Cluster,
-    registry: Registry,
-    database: Database,
-    view: View,
-    judge: Judge,
-    stop: Stop,
-    advance: Callable[[int], None],
-) -> Rebuilt:
-    """Fill new tables from the log's beginning to its end and swap them in.
-
-    The old tables serve until then, and stay if `stop` is requested or an error is raised (a
-    rebuild stops at the first record that the view can't take in and nobody dropped: `BadRecord`).
+    `digest` is of the rows, `file_digest` of the file's bytes.
     """
-    store = ViewStore(database, view, cluster.namespace, BUILD)
-    store.drop()
-    store.create()
-    done, ours = Rebuilt(), True
-    try:
-        feed = Feed(store)
-        spans = begin(cluster, [feed])
+
+    name: str
+    path: Path
+    definition: str
+    digest: str
+    file_digest: str
+
+    def intact(self) -> bool:
+        """Whether the file is there, with the bytes that it was written with."""
+        return self.path.is_file() and file_digest(self.path) == self.file_digest
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Where a rebuild begins: `origin` in words, records that are done, and those to go."""
+
+    origin: str
+    done: int
+    to_go: int
+
+
+class Rebuilding:
+    """New tables of a view, filled while the old ones serve; nothing is lost when it ends early."""
+
+    def __init__(
+        self, cluster: Cluster, registry: Registry, database: Database, view: View, judge: Judge
+    ) -> None:
+        self.cluster, self.registry, self.view = cluster, registry, view
+        self._judge = judge
+        self.serving = ViewStore(database, view, cluster.namespace)
+        self.new = ViewStore(database, view, cluster.namespace, BUILD)
+        self._feed = Feed(self.new)
+        self.records = 0
+
+    def begin(self, bases: Iterable[Base] = (), *, from_zero: bool = False) -> Begun:
+        """Go on with new tables that an earlier rebuild left, if they fit; else begin anew.
+
+        Anew is from the first base that fits, or from the log's beginning. `from_zero` heeds
+        neither tables that were left nor bases.
+        """
+        origin = "where it was left"
+        if from_zero or not self._left_off():
+            self._empty()
+            named = None if from_zero else self._put_back(bases)
+            origin = named or "the log's beginning"
+        lows = self._places()
+        spans = begin(self.cluster, [self._feed])
+        to_go = sum(end - start for given in spans.values() for start, end in given)
+        done = sum(max(0, given[0][0] - lows[place][0]) for place, given in spans.items())
+        return Begun(origin, done, to_go)
+
+    def _places(self) -> dict[Place, Span]:
+        wanted = [topic(name) for name in self.view.topics]
+        return reading.whole(self.cluster, places_of(self.cluster, wanted))
+
+    def _left_off(self) -> bool:
+        """Whether new tables are there that an earlier rebuild of this view and log has filled."""
+        if not self.new.exists():
+            return False
+        try:
+            self.new.create()
+        except (SchemaMismatch, TablesDropped):
+            return False
+        positions = self.new.positions()
+        return bool(positions) and self._are_undisputed(positions) and fits(self.cluster, positions)
+
+    def _are_undisputed(self, positions: Positions) -> bool:
+        """Whether nothing was ever decided about a record that tables have read.
+
+        What was quarantined, dropped or retried may be in them, or not: they are made anew.
+        """
+        return not any(
+            case.offset < positions[case[:2]].next_offset
+            for case in self._judge.cases(self.view.name)
+            if case[:2] in positions
+        )
+
+    def _empty(self) -> None:
+        self.new.drop()
+        self.new.create()
+
+    def _put_back(self, bases: Iterable[Base]) -> str | None:
+        """Fill the new tables from the first base that fits; return its name, None without one."""
+        for base in bases:
+            if base.definition != self.view.definition:
+                continue
+            if not base.intact():
+                _LOGGER.warning("%s is missing or was altered; passed over", base.path)
+                continue
+            with opened(base.path, self.view, self.cluster.namespace) as kept:
+                positions = kept.positions()
+                if not (self._are_undisputed(positions) and fits(self.cluster, positions)):
+                    continue
+                try:
+                    put_back(kept, self.new, base.digest)
+                except SnapshotDiffers as fault:
+                    _LOGGER.warning("%s Passed over.", fault)
+                    self._empty()
+                    continue
+            return base.name
+        return None
+
+    def fill(self, stop: Stop, advance: Callable[[int], None]) -> bool:
+        """Fill the new tables to the log's end; false if a stop was asked for before.
+
+        A record that the view can't take in, and that nobody dropped, is `BadRecord`.
+        """
+        spans = _grown(self.cluster, self._feed)
         while spans and not stop.requested:
-            done.records += fill(cluster, registry, [feed], spans, judge, stop, advance)
-            spans = _grown(cluster, feed)
-        done.complete = not stop.requested
-        if done.complete:
-            ViewStore(database, view, cluster.namespace).swap(BUILD)
-    except Overtaken:
-        ours = False  # the tables are the other process's
-        raise
-    finally:
-        if ours and not done.complete:
-            store.drop()
-    return done
+            self._read(spans, stop, advance)
+            spans = _grown(self.cluster, self._feed)
+        return not stop.requested
+
+    def fill_to(self, shown: Positions, stop: Stop, advance: Callable[[int], None]) -> bool:
+        """Fill the new tables to where others have read; false if a stop was asked for before.
+
+        Raises `TablesBehind` where those have read less than the new ones.
+        """
+        ahead, spans = 0, {}
+        for place, (low, _) in reading.whole(self.cluster, list(self._feed.held)).items():
+            mine = max(low, self._feed.held[place].next_offset)
+            theirs = shown[place].next_offset if place in shown else low
+            ahead += max(0, mine - theirs)
+            if mine < theirs:
+                spans[place] = [(mine, theirs)]
+        if ahead:
+            raise TablesBehind(self.view.name, self.cluster.namespace, ahead)
+        self._read(spans, stop, advance)
+        return not stop.requested
+
+    def _read(
+        self, spans: dict[Place, list[Span]], stop: Stop, advance: Callable[[int], None]
+    ) -> None:
+        if spans:
+            feeds, judge = [self._feed], self._judge
+            self.records += fill(self.cluster, self.registry, feeds, spans, judge, stop, advance)
+
+    def swap(self) -> None:
+        """Put the new tables in the place of the old ones."""
+        self.serving.swap(BUILD)
+
+    def cancel(self) -> bool:
+        """Take the new tables away; tell whether there were any."""
+        there = self.new.exists()
+        self.new.drop()
+        return there
+
+
+def fits(cluster: Cluster, positions: Positions) -> bool:
+    """Whether the log is the one that tables with these positions were filled from."""
+    there = set(topics.existing(cluster))
+    if not all(name in there for name, _ in positions):
+        return False
+    real = topics.describe(cluster, sorted({name for name, _ in positions}))
+    spans = reading.whole(cluster, list(positions))
+    try:
+        for place, row in positions.items():
+            continuity.check(cluster, place, row, real[place[0]], spans[place])
+    except (LogDiverged, LogTruncated):
+        return False
+    return True
 
 
 def begin(cluster: Cluster, feeds: Iterable[Feed]) -> dict[Place, list[Span]]:
@@ -118,9 +254,9 @@ def fill(
 
 def _grown(cluster: Cluster, feed: Feed) -> dict[Place, list[Span]]:
     """Return what was appended since the partitions were read to their ends."""
-    ends = reading.whole(cluster, list(feed.held))
-    return {
-        place: [(held.next_offset, ends[place][1])]
-        for place, held in feed.held.items()
-        if held.next_offset < ends[place][1]
-    }
+    grown = {}
+    for place, (low, end) in reading.whole(cluster, list(feed.held)).items():
+        start = max(low, feed.held[place].next_offset)
+        if start < end:
+            grown[place] = [(start, end)]
+    return grown

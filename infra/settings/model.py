@@ -104,8 +104,14 @@ class Log(Section):
     ] = {}
     schema_registry: Annotated[
         str | None,
-        Option("static", "", "nothing; the place is kept for a registry"),
+        Option("static", "", "http(s)://HOST[:PORT][/PATH] of a Confluent Schema Registry API"),
+        Field(pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$"),
     ] = None
+    schema_registry_user: Annotated[str | None, Option("static", "", "text")] = None
+    schema_registry_password: Annotated[
+        Secret | None, Option("static", "", "{env: NAME} or {file: PATH}")
+    ] = None
+    schema_registry_ca: Annotated[Path | None, Option("static", "", "a file, PEM")] = None
 
     @field_validator("client")
     @classmethod
@@ -113,13 +119,6 @@ class Log(Section):
         if {"bootstrap.servers", "metadata.broker.list"} & set(client):
             raise ValueError("the address of the log stands in log.bootstrap_servers only")
         return client
-
-    @field_validator("schema_registry")
-    @classmethod
-    def _reserved(cls, registry: str | None) -> str | None:
-        if registry is not None:
-            raise ValueError("schema ids come from the log's own _schemas topic; leave it empty")
-        return registry
 
     def client_options(self) -> dict[str, bool | int | float | str]:
         """Return `client` with its secrets read from their places; raises `SecretMissing`."""
@@ -153,6 +152,14 @@ class Database(Section):
         AfterValidator(_kept),
     ] = ""
     password: Annotated[Secret | None, Option("static", "", "{env: NAME} or {file: PATH}")] = None
+
+
+class Seals(Section):
+    """Where sealed nights are written down."""
+
+    directory: Annotated[Path, Option("static", "", "a directory")] = Field(
+        default_factory=lambda: default_log_directory().parent / "seals"
+    )
 
 
 class Projections(Section):
@@ -214,6 +221,7 @@ class Settings(BaseModel):
     log: Log = Field(default_factory=Log)
     broker: Broker = Broker()
     database: Database = Database()
+    seals: Seals = Field(default_factory=Seals)
     projections: Projections = Projections()
     silence: Silence = Silence()
     notices: Notices = Notices()
@@ -221,12 +229,18 @@ class Settings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _tables_beside_log(cls, data: Any) -> Any:
-        """Give each log tables of its own: by default they lie beside its directory."""
-        sections = dict(data)
-        database, log = sections.get("database", {}), sections.get("log", {})
-        if isinstance(database, Mapping) and "url" not in database:
-            given = log.data_dir if isinstance(log, Log) else log.get("data_dir")
-            beside = Path(given or default_log_directory()).parent / "evctl.sqlite"
-            sections["database"] = {**database, "url": f"sqlite:///{beside}"}
+    def _beside_log(cls, data: Any) -> Any:
+        """Give each log tables and seals of its own: by default they lie beside its directory."""
+        sections, log = dict(data), dict(data).get("log", {})
+        given = log.data_dir if isinstance(log, Log) else log.get("data_dir")
+        usable = isinstance(given, (str, Path)) and given  # another type is a fault, told later
+        beside = Path(given if usable else default_log_directory()).parent
+        defaults = {
+            "database": ("url", f"sqlite:///{beside / 'evctl.sqlite'}"),
+            "seals": ("directory", beside / "seals"),
+        }
+        for name, (option, value) in defaults.items():
+            section = sections.get(name, {})
+            if isinstance(section, Mapping) and option not in section:
+                sections[name] = {**section, option: value}
         return sections

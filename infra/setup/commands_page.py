@@ -17,7 +17,8 @@ UTC everywhere. Text for people and programs goes to stdout; bars, warnings and 
 """
 EXIT_CODES = {
     0: "done",
-    1: "an error that has no code of its own here; and of `demo`, `verify`: something differs; "
+    1: "an error that has no code of its own here; and of `demo`, `verify`: something differs; of "
+    "`schema check`: versions that can't read each other; "
     "of `doctor`: something fails",
     2: "the command line makes no sense: an unknown command, option, topic, event, view or night",
     3: "`evctl broker`: no broker serves the log's directory",
@@ -25,14 +26,14 @@ EXIT_CODES = {
     5: "the embedded log is damaged on the disk",
     65: "data is refused: it does not fit, can't be read or decoded, or is gone from the log",
     66: "what is to be read is not there: a file, a topic, a table, a record in the window",
-    69: "the log or the database does not answer",
+    69: "the log, the database or the schema registry does not answer",
     70: "a fault of evctl itself; `--debug` shows where",
     73: "what is to be made can't be, or is there already: a file, a replay id, a directory, "
     "a port",
     74: "the log or the disk did not take what was written",
     75: "not now: tables are behind the log, a replay is incomplete or outdated, or another "
     "process has taken over",
-    77: "the database refuses the user or the password",
+    77: "the database or the schema registry refuses the user or the password",
     78: "the settings are wrong, or do not fit the log, the topics or the tables that are there",
     130: "ended by Ctrl+C, the batch in hand finished; a second one ends it there and then",
     141: "who read the output, such as `head`, closed it",

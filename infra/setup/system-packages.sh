@@ -9,7 +9,7 @@ mariadb-install-db mariadb-server-core to hold the tables in a MariaDB of their 
 my_print_defaults mariadb-client-core which mariadb-install-db calls
 kcat kcat to read and write the log with a Kafka client that is not ours
 java openjdk-17-jre-headless to run Apache Kafka, which the embedded log is held to
-mvn maven to bring Apache Kafka'
+mvn maven to bring Apache Kafka and Apicurio'
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 

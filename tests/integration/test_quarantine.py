@@ -18,8 +18,8 @@ from infra.log import topics
 from infra.log.cluster import Cluster
 from infra.log.registry import Registry
 from infra.log.writing import Producer, Publisher
+from infra.projecting import rebuilding
 from infra.projecting.judging import Rebuilding
-from infra.projecting.rebuilding import rebuild
 from infra.quarantine.entries import Case, Status
 from infra.quarantine.errors import BadRecord
 from infra.quarantine.fates import Fates
@@ -289,7 +289,10 @@ def test_a_view_that_fails_is_mended_and_retried(either: Stage) -> None:
         waiting = quarantine.fates.waiting(WORDS)
         database = open_database(stage.settings)
         try:
-            rebuild(cluster, Registry(cluster), database, view, judge, stop, lambda _: None)
+            work = rebuilding.Rebuilding(cluster, Registry(cluster), database, view, judge)
+            work.begin()
+            assert work.fill(stop, lambda _: None)
+            work.swap()
         finally:
             stop.close()
             database.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli.verify import table
+from infra.cli.proven import table
 from infra.indexing import night_index, nights_of, open_database
 from infra.log import topics
 from infra.log.registry import Registry

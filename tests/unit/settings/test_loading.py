@@ -169,7 +169,7 @@ log:
   namespace: Het
   namespace: het
   client: {a: {env: X, file: /Y}, b: 1, b: 2}
-  schema_registry: http://registry
+  schema_registry: http://me:secret@registry
 projections:
   batch_size: yes
 hub: {}
@@ -189,9 +189,8 @@ allowed: nothing, or words of a-z, 0-9, - and _ with dots between (het.)
 evctl-site.yaml:7: log.client.a: {'env': 'X', 'file': '/Y'} is not allowed \
 (give either env or file); \
 allowed: any librdkafka option; secrets as {env: NAME} or {file: PATH} (librdkafka's)
-evctl-site.yaml:8: log.schema_registry: 'http://registry' is not allowed \
-(schema ids come from the log's own _schemas topic; leave it empty); \
-allowed: nothing; the place is kept for a registry
+evctl-site.yaml:8: log.schema_registry: 'http://me:secret@registry' is not allowed; \
+allowed: http(s)://HOST[:PORT][/PATH] of a Confluent Schema Registry API
 environment variable EVCTL_BROKER__PORT: broker.port: 'high' is not allowed; \
 allowed: 0 (any free one) to 65535 (TCP port)
 evctl-site.yaml:10: projections.batch_size: True is not allowed (not a truth value); \
