@@ -6,7 +6,7 @@ from concurrent.futures import Future, wait
 from time import monotonic
 from typing import Any
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from infra.database import DatabaseAway
 from infra.database.seats import SeatStore
@@ -103,7 +103,10 @@ class Server:
         """Hold partitions still until their seats are taken over, outside of this callback."""
         reach(Point.GIVEN)
         places = [(p.topic, p.partition) for p in given]
-        consumer.incremental_assign([TopicPartition(*place, OFFSET_END) for place in places])
+        # an offset of its own: what librdkafka asks the log for (OFFSET_END) may be answered after
+        # `_sit_down` has said where to read from, and counts all the same
+        ends = {place: end for place, (_, end) in reading.whole(self._cluster, places).items()}
+        consumer.incremental_assign([TopicPartition(*place, end) for place, end in ends.items()])
         consumer.pause([TopicPartition(*place) for place in places])
         self._untaken.update(places)
 

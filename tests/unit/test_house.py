@@ -125,6 +125,13 @@ def test_nothing_is_put_off() -> None:
     assert [path for path, text in texts() if put_off.search(text)] == []
 
 
+def test_no_consumer_is_left_to_find_its_offset() -> None:
+    """An answer to that may come late, and move a consumer that was told of another place since."""
+    left = re.compile(r"\bOFFSET_(END|BEGINNING|STORED)\b")
+
+    assert [path for path in MODULES if left.search(path.read_text(encoding="utf-8"))] == []
+
+
 # The events
 
 
