@@ -103,8 +103,8 @@ class Server:
         """Hold partitions still until their seats are taken over, outside of this callback."""
         reach(Point.GIVEN)
         places = [(p.topic, p.partition) for p in given]
-        # an offset of its own: what librdkafka asks the log for (OFFSET_END) may be answered after
-        # `_sit_down` has said where to read from, and counts all the same
+        # a real offset: where librdkafka has to ask the log for the end, an answer that comes after
+        # `_sit_down` has said where to read from counts all the same
         ends = {place: end for place, (_, end) in reading.whole(self._cluster, places).items()}
         consumer.incremental_assign([TopicPartition(*place, end) for place, end in ends.items()])
         consumer.pause([TopicPartition(*place) for place in places])
