@@ -13,7 +13,7 @@ import pytest
 from infra.kafka import Cluster, KafkaMissing, install, standing
 
 _FOLDER = "kafka"
-_SOON_BACK = {  # one that was killed is let in again when its session is over
+SOON_BACK = {  # one that was killed is let in again when its session is over
     "broker.session.timeout.ms": "2000",
     "broker.heartbeat.interval.ms": "200",
 }
@@ -47,7 +47,7 @@ def start_kafka(
     started: list[Cluster] = []
 
     def start() -> Cluster:
-        cluster = Cluster(tmp_path_factory.mktemp("kafka"), options=_SOON_BACK)
+        cluster = Cluster(tmp_path_factory.mktemp("kafka"), options=SOON_BACK)
         started.append(cluster)
         cluster.start()
         return cluster

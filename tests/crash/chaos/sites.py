@@ -17,7 +17,7 @@ from infra.kafka.node import free_port
 from tests.crash.chaos.schedule import Kind
 from tests.database_servers import MariaDBServer, new_server
 from tests.e2e.stage import Stage
-from tests.kafka_servers import _SOON_BACK as SOON_BACK
+from tests.kafka_servers import SOON_BACK
 
 ALLOWED_S, OTHER_ALLOWED_S = 5.0, 3.0
 _EVERYWHERE = frozenset(Kind) - {Kind.FULL, Kind.DATABASE, Kind.LOCKED, Kind.CUT}
@@ -166,8 +166,10 @@ class KafkaMariadb:
 
     def close(self) -> None:
         """Stop the servers."""
-        self.stage.close()
-        self._stop_servers()
+        try:
+            self.stage.close()
+        finally:
+            self._stop_servers()
 
     def _stop_servers(self) -> None:
         self._kafka.stop()
