@@ -9,7 +9,7 @@ from typing import Any
 from infra.log import reading, topics
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
-from infra.log.errors import Undecodable
+from infra.log.errors import TopicMissing, Undecodable
 from infra.log.reading import Message, Place
 from infra.log.registry import Registry
 from infra.quarantine.entries import Case, Entry, Status, followed, is_about_a_case
@@ -48,17 +48,19 @@ class Fates:
 
     def _read(self) -> None:
         place = self._topic, 0
-        if self._topic not in topics.existing(self._cluster):
+        try:
+            real = topics.describe(self._cluster, [self._topic])[self._topic]
+        except TopicMissing:
             self._forget("")
             return
-        real = topics.describe(self._cluster, [self._topic])[self._topic]
         if real.id != self._topic_id:
             self._forget(real.id)
         low, end = reading.whole(self._cluster, [place])[place]
-        new = {place: [(max(low, self._next), end)]}
-        for batch in reading.messages(self._cluster, new):
-            for message in batch:
-                self._take(message)
+        start = max(low, self._next)
+        if start < end:
+            for batch in reading.messages(self._cluster, {place: [(start, end)]}):
+                for message in batch:
+                    self._take(message)
         self._next = end
 
     def _take(self, message: Message) -> None:
