@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from math import inf
 from pathlib import Path
 
 from tests.crash.chaos import campaign
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--rounds", type=int, default=1000, help="processes to kill on each site")
     parser.add_argument("--between", type=int, default=campaign.ROUNDS_BETWEEN)
+    parser.add_argument("--minutes", type=float, default=inf, help="to end after, on each site")
     parser.add_argument("--site", action="append", choices=list(SITES))
     parser.add_argument("--keep", action="store_true", help="the directory, whatever was found")
     args = parser.parse_args()
@@ -31,7 +33,9 @@ def main() -> int:
     good = True
     for name in args.site or SITES:
         folder = Path(tempfile.mkdtemp(prefix="evctl-chaos-"))
-        result = campaign.run(folder / "c", SITES[name], args.seed, args.rounds, args.between)
+        result = campaign.run(
+            folder / "c", SITES[name], args.seed, args.rounds, args.between, args.minutes
+        )
         sys.stdout.write(f"\n{result}\n")
         good = good and result.is_clean and result.keeps_bars
         if result.is_clean and not args.keep:

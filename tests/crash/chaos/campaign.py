@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from itertools import islice
+from math import inf
 from pathlib import Path
 
 from infra.clock import utc_micros
@@ -24,6 +25,7 @@ ROUNDS_BETWEEN = 50
 _PAST_S = 330  # the first notices are too late already
 _RATES = {TELESCOPE: 80, **dict.fromkeys(PLAIN, 100)}  # records a second
 _POLL_S = 0.02
+_OFFICE_S = 6.0
 _START_S, _WATCH_S, _ERRAND_S = 60.0, 30.0, 120.0
 
 
@@ -51,10 +53,14 @@ class Campaign:
         self._until(lambda: all(map(self._troupe.holder, SERVING)), _START_S)
         self._settling = Settling(site.stage, self._script, self.result)
 
-    def run(self, kills: int) -> Result:
-        """Deal blows until so many processes were killed; settle now and then, and at the end."""
+    def run(self, kills: int, minutes: float) -> Result:
+        """Deal blows until so many processes were killed, or so much time has passed.
+
+        Settles now and then, and at the end.
+        """
+        deadline = time.monotonic() + 60 * minutes
         schedule = blows(self.result.seed, self._site.kinds)
-        while self._killed() < kills and not self.result.faults:
+        while self._killed() < kills and time.monotonic() < deadline:
             self._publish()
             for blow in islice(schedule, self._between):
                 self._deal(blow)
@@ -62,9 +68,8 @@ class Campaign:
                     break
             self._settle()
             if not self.result.is_clean:
-                break
-        if self.result.is_clean:
-            self._settling.replay()
+                return self.result
+        self._settling.replay()
         self._timing.judge()
         return self.result
 
@@ -73,6 +78,9 @@ class Campaign:
         return sum(self._strikes.kills.values())
 
     def _deal(self, blow: Blow) -> None:
+        deadline = time.monotonic() + _OFFICE_S * blow.in_office
+        while time.monotonic() < deadline and self._troupe.holder(blow.role) is None:
+            self._tend()
         self._diary.write(f"{iso(utc_micros())} {blow}\n")
         self._strikes.strike(blow)
         deadline = time.monotonic() + blow.pause
@@ -137,7 +145,12 @@ class Campaign:
 
 
 def run(
-    folder: Path, make: Callable[[Path], Site], seed: int, kills: int, between: int = ROUNDS_BETWEEN
+    folder: Path,
+    make: Callable[[Path], Site],
+    seed: int,
+    kills: int,
+    between: int = ROUNDS_BETWEEN,
+    minutes: float = inf,
 ) -> Result:
     """Run a campaign on a new site in a new directory."""
     folder.mkdir()
@@ -148,6 +161,6 @@ def run(
         site.close()
         raise
     try:
-        return campaign.run(kills)
+        return campaign.run(kills, minutes)
     finally:
         campaign.close()

@@ -47,6 +47,7 @@ _WEIGHTS = {
     Kind.REPLAY: 3,
 }
 
+_AT_A_ROLE = {Kind.KILL, Kind.KILL_BOTH, Kind.KILL_HOLDER, Kind.POINT, Kind.STOP}
 _SEATED = (
     Point.AFTER_PRODUCE,
     Point.BEFORE_COMMIT,
@@ -80,6 +81,8 @@ class Blow:
     pause: float
     point: str
     share: float
+    in_office: bool
+    """Whether to wait for a while until somebody of the role serves: who starts proves less."""
 
     def __str__(self) -> str:
         """Return a line for the campaign's diary."""
@@ -101,4 +104,5 @@ def blows(seed: int, kinds: frozenset[Kind]) -> Iterator[Blow]:
         number, source = chance.choice((1, 2)), chance.choice(SOURCES)
         longest = 9.0 if kind is Kind.STOP and chance.random() < 0.3 else 2.0
         away, pause = chance.uniform(0.1, longest), chance.uniform(0.1, 1.5)
-        yield Blow(kind, role, number, source, away, pause, point, chance.random())
+        in_office = kind in _AT_A_ROLE and chance.random() < 0.7
+        yield Blow(kind, role, number, source, away, pause, point, chance.random(), in_office)

@@ -69,7 +69,8 @@ class Strikes:
             case Kind.STOP:
                 self._stop(player, blow.away)
             case Kind.POINT:
-                self._kill(player, blow.away / 4, blow.point)
+                holder = self.troupe.holder(blow.role)  # who stands by comes to no point
+                self._kill(holder or player, blow.away / 4, blow.point)
             case _:
                 self._kill(player, blow.away)
 
