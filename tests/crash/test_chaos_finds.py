@@ -145,8 +145,8 @@ def test_requests_their_ends_and_the_board(tmp_path: Path) -> None:
         record = at(offset, asked, Provenance("silence/observatory/0", offset))
         ids.append(str(record.id))
         notices.see(record)
-    for name, kind in ((ids[0], NoticeDelivered), (ids[1], NoticeExpired)):
-        notices.see(at(9, kind(0, name, 0), Provenance("notices/observatory/0", 1)))
+    for end in (NoticeDelivered(0, ids[0], "board"), NoticeExpired(0, ids[1], 0)):
+        notices.see(at(9, end, Provenance("notices/observatory/0", 1)))
     assert notices.waiting == 1
     for name in ids[:2]:
         (tmp_path / f"{name}.txt").touch()
