@@ -101,12 +101,19 @@ class Fates:
         They were kept at `made` (µs UTC), as in a snapshot. They are not if they do without a
         record that waits for a decision, or if something was decided since about one of theirs.
         """
+        below = self._below(reader, ends)
+        return all(e.status is not Status.QUARANTINED and e.changed <= made for e in below)
+
+    def is_as_of(self, reader: str, ends: Mapping[Place, int], made: int) -> bool:
+        """Whether nothing was passed over or decided since `made` of records up to `ends`."""
+        return all(e.changed <= made for e in self._below(reader, ends))
+
+    def _below(self, reader: str, ends: Mapping[Place, int]) -> list[Entry]:
         namespace = self._cluster.namespace
         mine = [e for e in self.entries.values() if e.case.reader == reader]
-        below = [
+        return [
             e
             for e in mine
             if e.case.offset
             < ends.get((topic(e.case.topic).full_name(namespace), e.case.partition), 0)
         ]
-        return all(e.status is not Status.QUARANTINED and e.changed <= made for e in below)
