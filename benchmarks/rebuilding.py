@@ -68,7 +68,7 @@ def _round(site: Settings, cluster: Cluster, view: View) -> tuple[float, float, 
         rebuilt = seconds(lambda: _rebuild(work, None))
         path = Path(folder) / "kept.sqlite"
         kept = keep(store, path, "2025-11-20")
-        base = Base("a seal", path, view.definition, kept.shown.digest, file_digest(path))
+        base = Base("a seal", path, 0, view.definition, kept.shown.digest, file_digest(path))
         again = _anew(cluster, database, view)
         snapped = seconds(lambda: _rebuild(again, base))
         database.close()

@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.mysql import LONGBLOB
 from sqlalchemy.schema import CreateTable
 
+from infra.database import formats
 from infra.database.connecting import Database
 from infra.database.statements import sql
 from infra.database.tables import keep_in_key_order, prefix
@@ -61,6 +62,7 @@ class SeatStore:
     def create(self) -> None:
         """Make the table if it is missing."""
         with self.database.writing() as connection:
+            formats.mark(connection)
             is_mariadb = getattr(connection.dialect, "is_mariadb", False)
             keep_in_key_order([self.table], is_mariadb=is_mariadb)
             connection.execute(CreateTable(self.table, if_not_exists=True))

@@ -50,11 +50,12 @@ class Overtaken(EvctlError):
 class Base:
     """A snapshot of a view that a rebuild may begin with; `name` says whose it is.
 
-    `digest` is of the rows, `file_digest` of the file's bytes.
+    `digest` is of the rows, `file_digest` of the file's bytes. `made` is when it was taken, µs UTC.
     """
 
     name: str
     path: Path
+    made: int
     definition: str
     digest: str
     file_digest: str

@@ -9,7 +9,7 @@ from typing import Any
 from infra.log import reading, topics
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
-from infra.log.errors import Undecodable
+from infra.log.errors import TopicMissing, Undecodable
 from infra.log.reading import Message, Place
 from infra.log.registry import Registry
 from infra.quarantine.entries import Case, Entry, Status, followed, is_about_a_case
@@ -48,17 +48,19 @@ class Fates:
 
     def _read(self) -> None:
         place = self._topic, 0
-        if self._topic not in topics.existing(self._cluster):
+        try:
+            real = topics.describe(self._cluster, [self._topic])[self._topic]
+        except TopicMissing:
             self._forget("")
             return
-        real = topics.describe(self._cluster, [self._topic])[self._topic]
         if real.id != self._topic_id:
             self._forget(real.id)
         low, end = reading.whole(self._cluster, [place])[place]
-        new = {place: [(max(low, self._next), end)]}
-        for batch in reading.messages(self._cluster, new):
-            for message in batch:
-                self._take(message)
+        start = max(low, self._next)
+        if start < end:
+            for batch in reading.messages(self._cluster, {place: [(start, end)]}):
+                for message in batch:
+                    self._take(message)
         self._next = end
 
     def _take(self, message: Message) -> None:
@@ -99,12 +101,19 @@ class Fates:
         They were kept at `made` (µs UTC), as in a snapshot. They are not if they do without a
         record that waits for a decision, or if something was decided since about one of theirs.
         """
+        below = self._below(reader, ends)
+        return all(e.status is not Status.QUARANTINED and e.changed <= made for e in below)
+
+    def is_as_of(self, reader: str, ends: Mapping[Place, int], made: int) -> bool:
+        """Whether nothing was passed over or decided since `made` of records up to `ends`."""
+        return all(e.changed <= made for e in self._below(reader, ends))
+
+    def _below(self, reader: str, ends: Mapping[Place, int]) -> list[Entry]:
         namespace = self._cluster.namespace
         mine = [e for e in self.entries.values() if e.case.reader == reader]
-        below = [
+        return [
             e
             for e in mine
             if e.case.offset
             < ends.get((topic(e.case.topic).full_name(namespace), e.case.partition), 0)
         ]
-        return all(e.status is not Status.QUARANTINED and e.changed <= made for e in below)

@@ -23,5 +23,11 @@ def bases(seals: Seals, shelf: Shelf, view: View, other_than: Seal | None = None
         for kept in seal.views:
             if kept.view == view.name:
                 name = f"the seal of {seal.night}, version {seal.version}"
-                path = shelf.snapshot(seal, kept)
-                yield Base(name, path, kept.definition, kept.digest, kept.file_digest)
+                yield Base(
+                    name,
+                    shelf.snapshot(seal, kept),
+                    seal.time,
+                    kept.definition,
+                    kept.digest,
+                    kept.file_digest,
+                )

@@ -11,6 +11,7 @@ from infra.sealing import comparing, findings, log_check
 from infra.sealing.bases import bases
 from infra.sealing.contents import Seal, SealedPartition, SealedView
 from infra.sealing.findings import Finding
+from infra.sealing.making import is_as_decided
 from infra.sealing.place import Site
 from infra.windows import Window
 from projections import View
@@ -101,7 +102,7 @@ def check_tables(
     if late:
         live = _as_of(site, seal, window, [known[s.view] for s in nightly if s.view in known])
     for sealed in nightly:
-        other = _other_definition(sealed, known)
+        other = _not_compared(site, seal, sealed, known)
         if other is not None:
             yield other
         elif sealed.view in live and live[sealed.view] != sealed.night_digest:
@@ -122,7 +123,7 @@ def check_whole(site: Site, seal: Seal, *, from_zero: bool) -> Iterator[Finding]
     for sealed in seal.views:
         if sealed.night_digest is not None:
             continue
-        other = _other_definition(sealed, known)
+        other = _not_compared(site, seal, sealed, known)
         if other is not None:
             yield other
             continue
@@ -137,11 +138,16 @@ def check_whole(site: Site, seal: Seal, *, from_zero: bool) -> Iterator[Finding]
             yield _differs(sealed, found, sealed.digest)
 
 
-def _other_definition(sealed: SealedView, known: Mapping[str, View]) -> Finding | None:
+def _not_compared(
+    site: Site, seal: Seal, sealed: SealedView, known: Mapping[str, View]
+) -> Finding | None:
     if sealed.view not in known:
         text = f"There is no view {sealed.view} any more: it is not compared."
     elif known[sealed.view].definition != sealed.definition:
         text = f"{sealed.view} was sealed by another definition of it: it is not compared."
+    elif not is_as_decided(site, seal, sealed):
+        text = f"{sealed.view}: records were quarantined, retried or dropped since; seal again."
+        return Finding("decided", text, fault=False)
     else:
         return None
     return Finding("definition", text, fault=False)

@@ -9,9 +9,7 @@ from infra.database import Database, ViewStore, connect
 from infra.database.snapshots import SnapshotDiffers, opened, put_back
 from infra.log.reading import Place, Span
 from infra.projecting.feeding import Feed
-from infra.projecting.judging import Verifying
 from infra.projecting.rebuilding import Base, begin, fill
-from infra.quarantine.fates import Fates
 from infra.sealing.place import Site
 from infra.windows import Window
 from projections import View
@@ -41,19 +39,12 @@ def of_night(
             site.registry,
             feeds,
             before(window, closing),
-            _judge(site),
+            site.judge(),
             None,
             site.advance,
             lambda record: holds(record.time),
         )
         return {feed.view.name: feed.store.digest(night) for feed in feeds}
-
-
-def _judge(site: Site) -> Verifying:
-    """Return who passes over what the tables do without."""
-    judge = Verifying(Fates(site.cluster, site.registry), site.cluster.namespace)
-    judge.refresh()
-    return judge
 
 
 def before(window: Window, closing: Mapping[Place, int]) -> dict[Place, list[Span]]:
@@ -70,10 +61,11 @@ def of_log(site: Site, view: View, positions: Mapping[Place, int], bases: Iterab
 
     It begins with the first of the bases that fits and does not go beyond them.
     """
+    judge = site.judge()
     with scratch() as database:
         store = _made(database, view, site)
         for base in bases:
-            if _filled(store, base, positions):
+            if _filled(site, store, base, positions):
                 break
         feed = Feed(store)
         spans = begin(site.cluster, [feed])
@@ -82,7 +74,7 @@ def of_log(site: Site, view: View, positions: Mapping[Place, int], bases: Iterab
             for place, given in spans.items()
             if place in positions
         }
-        fill(site.cluster, site.registry, [feed], wanted, _judge(site), None, site.advance)
+        fill(site.cluster, site.registry, [feed], wanted, judge, None, site.advance)
         return store.digest()
 
 
@@ -92,13 +84,16 @@ def _made(database: Database, view: View, site: Site) -> ViewStore:
     return store
 
 
-def _filled(store: ViewStore, base: Base, positions: Mapping[Place, int]) -> bool:
+def _filled(site: Site, store: ViewStore, base: Base, positions: Mapping[Place, int]) -> bool:
     """Fill a store from a base, if it is whole and not beyond the positions."""
     if base.definition != store.view.definition or not base.intact():
         return False
     with opened(base.path, store.view, store.namespace) as kept:
         there = kept.positions()
-        if any(row.next_offset > positions.get(place, 0) for place, row in there.items()):
+        ends = {place: row.next_offset for place, row in there.items()}
+        if any(end > positions.get(place, 0) for place, end in ends.items()):
+            return False
+        if not site.fates.is_as_of(store.view.name, ends, base.made):
             return False
         try:
             put_back(kept, store, base.digest)

@@ -11,7 +11,8 @@ from infra.sealing.contents import Stretch
 class Finding:
     """Something that is not as it was sealed; `late` records and the like are no `fault`.
 
-    `kind` is one of hole, changed, added, altered, topic, schema, view, file, late, definition.
+    `kind` is one of hole, changed, added, altered, topic, schema, view, file, late, definition,
+    decided.
     """
 
     kind: str

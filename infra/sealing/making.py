@@ -83,6 +83,7 @@ def seal(site: Site, night: str) -> Sealed:
     with site.shelf.making(night) as folder:
         previous = site.seals.newest(night)
         for _ in range(_ATTEMPTS):
+            begun = clock.utc_micros()
             found = _found(site, night)
             partitions = _partitions(site, found)
             if previous is not None and _as_sealed(site, previous, partitions):
@@ -94,7 +95,7 @@ def seal(site: Site, night: str) -> Sealed:
             made = Seal(
                 night,
                 1 if previous is None else previous.version + 1,
-                clock.utc_micros(),
+                begun,
                 f"evctl {metadata.version('evctl')}",
                 partitions,
                 tuple(_view(view, kept[view.name], folder) for view in site.views),
@@ -121,6 +122,14 @@ class SealedElsewhere(EvctlError):
 
 
 def _found(site: Site, night: str) -> _Found:
+    """Look for the night, once its tables show it: the night index is one of them.
+
+    What a view passed over may lie in the log's tail, and is in no table.
+    """
+    index = site.index()
+    tables = _tables(site, index, index.night(night))
+    for view in site.views:
+        tables.wait_for(view)
     index = site.index()
     window = index.night(night)
     spans = comparing.before(window, {place: end for place, (_, end) in index.ends.items()})
@@ -154,8 +163,16 @@ def _as_sealed(site: Site, seal: Seal, partitions: tuple[SealedPartition, ...]) 
         [_content(part) for part in seal.partitions if part.records]
         == [_content(part) for part in partitions if part.records]
         and {view.view: view.definition for view in seal.views} == known
+        and all(is_as_decided(site, seal, view) for view in seal.views)
         and not any(site.shelf.faults(seal))
     )
+
+
+def is_as_decided(site: Site, seal: Seal, view: SealedView) -> bool:
+    """Whether nothing was passed over or decided since of the records that a view had read."""
+    site.fates.refresh()
+    offsets = view.next_offsets(site.cluster.namespace)
+    return site.fates.is_as_of(view.view, offsets, seal.time)
 
 
 def _content(partition: SealedPartition) -> tuple[object, ...]:
@@ -164,15 +181,20 @@ def _content(partition: SealedPartition) -> tuple[object, ...]:
 
 def _keep(site: Site, night: str, found: _Found, folder: Path) -> dict[str, Kept]:
     """Write each view's snapshot, once its tables show all of the night."""
-    must = {
-        place: (found.index.ends[place][0], max(end for _, end in spans))
-        for place, spans in found.window.ranges.items()
-    }
-    tables = Tables(site.cluster, site.database, must, site.patience)
+    tables = _tables(site, found.index, found.window)
     return {
         view.name: keep(tables.wait_for(view), _fresh(folder / f"{view.name}.sqlite"), night)
         for view in site.views
     }
+
+
+def _tables(site: Site, index: NightIndex, window: Window) -> Tables:
+    """Return the tables, which have to show all of a window."""
+    must = {
+        place: (index.ends[place][0], max(end for _, end in spans))
+        for place, spans in window.ranges.items()
+    }
+    return Tables(site.cluster, site.database, must, site.patience)
 
 
 def _fresh(path: Path) -> Path:

@@ -8,6 +8,8 @@ from infra.database import Database
 from infra.indexing import night_index, nights_of
 from infra.log.cluster import Cluster
 from infra.log.registry import Registry
+from infra.projecting.judging import Verifying
+from infra.quarantine.fates import Fates
 from infra.sealing.records import Seals
 from infra.sealing.shelf import Shelf
 from infra.settings import Settings
@@ -46,6 +48,17 @@ class Site:
     def nights(self) -> Nights:
         """How the site divides time."""
         return nights_of(self.settings)
+
+    @cached_property
+    def fates(self) -> Fates:
+        """Which records were passed over or decided about, as of its last refresh."""
+        return Fates(self.cluster, self.registry)
+
+    def judge(self) -> Verifying:
+        """Return who passes over what the live tables do."""
+        judge = Verifying(self.fates, self.cluster.namespace)
+        judge.refresh()
+        return judge
 
     def index(self) -> NightIndex:
         """Return where the nights lie on the log, up to its present end."""

@@ -97,6 +97,7 @@ def test_a_rebuild_that_is_killed_again_and_again_comes_to_its_end(either: Stage
 
 def test_what_came_meanwhile_is_in_the_new_tables(either: Stage) -> None:
     append(either, EVENTS)
+    either.done("run", "projections", "--once")
     running = begun(either, "tcs_latest")
     running.kill()
     ended(running)
@@ -175,6 +176,7 @@ def test_new_tables_that_are_ahead_of_the_old_ones_are_not_compared(either: Stag
 
 def test_two_rebuilds_at_once_do_not_mix(either: Stage) -> None:
     append(either, EVENTS)
+    either.done("run", "projections", "--once")
     first = begun(either, "tcs_events")
     second = either.start("rebuild", "tcs_events")
     codes = {ended(first).code, ended(second).code}
