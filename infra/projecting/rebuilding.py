@@ -11,6 +11,7 @@ from pathlib import Path
 
 from infra.database import Database, SchemaMismatch, TablesDropped, ViewStore
 from infra.database.snapshots import SnapshotDiffers, file_digest, opened, put_back
+from infra.dying import Point, reach
 from infra.log import reading, topics
 from infra.log.batches import Decoding
 from infra.log.cluster import Cluster
@@ -192,6 +193,7 @@ class Rebuilding:
 
     def swap(self) -> None:
         """Put the new tables in the place of the old ones."""
+        reach(Point.REBUILD_FILLED)
         self.serving.swap(BUILD)
 
     def cancel(self) -> bool:
@@ -248,6 +250,7 @@ def fill(
                     raise Overtaken(feed.view.name)
             count += len(messages)
             advance(len(messages))
+            reach(Point.REBUILD_BATCH)
             if stop is not None and stop.requested:
                 break
     return count

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.dying import VARIABLE, Point
 from infra.projecting.rebuilding import BUILD
 from tests.e2e.stage import Stage, ended, on_stage, until
 from tests.integration.replay_log import DAY, MIDNIGHT, publish
@@ -93,6 +94,21 @@ def test_a_rebuild_that_is_killed_again_and_again_comes_to_its_end(either: Stage
     either.done("rebuild", "tcs_events")
     assert either.digests() == before
     assert '"agrees": true' in either.done("verify", "all", "--json")
+
+
+@pytest.mark.parametrize("point", [Point.REBUILD_BATCH, Point.REBUILD_FILLED])
+def test_a_rebuild_that_dies_at_a_point_leaves_the_old_tables_and_can_go_on(
+    either: Stage, point: Point
+) -> None:
+    append(either, FEW)
+    either.done("run", "projections", "--once")
+    before = either.digests()
+    assert ended(either.start("rebuild", "tcs_events", **{VARIABLE: point})).code == -9
+    assert either.digests() == before
+    assert left(either, "tcs_events")
+    either.done("rebuild", "tcs_events")
+    assert either.digests() == before
+    assert not left(either, "tcs_events")
 
 
 def test_what_came_meanwhile_is_in_the_new_tables(either: Stage) -> None:
