@@ -16,13 +16,13 @@ TRANSPORT: int = KafkaError._TRANSPORT  # noqa: SLF001
 UNKNOWN_PARTITION: int = KafkaError._UNKNOWN_PARTITION  # noqa: SLF001
 UNKNOWN_TOPIC: int = KafkaError._UNKNOWN_TOPIC  # noqa: SLF001
 
+LEADERLESS = frozenset({KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION})
 NOT_YET = frozenset(
     {
         UNKNOWN_PARTITION,
         UNKNOWN_TOPIC,
         KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.NOT_LEADER_FOR_PARTITION,
+        *LEADERLESS,
     }
 )
 """A broker does not know a partition, or its leader: perhaps not yet, for it was just made."""

@@ -60,6 +60,7 @@ def span(consumer: Consumer, cluster: Cluster, place: Place) -> Span:
     """Return the partition's first offset, and the one that its next record will get.
 
     What was just made on a cluster is not known to all its nodes at once: that is waited for.
+    A partition that nobody leads for so long (its node has just come back) is `LogUnavailable`.
     """
     partition, deadline = TopicPartition(*place), monotonic() + _SPREAD_S
 
@@ -73,7 +74,12 @@ def span(consumer: Consumer, cluster: Cluster, place: Place) -> Span:
         try:
             low, end = cluster.ask(ask)
         except KafkaException as fault:
-            if fault.args[0].code() not in codes.NOT_YET or monotonic() > deadline:
+            error = fault.args[0]
+            if error.code() not in codes.NOT_YET:
+                raise
+            if monotonic() > deadline:
+                if error.code() in codes.LEADERLESS:
+                    raise LogUnavailable(cluster.servers, error.str()) from fault
                 raise
             sleep(_SPREAD_S / 50)
         else:
