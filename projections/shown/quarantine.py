@@ -18,6 +18,7 @@ _STATUS = {
     QuarantineRetried: "retried",
 }
 _LONG = 1000
+_ID, _DIGEST = 36, 32
 _QUARANTINED_AT = instant("quarantined_at", "when it was passed over; NULL if it never was")
 _QUARANTINED_AT.nullable = True
 
@@ -31,8 +32,8 @@ RECORDS = Table(
     whole("step", "how many events there were about the two before"),
     text("status", 11, "quarantined, dropped or retried"),
     text("reason", _LONG, "why the reader could not take it in"),
-    text("record_id", 36, "the record's id, a UUID; empty if its headers can't be read"),
-    text("digest", 32, "digest of the record's key, value and headers"),
+    text("record_id", _ID, "the record's id, a UUID; empty if its headers can't be read"),
+    text("digest", _DIGEST, "digest of the record's key, value and headers"),
     text("who", 100, "who decided; empty while nobody has"),
     text("why", _LONG, "why it was dropped; empty otherwise"),
     _QUARANTINED_AT,
@@ -63,8 +64,8 @@ def project(record: AnyRecord) -> Sequence[Change]:
         record.provenance.seq,
         status,
         event.reason,
-        event.record_id or "",
-        event.digest,
+        (event.record_id or "")[:_ID],
+        event.digest[:_DIGEST],
         getattr(event, "who", ""),
         getattr(event, "why", ""),
         event.time if is_first else event.quarantined,
