@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -32,13 +34,24 @@ def test_all_who_ask_at_once_get_the_same_until_it_is_taken_down(tmp_path: Path)
     assert not (tmp_path / "nodes").exists()
 
 
+def soon(ask: Callable[[], list[int]], wanted: int) -> list[int]:
+    """Ask until there are so many answers: not all nodes know of a new topic at once."""
+    deadline = time.monotonic() + 30
+    while len(found := ask()) < wanted and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
 @pytest.mark.slow
 def test_three_nodes_keep_what_they_acknowledged_while_one_is_dead(tmp_path: Path) -> None:
     with Cluster(tmp_path, nodes=3) as kafka:
         admin = AdminClient({**kafka.client_config()})
         admin.create_topics([NewTopic("kept", 3)])["kept"].result()
-        described = admin.list_topics("kept", timeout=10).topics["kept"]
-        assert [len(p.replicas) for p in described.partitions.values()] == [3, 3, 3]
+        topics = partial(admin.list_topics, "kept", timeout=10)
+        replicas = soon(
+            lambda: [len(p.replicas) for p in topics().topics["kept"].partitions.values()], 3
+        )
+        assert replicas == [3, 3, 3]
         kafka.nodes[2].kill()
         producer = Producer(kafka.client_config() | {"enable.idempotence": True})
         failed: list[object] = []
