@@ -152,6 +152,11 @@ def iso(time: int) -> str:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time)).isoformat()
 
 
+def carried(digests: dict[str, str]) -> dict[str, str]:
+    """Return the digests of the views of what a replay carries."""
+    return {view: digest for view, digest in digests.items() if view != "quarantine"}
+
+
 def test_the_tables_of_both_are_one_on_both_databases(sites: list[Stage], files: Files) -> None:
     sites[0].done("replay", "--all", "--speed", "max", "--id", "both")
     digests = []
@@ -159,7 +164,7 @@ def test_the_tables_of_both_are_one_on_both_databases(sites: list[Stage], files:
         words = ("--namespace", namespace, "run", "projections", "--once")
         running = [site.start(*words) for site in sites]
         assert [ended(process).code for process in running] == [0, 0]
-        digests += [site.digests(namespace) for site in sites]
+        digests += [carried(site.digests(namespace)) for site in sites]
     running = [site.start("verify", "all", "--replay", "both", "--json") for site in sites]
     for result in map(ended, running):
         assert result.code == 0, result
