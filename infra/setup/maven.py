@@ -60,7 +60,7 @@ def _run(pom: Path, build: Path, goal: str, what: str) -> None:
     done = subprocess.run(
         [maven, *words, f"-DoutputDirectory={fresh}"], capture_output=True, text=True, check=False
     )
-    if done.returncode:
+    if done.returncode or not any(fresh.rglob("*.jar")):
         raise NotFetched(f"Maven could not bring {what}:\n{done.stdout}{done.stderr}")
     shutil.rmtree(libs, ignore_errors=True)
     fresh.rename(libs)
