@@ -98,8 +98,8 @@ class Carrier:
             return self._worker.failed(record, str(refused), utc_micros())
         except (SeatLost, MemoryError):
             raise
-        except Exception as fault:  # of the world or of the port: it may have happened all the same
-            _LOGGER.exception("%s failed to carry out %s", self._worker.name, record.position)
+        except Exception as fault:  # noqa: BLE001 of the world or the port: it may have happened
+            self._tell("failed to carry out", record, fault)
             reason = f"{type(fault).__name__}: {fault}"[:1000]
             return self._seen(record, ticket) or self._worker.failed(record, reason, utc_micros())
 
@@ -109,9 +109,14 @@ class Carrier:
             return self._look(record, ticket)
         except (SeatLost, MemoryError):
             raise
-        except Exception:
-            _LOGGER.exception("%s can't see what came of %s", self._worker.name, record.position)
+        except Exception as fault:  # noqa: BLE001 as above
+            self._tell("can't see what came of", record, fault)
             return None
+
+    def _tell(self, what: str, record: AnyRecord, fault: Exception) -> None:
+        """Say what went wrong; where it was the world, as most often, without our own lines."""
+        name, of_world = self._worker.name, isinstance(fault, OSError)
+        _LOGGER.error("%s %s %s: %s", name, what, record.position, fault, exc_info=not of_world)
 
     def _look(self, record: AnyRecord, ticket: Ticket) -> Any | None:
         """Return what the world shows of a request; raise `SeatLost` if it knows a later epoch."""
