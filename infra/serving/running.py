@@ -93,8 +93,12 @@ class Server:
             taken = take_over(
                 self._cluster, self._decoder, self._store, self._role, self._outputs, place
             )
-            if not self._adopt(place, taken, stop):
-                return
+            try:
+                if not self._adopt(place, taken, stop):
+                    return
+            except SeatLost:
+                _LOGGER.warning("another instance took over %s[%d]", *place)
+                self._let_go(place)
         self._keep()
 
     # The group gives and takes
