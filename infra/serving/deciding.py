@@ -8,7 +8,7 @@ from consumers import Service
 from infra.dying import Point, reach
 from infra.serving.keeping import Kept
 from infra.serving.outputs import Outputs
-from infra.serving.recorded import Recorded
+from infra.serving.recorded import Recorded, provenance_of
 from schemas import avro
 from schemas.declare import time_field
 from schemas.events.services import DecisionFailed, ServiceTookOver
@@ -128,8 +128,7 @@ class Decider(Generic[S]):
         return Record(event, provenance, event.record_key, time, cause.position)
 
     def _provenance(self, cause: AnyRecord, index: int) -> Provenance:
-        seq = cause.position.offset << INDEX_BITS | index
-        return Provenance(self._source, seq, cause=cause.id, epoch=self._epoch)
+        return provenance_of(self._source, self._epoch, cause, index)
 
     def _failure(self, record: AnyRecord, fault: Exception) -> DecisionFailed:
         topic, partition, offset = record.position

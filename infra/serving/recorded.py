@@ -12,7 +12,7 @@ from infra.log import reading
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
 from infra.log.reading import Place, Span
-from schemas.record import INDEX_BITS, AnyRecord
+from schemas.record import INDEX_BITS, AnyRecord, Provenance
 from schemas.repeats import epoch_line, is_news
 
 _BATCH = 2_000
@@ -31,6 +31,12 @@ def effect(record: AnyRecord) -> Effect:
     """Return what a decided record is the effect of."""
     seq = record.provenance.seq
     return Effect(seq >> INDEX_BITS, seq & _INDEX, record)
+
+
+def provenance_of(source: str, epoch: int, cause: AnyRecord, number: int) -> Provenance:
+    """Return what the headers of an effect say; `effect` reads it back."""
+    seq = cause.position.offset << INDEX_BITS | number
+    return Provenance(source, seq, cause=cause.id, epoch=epoch)
 
 
 class Recorded:

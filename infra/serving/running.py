@@ -158,8 +158,8 @@ class Server:
         """Handle what has come, or comes within `timeout` s, for the seats that are taken."""
         self._backlog += reading.consume(consumer, _BATCH, timeout)
         waiting, self._backlog = self._backlog, []
-        while waiting:
-            self._handle(waiting.pop(0))
+        for message in waiting:
+            self._handle(message)
 
     def _begin_again(self, fault: NotAcknowledged | None, stop: Stop) -> None:
         """After an event that was not acknowledged nothing more is sent: take over anew."""

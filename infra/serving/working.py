@@ -13,9 +13,9 @@ from consumers import Refused, Ticket, Worker
 from infra.clock import utc_micros
 from infra.dying import Point, reach
 from infra.serving.outputs import Outputs
-from infra.serving.recorded import Recorded
+from infra.serving.recorded import Recorded, provenance_of
 from schemas.events.services import ServiceTookOver
-from schemas.record import INDEX_BITS, AnyRecord, Provenance
+from schemas.record import AnyRecord
 
 _LOGGER = logging.getLogger("evctl.serving")
 _STARTED, _ENDED = 0, 1
@@ -135,6 +135,4 @@ class Carrier:
             return future.result()
 
     def _report(self, record: AnyRecord, index: int, event: Any) -> None:
-        seq = record.position.offset << INDEX_BITS | index
-        provenance = Provenance(self._source, seq, cause=record.id, epoch=self._epoch)
-        self._outputs.send(event, provenance)
+        self._outputs.send(event, provenance_of(self._source, self._epoch, record, index))
