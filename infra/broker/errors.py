@@ -200,3 +200,11 @@ class StopTimedOut(BrokerError):
             f"look at its log, or end it with `kill {pid}`; nothing acknowledged is lost."
         )
         self.pid = pid
+
+
+def told(fault: ProtocolError | OSError, what: str) -> dict[str, object]:
+    """Return what an answer says of one resource of several; a disk "refuses" `what`."""
+    if isinstance(fault, ProtocolError):
+        return {"error_code": fault.code, "error_message": fault.message}
+    message = f"the disk refuses {what}: {fault.strerror}"
+    return {"error_code": Code.KAFKA_STORAGE_ERROR, "error_message": message}

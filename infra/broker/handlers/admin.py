@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from infra.broker.errors import Code, ProtocolError
+from infra.broker.errors import Code, ProtocolError, told
 from infra.broker.groups.offsets import CommittedOffsets
 from infra.broker.handlers.configs import describe
 from infra.broker.protocol.codec_lookup import NODE_ID, Cluster
@@ -28,18 +28,8 @@ async def create_topics(topics: Topics, request: Any) -> Values:
             if not request.validate_only:
                 result["topic_id"] = (await topics.create(entry)).id
             result |= _created(entry)
-        except ProtocolError as refused:
-            result |= {
-                "error_code": refused.code,
-                "error_message": refused.message,
-                "configs": [],
-            }
-        except OSError as error:
-            result |= {
-                "error_code": Code.KAFKA_STORAGE_ERROR,
-                "error_message": f"the disk refuses topic {asked.name}: {error.strerror}",
-                "configs": [],
-            }
+        except (ProtocolError, OSError) as fault:
+            result |= told(fault, f"topic {asked.name}") | {"configs": []}
         results.append(result)
     return {"topics": results}
 
@@ -79,13 +69,8 @@ async def delete_topics(topics: Topics, offsets: CommittedOffsets, request: Any)
             topics.named(name)
             offsets.forget_topic(name)  # first: after a crash a new topic of its name has none
             await topics.delete(name)
-        except ProtocolError as refused:
-            result |= {"error_code": refused.code, "error_message": refused.message}
-        except OSError as error:
-            result |= {
-                "error_code": Code.KAFKA_STORAGE_ERROR,
-                "error_message": f"the disk refuses to delete {name}: {error.strerror}",
-            }
+        except (ProtocolError, OSError) as fault:
+            result |= told(fault, f"to delete {name}")
         results.append(result)
     return {"responses": results}
 
@@ -98,13 +83,8 @@ async def create_partitions(topics: Topics, request: Any) -> Values:
         result: Values = {"name": asked.name, "error_code": Code.NONE, "error_message": None}
         try:
             await _grow(topics, asked, names, validate_only=request.validate_only)
-        except ProtocolError as refused:
-            result |= {"error_code": refused.code, "error_message": refused.message}
-        except OSError as error:
-            result |= {
-                "error_code": Code.KAFKA_STORAGE_ERROR,
-                "error_message": f"the disk refuses partitions of {asked.name}: {error.strerror}",
-            }
+        except (ProtocolError, OSError) as fault:
+            result |= told(fault, f"partitions of {asked.name}")
         results.append(result)
     return {"results": results}
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from infra.broker.errors import Code, ProtocolError
+from infra.broker.errors import Code, ProtocolError, told
 from infra.broker.protocol.codec_lookup import NODE_ID
 from infra.broker.storage import alterations, broker_config
 from infra.broker.storage.alterations import Alteration
@@ -83,13 +83,8 @@ async def incremental_alter_configs(topics: Topics, request: Any) -> Values:
         result = _about(resource)
         try:
             await _alter(topics, resource, asked, validate_only=request.validate_only)
-        except ProtocolError as refused:
-            result |= {"error_code": refused.code, "error_message": refused.message}
-        except OSError as error:
-            result |= {
-                "error_code": Code.KAFKA_STORAGE_ERROR,
-                "error_message": f"the disk refuses the settings: {error.strerror}",
-            }
+        except (ProtocolError, OSError) as fault:
+            result |= told(fault, "the settings")
         results.append(result)
     return {"responses": results}
 
