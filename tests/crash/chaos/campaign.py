@@ -133,7 +133,7 @@ class Campaign:
         if self._settling.wait(self._tend):
             self._settling.compare()
             self._settling.forget_replays()
-            self._strikes.first_offset = self._settling.witness.next_offset
+            self._strikes.first_offset = self._settling.witness.last_offset
         sys.stderr.write(f"{self._site.name}: {self._killed()} kills\n")
 
     def close(self) -> None:

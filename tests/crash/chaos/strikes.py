@@ -37,7 +37,7 @@ class Strikes:
     kills: Counter[str] = field(default_factory=Counter)
     dealt: Counter[Kind] = field(default_factory=Counter)
     first_offset: int = 0
-    """Where replays begin."""
+    """Where replays begin: at a record that is there, or they would refuse to play nothing."""
 
     _watches: dict[str, Watch] = field(default_factory=dict)
     _harmed: bool = False

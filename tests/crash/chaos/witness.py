@@ -132,6 +132,7 @@ class Witness:
     def __init__(self, script: Script, decisions: Decisions, notices: Notices) -> None:
         self.said = {source: Said(source, script) for source in SOURCES}
         self.decisions, self.notices = decisions, notices
+        self.last_offset = 0
         self.next_offset = 0
         self._repeats = Repeats()
 
@@ -146,6 +147,7 @@ class Witness:
         self.next_offset = end
 
     def _see(self, record: AnyRecord) -> None:
+        self.last_offset = record.position.offset
         is_repeat = self._repeats.has(record)
         said = self.said.get(record.provenance.source)
         if said is not None:
