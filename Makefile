@@ -5,6 +5,8 @@ SETUP  ?= yes
 TESTS  ?=
 NODES  ?= 1
 ARGS   ?=
+# Half as many again as there are cores: the tests wait for servers much of the time.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, min(8, 3 * os.cpu_count() // 2)))')
 
 VENV := .venv
 PIP  := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
@@ -32,7 +34,7 @@ demo: $(VENV)/.installed  ## See a night go through the log and come out as tabl
 
 test: setup lint  ## Run all checks and tests
 	@REQUIRE='$(REQUIRE)' $(VENV)/bin/python -m pytest \
-		-n logical --maxprocesses 8 --dist worksteal $(ARGS) $(TESTS)
+		-n $(WORKERS) --dist worksteal $(ARGS) $(TESTS)
 
 crash: setup  ## Kill the broker under load (SEED=, ROUNDS=)
 	@$(VENV)/bin/python -m tests.crash.campaign $(if $(SEED),--seed $(SEED)) \

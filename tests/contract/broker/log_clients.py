@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,6 +52,7 @@ class Clients:
         self.data_dir = data_dir
         self.endpoint = endpoint
         self.admin = AdminClient(client_config(endpoint))
+        self._kept: dict[tuple[tuple[str, Any], ...], Producer] = {}
 
     def topic(self, partitions: int = 1, **configs: str) -> str:
         """Create a topic of a name of its own; its segments may be smaller than Kafka's least."""
@@ -95,8 +97,12 @@ class Clients:
         return Consumer(client_config(self.endpoint, **(defaults | options)))
 
     def produce(self, topic: str, values: list[bytes], **options: Any) -> None:
-        """Append values to partition 0 and wait until all are acknowledged."""
-        producer = self.producer(**options)
+        """Append values to partition 0 and wait until all are acknowledged.
+
+        A producer is kept for the next values: a new one waits half a second for its number.
+        """
+        key = tuple(sorted(options.items()))
+        producer = self._kept.pop(key, None) or self.producer(**options)
         failed: list[object] = []
         for value in values:
             producer.produce(
@@ -107,6 +113,7 @@ class Clients:
             )
         assert producer.flush(20) == 0
         assert failed == []
+        self._kept[key] = producer
 
     def read(self, topic: str, number: int, offset: int = 0, **options: Any) -> list[bytes]:
         """Read `number` values of partition 0."""
@@ -116,6 +123,14 @@ class Clients:
             return values_of(consumer, number)
         finally:
             consumer.close()
+
+
+def until(done: Callable[[], bool], timeout_s: float = 30) -> None:
+    """Ask until it is so."""
+    deadline = time.monotonic() + timeout_s
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def values_of(consumer: Consumer, number: int, timeout_s: float = 20) -> list[bytes]:

@@ -11,22 +11,32 @@ from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewPartitions
 
 from infra.broker import control
-from tests.contract.broker.conftest import Clients
+from tests.contract.broker.conftest import Clients, until
 
 SET, DELETE = AlterConfigOpType.SET, AlterConfigOpType.DELETE
 APPEND, SUBTRACT = AlterConfigOpType.APPEND, AlterConfigOpType.SUBTRACT
+Change = tuple[str, str | None, AlterConfigOpType]
 
 
-def alter(
-    clients: Clients,
-    topic: str,
-    *changes: tuple[str, str | None, AlterConfigOpType],
-    **options: Any,
-) -> None:
-    """Change settings of a topic; raises the refusal."""
+def alter(clients: Clients, topic: str, *changes: Change, **options: Any) -> None:
+    """Change settings of a topic, until they are told so; raises the refusal.
+
+    Apache Kafka answers before its broker has heard of the change from the controller.
+    """
     entries = [ConfigEntry(name, value, incremental_operation=op) for name, value, op in changes]
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
     clients.admin.incremental_alter_configs([resource], **options)[resource].result(20)
+    if not options:
+        until(lambda: all(is_told(clients, topic, change) for change in changes))
+
+
+def is_told(clients: Clients, topic: str, change: Change) -> bool:
+    """Whether a change of a topic's setting is seen."""
+    name, value, op = change
+    now, is_default = told(clients, topic)[name]
+    if op is DELETE:
+        return is_default
+    return now == value if op is SET else (value in now.split(",")) == (op is APPEND)
 
 
 def refusal(change: Callable[[], object]) -> KafkaError:
@@ -136,7 +146,7 @@ def test_a_topic_grows(clients: Clients) -> None:
     topic = clients.topic()
     clients.produce(topic, [b"old"] * 3)
     grow(clients, topic, 4)
-    assert len(clients.admin.list_topics(topic, timeout=10).topics[topic].partitions) == 4
+    until(lambda: len(clients.admin.list_topics(topic, timeout=10).topics[topic].partitions) == 4)
     producer = clients.producer()
     outcomes: list[KafkaError | None] = []
     for partition in range(4):

@@ -1,13 +1,12 @@
 """Groups request by request: every version, every error code that a client can meet."""
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from infra.clock import fresh_id
-from tests.contract.broker.conftest import Clients
+from tests.contract.broker.conftest import Clients, until
 from tests.contract.broker.raw_client import SUBSCRIPTION, RawMember
 
 NONE, UNKNOWN_TOPIC, METADATA_TOO_LARGE = 0, 3, 12
@@ -270,11 +269,3 @@ def test_an_operator_takes_members_out(members: Members) -> None:
 def until_it_rebalances(member: RawMember) -> None:
     """Send heartbeats until one is answered so."""
     until(lambda: member.heartbeat() == REBALANCE_IN_PROGRESS)
-
-
-def until(done: Callable[[], bool], timeout_s: float = 30) -> None:
-    """Ask until it is so."""
-    deadline = time.monotonic() + timeout_s
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
