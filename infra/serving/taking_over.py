@@ -93,8 +93,9 @@ def take_over(
     fits = seat.kept is not None and seat.layout == role.layout
     kept = Kept.from_bytes(seat.kept) if fits and seat.kept is not None else None
     source = source_of(role.name, place)
-    if seat.kept is None:  # the database may have lost a seat that the log knows
-        seat = store.raise_above(seat, highest_epoch(cluster, source, outputs.places))
+    # the database may have lost a seat that the log knows, or is an older copy
+    known = highest_epoch(cluster, source, outputs.places, {} if kept is None else kept.outputs)
+    seat = store.raise_above(seat, known)
     announced = outputs.announce(
         _announcement(role, place, seat.epoch),
         Provenance(epoch_line(source), seat.epoch, epoch=seat.epoch),

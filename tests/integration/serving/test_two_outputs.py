@@ -10,13 +10,14 @@ import pytest
 from consumers import Service
 from infra.broker import control
 from infra.database import connect as connect_database
-from infra.database.seats import SeatStore
+from infra.database.seats import Seat, SeatStore
 from infra.log import reading, topics
 from infra.log.cluster import Cluster, connect
 from infra.log.decoding import Decoder
 from infra.log.partitioning import partition_of
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
+from infra.serving.keeping import Kept
 from infra.serving.outputs import Outputs
 from infra.serving.roles import of_service
 from infra.serving.taking_over import Taken, take_over
@@ -69,11 +70,11 @@ class Instance:
         self.cluster = cluster
         self.registry = Registry(cluster)
         self.outputs = Outputs(cluster, self.registry, [TWO])
-        store = SeatStore(connect_database(database), cluster.namespace)
-        store.create()
+        self.store = SeatStore(connect_database(database), cluster.namespace)
+        self.store.create()
         role = of_service(SERVICE, {}).role(lambda _: True)
         decoder = Decoder(self.registry)
-        self.taken: Taken = take_over(cluster, decoder, store, role, self.outputs, PLACE)
+        self.taken: Taken = take_over(cluster, decoder, self.store, role, self.outputs, PLACE)
         self._decode = decoder.record
 
     def adopt(self) -> None:
@@ -81,6 +82,16 @@ class Instance:
         for record in self._records(self.taken.start, self.taken.until):
             self.taken.post.handle(record, self.taken.recorded)
         self.outputs.flush()
+
+    def keep(self) -> Seat:
+        """Write a snapshot; return the seat as the database has it."""
+        taken, ends = self.taken, self.outputs.ends()
+        kept = Kept(taken.until, taken.seat.epoch, {}, ends, "", taken.post.state_bytes())
+        row = taken.seat._replace(
+            next_offset=taken.until, layout=SERVICE.layout, kept=kept.to_bytes()
+        )
+        assert self.store.keep(row)
+        return row
 
     def _records(self, start: int, end: int) -> list[AnyRecord]:
         spans = {PLACE: [(start, end)]}
@@ -163,4 +174,25 @@ def test_what_a_replaced_instance_still_sends_does_not_count(
     one.outputs.flush()
     assert numbers(cluster) == {0: [], 1: []}
     two.adopt()
+    assert numbers(cluster) == {0: list(range(10)), 1: [n for n in range(10) for _ in (0, 1)]}
+
+
+def test_a_database_put_back_from_an_older_copy_does_not_silence_it(
+    cluster: Cluster, sqlite_url: str
+) -> None:
+    """Its epoch is one that the log has had: readers would take the instance for a replaced one."""
+    first = Instance(cluster, sqlite_url)
+    first.adopt()
+    copy = first.keep()
+    for life in range(3):
+        tick(cluster, 2 * life, 2)
+        one = Instance(cluster, sqlite_url)
+        one.adopt()
+        one.keep()
+    row, table = copy._asdict(), one.store.table
+    row["kafka_partition"] = row.pop("partition")
+    with one.store.database.writing() as connection:
+        connection.execute(table.update().values(row))
+    tick(cluster, 6, 4)
+    Instance(cluster, sqlite_url).adopt()
     assert numbers(cluster) == {0: list(range(10)), 1: [n for n in range(10) for _ in (0, 1)]}
