@@ -183,6 +183,20 @@ def test_a_hole_at_the_log_s_beginning_is_named(either: Stage) -> None:
     assert said[1].startswith("The tables can't be compared: ")
 
 
+def test_sealing_again_hides_no_hole(stage: Stage) -> None:
+    asked = TopicPartition("observatory", 0, 1500)
+    for answer in stage.cluster.admin().delete_records([asked]).values():
+        answer.result()
+    stage.done("rebuild", *stage.views, "--from-zero")
+    result = stage.evctl("seal", NIGHT)
+    assert (result.code, result.out) == (65, "")
+    assert "A hole: the 1,500 records are gone at observatory[0]@0 to 1499." in result.sentence
+    assert faults(stage)
+    said = stage.done("seal", NIGHT, "--anew")
+    assert said == f"{NIGHT}: sealed as version 2, 1,000 records\n"
+    assert faults(stage, 0) == []
+
+
 def test_a_topic_that_is_gone_is_named(stage: Stage) -> None:
     topics.delete(stage.cluster, [OBSERVATORY.name])
     said = faults(stage)
