@@ -210,7 +210,8 @@ class Server:
         said = settings_record(self._role, taken)
         assert self._outputs is not None
         if said is not None:
-            self._outputs.send(*said, place)
+            event, provenance = said
+            self._outputs.send(self._outputs.encoded(event, place), provenance)
         self._outputs.flush()
         reach(Point.ADOPTED)
         _LOGGER.info(

@@ -12,7 +12,7 @@ from typing import Any
 from consumers import Refused, Ticket, Worker
 from infra.clock import utc_micros
 from infra.dying import Point, reach
-from infra.serving.outputs import Outputs
+from infra.serving.outputs import Outputs, reason
 from infra.serving.recorded import Recorded, provenance_of
 from schemas.events.services import ServiceTookOver
 from schemas.record import AnyRecord
@@ -100,8 +100,8 @@ class Carrier:
             raise
         except Exception as fault:  # noqa: BLE001 of the world or the port: it may have happened
             self._tell("failed to carry out", record, fault)
-            reason = f"{type(fault).__name__}: {fault}"[:1000]
-            return self._seen(record, ticket) or self._worker.failed(record, reason, utc_micros())
+            seen = self._seen(record, ticket)
+            return seen or self._worker.failed(record, reason(fault), utc_micros())
 
     def _seen(self, record: AnyRecord, ticket: Ticket) -> Any | None:
         """Return what the world shows of a request, None where it can't even be asked."""
@@ -135,4 +135,5 @@ class Carrier:
             return future.result()
 
     def _report(self, record: AnyRecord, index: int, event: Any) -> None:
-        self._outputs.send(event, provenance_of(self._source, self._epoch, record, index))
+        provenance = provenance_of(self._source, self._epoch, record, index)
+        self._outputs.send(self._outputs.encoded(event), provenance)
