@@ -252,7 +252,11 @@ def fill(
             advance(len(messages))
             reach(Point.REBUILD_BATCH)
             if stop is not None and stop.requested:
-                break
+                return count
+    ends = {place: given[-1][1] for place, given in spans.items() if given}
+    for feed in feeds:
+        if not feed.pass_to(ends):
+            raise Overtaken(feed.view.name)
     return count
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 
 from infra.cli.proven import table
 from infra.indexing import night_index, nights_of, open_database
@@ -16,8 +17,8 @@ from infra.log.writing import Publisher
 from infra.projecting.verifying import Asked, verify
 from projections import views
 from schemas.topics import OBSERVATORY
-from tests.e2e.stage import Ended, Stage, ended, on_stage, until
-from tests.integration.replay_log import DAY, MIDNIGHT, publish, tcs
+from tests.e2e.stage import WAIT_S, Ended, Stage, ended, on_stage, until
+from tests.integration.replay_log import DAY, MIDNIGHT, publish, read, tcs
 
 NIGHT = "2026-11-21"
 SECOND = 1_000_000
@@ -113,6 +114,26 @@ def test_tables_that_stand_still_are_behind(stage: Stage) -> None:
         r"is behind the log \(records to go: 3\).*`evctl run projections --once`", result.sentence
     )
     assert stage.evctl("verify", NIGHT).code == 0
+
+
+def test_the_markers_of_transactions_are_waited_for_by_nobody(stage: Stage) -> None:
+    """They stand on the log behind the last record, and no reader gets them."""
+    assert stage.broker is not None
+    (*_, last) = read(stage.cluster, OBSERVATORY)
+    producer = Producer(stage.broker.client_config() | {"transactional.id": "foreign"})
+    producer.init_transactions(WAIT_S)
+    for end in (producer.commit_transaction, producer.abort_transaction):
+        producer.begin_transaction()
+        producer.produce(OBSERVATORY.name, last.value(), partition=0)
+        assert producer.flush(WAIT_S) == 0
+        end(WAIT_S)
+    following = stage.start("run", "projections")
+    until(lambda: stage.applied() == last.offset() + 5)
+    following.send_signal(signal.SIGTERM)
+    assert ended(following).code == 128 + signal.SIGTERM
+    assert stage.done("rebuild", "tcs_events").endswith(f" {last.offset() + 2} records\n")
+    stage.done("run", "projections", "--once")
+    assert "DIFFERENT" not in stage.done("verify", "all")
 
 
 def test_a_table_that_is_wrong_is_still_different(either: Stage) -> None:
