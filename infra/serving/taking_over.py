@@ -23,7 +23,7 @@ from infra.serving.outputs import Outputs
 from infra.serving.recorded import Recorded, highest_epoch
 from schemas.events.services import ServiceTookOver, SettingsTookEffect
 from schemas.record import AnyRecord, Provenance
-from schemas.repeats import epoch_line
+from schemas.repeats import epoch_line, settings_line
 from schemas.topics import bare_name
 
 
@@ -137,5 +137,5 @@ def settings_record(role: Role, taken: Taken) -> tuple[SettingsTookEffect, Prove
         return None
     event = SettingsTookEffect(utc_micros(), role.name, role.settings, role.settings_digest)
     seat = taken.seat
-    source = f"{source_of(role.name, (seat.topic, seat.partition))}/settings"
-    return event, Provenance(source, seat.epoch)
+    source = settings_line(source_of(role.name, (seat.topic, seat.partition)))
+    return event, Provenance(source, seat.epoch, epoch=seat.epoch)
