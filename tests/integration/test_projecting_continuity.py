@@ -137,6 +137,9 @@ def test_an_older_copy_of_the_log_is_another_log(
         stage.done("import", recording(stage.folder, *later))
     diverged(stage.evctl("run", "projections", "--once"), what)
     assert stage.digests() == before
+    if later is None:
+        said = stage.evctl("rebuild", "tcs_latest").err
+        assert "records that the log has not any more (200 of observatory[0])" in said
     mended(stage)
 
 
