@@ -128,6 +128,8 @@ class Server:
     def _let_go(self, place: Place) -> None:
         for held in (self._seats, self._next, self._last):
             held.pop(place, None)
+        if self._in_hand == place:
+            self._in_hand = None
 
     def _leave_aside(self, places: Sequence[Place]) -> None:
         """Handle nothing more of partitions until they are taken over anew."""
@@ -248,10 +250,8 @@ class Server:
         if is_news(record.provenance, taken.high_waters) and not taken.post.is_own(record):
             recorded = taken.recorded if offset < taken.until else None
             self._in_hand = place
-            try:
-                taken.post.handle(record, recorded)
-            finally:
-                self._in_hand = None
+            taken.post.handle(record, recorded)
+            self._in_hand = None
             event = record.event
             if isinstance(event, SettingsTookEffect) and event.service == self._role.name:
                 taken.settings = event.digest
@@ -283,7 +283,8 @@ class Server:
         """Write a snapshot of each seat, once all that was decided is acknowledged.
 
         Not of one with a record in hand (a worker's act may take long, and partitions move
-        meanwhile): whoever reads on from it has to find that record new, and what it has begun.
+        meanwhile; or an error has come of it, and ends us): whoever reads on from it has to find
+        that record new, and what it has begun.
         """
         aside = {*self._untaken, self._in_hand}
         sitting = sorted(place for place in self._seats if place not in aside)
