@@ -133,8 +133,8 @@ class Server:
 
     def _leave_aside(self, places: Sequence[Place]) -> None:
         """Handle nothing more of partitions until they are taken over anew."""
-        assert self._consumer is not None
-        self._consumer.pause([TopicPartition(*place) for place in places])
+        if self._consumer is not None:
+            self._consumer.pause([TopicPartition(*place) for place in places])
         for place in places:
             self._let_go(place)
         self._untaken.update(places)
@@ -291,6 +291,9 @@ class Server:
         if not sitting or self._outputs is None or not self._dirty:
             return
         try:
+            if anew := self._made_anew(sitting):
+                self._leave_aside(anew)
+                return
             self._outputs.flush()
             reach(Point.AFTER_PRODUCE)
             ends = self._outputs.ends()
@@ -305,6 +308,14 @@ class Server:
         if fenced:
             _LOGGER.warning("another instance took over %s", fenced)
             self._leave_aside(fenced)
+
+    def _made_anew(self, places: Sequence[Place]) -> list[Place]:
+        """Return which seats are of topics that were deleted and made anew under us.
+
+        A consumer reads on there at the old offset; taking over says what has happened.
+        """
+        real = topics.describe(self._cluster, sorted({name for name, _ in places}))
+        return [place for place in places if real[place[0]].id != self._seats[place].seat.topic_id]
 
     def _keep_one(self, place: Place, ends: Mapping[Place, int]) -> bool:
         taken, last = self._seats[place], self._last.get(place)

@@ -336,3 +336,24 @@ def test_one_that_is_ended_with_a_request_in_hand_leaves_it_to_the_next(embedded
     (found,) = ends(embedded)
     assert isinstance(found.event, NoticeDelivered)
     seats.database.close()
+
+
+def test_one_that_is_replaced_while_it_runs_to_the_end_keeps_nothing(embedded: Stage) -> None:
+    board, cluster = MovingBoard(), embedded.cluster
+    seats = SeatStore(connect(embedded.settings.database.url), "")
+    seats.create()
+    server = Server(cluster, Registry(cluster), seats, of_worker(worker(board)))
+    with stopping() as stop:
+        server.once(stop)
+        (before,) = seats.seats()
+        place = before.topic, before.partition
+
+        def replaced() -> None:
+            seats.take("notices", place, before.topic_id, 0)
+
+        board.meanwhile = replaced
+        ask(embedded, 1)
+        server.once(stop)
+    (after,) = seats.seats()
+    assert after == before._replace(epoch=3)
+    seats.database.close()
