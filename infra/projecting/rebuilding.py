@@ -260,13 +260,13 @@ def fill(
     judge: Judge,
     stop: Stop | None,
     advance: Callable[[int], None],
-    holds: Callable[[AnyRecord], bool] = lambda _: True,
+    concerns: Callable[[AnyRecord], bool] = lambda _: True,
 ) -> int:
-    """Feed the records of the spans for which `holds` is true; return how many were read."""
+    """Feed the records of the spans for which `concerns` is true; return how many were read."""
     decoding, count = Decoding(registry), 0
     with unhurried():
         for messages in reading.messages(cluster, spans, batch=_BATCH):
-            batch = decoding.batch(messages).only(holds)
+            batch = decoding.batch(messages).only(concerns)
             for feed in feeds:
                 if not feed.apply(batch, judge):
                     raise Overtaken(feed.view.name)

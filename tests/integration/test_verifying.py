@@ -5,6 +5,7 @@ import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from confluent_kafka import Producer
@@ -15,7 +16,12 @@ from infra.log import topics
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
 from infra.projecting.verifying import Asked, verify
+from infra.serving.outputs import Outputs
 from projections import views
+from schemas.events.services import ServiceTookOver
+from schemas.events.silence import SystemSpokeAgain
+from schemas.record import Provenance
+from schemas.repeats import epoch_line
 from schemas.topics import OBSERVATORY
 from tests.e2e.stage import WAIT_S, Ended, Stage, ended, on_stage, until
 from tests.integration.replay_log import DAY, MIDNIGHT, publish, read, tcs
@@ -114,6 +120,22 @@ def test_tables_that_stand_still_are_behind(stage: Stage) -> None:
         r"is behind the log \(records to go: 3\).*`evctl run projections --once`", result.sentence
     )
     assert stage.evctl("verify", NIGHT).code == 0
+
+
+def test_who_was_replaced_does_not_count_in_a_night_either(either: Stage) -> None:
+    """The take-over that says so happened on another day than the night, which was imported."""
+    outputs = Outputs(either.cluster, Registry(either.cluster), [OBSERVATORY])
+    source, late = "silence/observatory/0", MIDNIGHT + EVENTS * SECOND
+    for epoch in (1, 2):
+        took_over = ServiceTookOver(late + DAY, "silence", "observatory", 0, epoch, 1, "")
+        outputs.announce(took_over, Provenance(epoch_line(source), epoch, epoch=epoch))
+    stale = Provenance(source, 1 << 16, cause=UUID(int=1), epoch=1)
+    outputs.send(outputs.encoded(SystemSpokeAgain(late, "tcs", late)), stale)
+    outputs.flush()
+    append(either, "after", EVENTS, EVENTS + 1)
+    either.done("run", "projections", "--once")
+    assert "DIFFERENT" not in either.done("verify", NIGHT)
+    assert either.done("seal", NIGHT).endswith(f" {EVENTS + 2} records\n")  # it is on the log
 
 
 def test_the_markers_of_transactions_are_waited_for_by_nobody(stage: Stage) -> None:
