@@ -160,6 +160,8 @@ class Server:
         """Handle what has come, or comes within `timeout` s, for the seats that are taken."""
         self._backlog += reading.consume(consumer, _BATCH, timeout)
         waiting, self._backlog = self._backlog, []
+        if waiting:
+            self._registry.fetched()
         for message in waiting:
             self._handle(message)
 
@@ -199,6 +201,7 @@ class Server:
         self._seats[place], self._next[place] = taken, taken.start
         count = 0
         for batch in reading.messages(self._cluster, {place: [(taken.start, taken.until)]}):
+            self._registry.fetched()
             for message in batch:
                 self._handle(message)
             count += len(batch)
