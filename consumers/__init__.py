@@ -77,10 +77,10 @@ class Worker:
     """What carries out requests, one after the other in each input partition.
 
     `started` is on the log before the world is touched; then `carry_out` touches it, through a
-    port that the worker was made with, and returns what came of it; `Refused` becomes `failed`.
-    After a crash in between, `look` asks the world first, and returns what came of it, or None
-    if the request is still to be carried out. A request that is too late gets `expired`. The
-    last argument of each is the present time, µs UTC.
+    port that the worker was made with, and returns what came of it; `Refused` becomes `failed`,
+    unless `look` finds it done. After a crash in between, `look` asks the world first, and returns
+    what came of it, or None if the request is still to be carried out. A request that is too late
+    gets `expired`, if `look` finds nothing. The last argument of each is the present time, µs UTC.
     """
 
     name: str

@@ -16,7 +16,9 @@ from infra.log.registry import Registry
 from infra.replay.event_time import EventTimes
 from schemas import utc
 from schemas.errors import EvctlError
+from schemas.events.services import ServiceTookOver
 from schemas.nights import Nights, name_of
+from schemas.record import AnyRecord
 from schemas.topics import Topic
 
 CHUNK_BITS = 16
@@ -69,6 +71,13 @@ class Window:
     def holds(self, time: int) -> bool:
         """Whether an event time (µs UTC) lies in the window."""
         return (self.start is None or self.start <= time) and (self.end is None or time < self.end)
+
+    def concerns(self, record: AnyRecord) -> bool:
+        """Whether the window's rows can't be made without a record.
+
+        It is the window's, or says that an instance was replaced, which does not count after it.
+        """
+        return self.holds(record.time) or isinstance(record.event, ServiceTookOver)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ because a TCS event has about 140 bytes:
 | `src`    | `SOURCE:SEQ`, ASCII                | always                                |
 | `id`     | 16 bytes, a UUID                   | only where it can't be derived        |
 | `cause`  | 16 bytes, the id of the cause      | decided events                        |
-| `epoch`  | decimal, of the deciding instance  | decided events                        |
+| `epoch`  | decimal, of the service's instance | decided events, a service's settings  |
 | `replay` | the replay's id, ASCII             | records that a replay carried         |
 """
 

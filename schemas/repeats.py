@@ -3,8 +3,8 @@
 Two rules, for each source within a partition, in the order of the log:
 
 - a record whose seq is not above the highest before was written twice;
-- a decided record whose epoch is below that of the newest take-over was written by an instance
-  that had been replaced: stopped, and awake too late.
+- a record whose epoch (decided ones and a service's settings have one) is below that of the newest
+  take-over was written by an instance that had been replaced: stopped, and awake too late.
 
 A take-over is a record of the source's *epoch line* (`epoch_line`), with the epoch as its seq; so
 what a reader keeps is one number for each source, its high-water, and serves both.
@@ -14,18 +14,26 @@ from collections.abc import Mapping, MutableMapping
 
 from schemas.record import AnyRecord, Provenance
 
-_LINE = "/epoch"
+_LINE, _SETTINGS = "/epoch", "/settings"
 
 
 def epoch_line(source: str) -> str:
-    """Return the source under which the take-overs of a service's source are numbered."""
-    return source + _LINE
+    """Return the source under which the take-overs of a service's source are numbered.
+
+    What the service says of its settings, under a source of its own, has the same.
+    """
+    return source.removesuffix(_SETTINGS) + _LINE
+
+
+def settings_line(source: str) -> str:
+    """Return the source under which a service numbers its settings, by epoch."""
+    return source + _SETTINGS
 
 
 def is_outdated(provenance: Provenance, high_waters: Mapping[str, int]) -> bool:
-    """Whether a decided record's instance had been replaced; false for any other record."""
+    """Whether a record's instance had been replaced; false for one without an epoch."""
     epoch = provenance.epoch
-    return epoch is not None and epoch < high_waters.get(provenance.source + _LINE, -1)
+    return epoch is not None and epoch < high_waters.get(epoch_line(provenance.source), -1)
 
 
 class Repeats:

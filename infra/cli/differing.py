@@ -18,6 +18,9 @@ def compared(
     if not work.serving.exists():
         yield f"{work.view.name}: no tables serve yet, so that nothing can be compared"
         return
+    if missing := work.serving.missing():
+        yield f"{work.view.name}: {', '.join(missing)} is not there, so that nothing is compared"
+        return
     if not work.fill_to(work.serving.positions(), stop, advance):
         return
     with work.serving.database.at_one_moment() as before:

@@ -17,9 +17,10 @@ from infra.log.cluster import Cluster, connect
 from infra.log.registry import Registry
 from infra.quarantine import reading, showing
 from infra.quarantine.entries import Case, Entry, Status, parse_position
-from infra.quarantine.errors import NotInQuarantine
+from infra.quarantine.errors import NotInQuarantine, NotRetried
 from infra.quarantine.fates import Fates
 from infra.quarantine.writing import MAX_REASON, Quarantine
+from infra.serving import roles
 from infra.settings import Settings
 from schemas import utc
 from schemas.record import Position
@@ -84,10 +85,14 @@ def list_(
     Unless told otherwise, those about which nobody has decided yet.
     """
     wanted = None if of_topic is None else topic(of_topic).name
-    cluster = connect(settings(ctx))
+    site = settings(ctx)
+    cluster = connect(site)
+    fates = _fates(cluster)
+    if reader is not None:
+        _require_reader(site, reader, fates)
     found = [
         entry
-        for case, entry in sorted(_fates(cluster).entries.items())
+        for case, entry in sorted(fates.entries.items())
         if reader in {None, case.reader}
         and wanted in {None, case.topic}
         and status in {Which.ALL, entry.status}
@@ -149,12 +154,19 @@ def retry(
     The new tables are filled beside those that serve, and swapped in. That takes every record in
     that nobody dropped, or stops at the first that still can't be, and leaves the tables.
     """
+    services = roles.names()
     if readers == [_EVERY]:
         cluster = connect(settings(ctx))
-        readers = sorted({entry.case.reader for entry in _fates(cluster).waiting()})
+        waiting = {entry.case.reader for entry in _fates(cluster).waiting()}
+        for service in waiting.intersection(services):
+            typer.echo(NotRetried(service), err=True)
+        readers = sorted(waiting.difference(services))
         if not readers:
-            typer.echo(_NONE)
+            typer.echo("no view has anything in quarantine")
             return
+    for reader in readers:
+        if reader in services:
+            raise NotRetried(reader)
     rebuild_views(ctx, readers, log_file, _name(who))
 
 
@@ -186,7 +198,7 @@ def drop(
     That is an event, with who and why; a rebuild passes over exactly these records.
     """
     site = settings(ctx)
-    where = [parse_position(text) for text in positions]
+    where = list(dict.fromkeys(parse_position(text) for text in positions))
     name, reason = _name(who), _bounded("--why", why, MAX_REASON)
     cluster = connect(site)
     quarantine = Quarantine(cluster, Registry(cluster))
@@ -196,6 +208,7 @@ def drop(
     else:
         _require_reader(site, reader, quarantine.fates)
         cases = [Case(reader, *position) for position in where]
+        _require_passed(quarantine.fates, cases)
         entries = [reading.to_drop(cluster, quarantine.fates, case) for case in cases]
     for entry in entries:
         quarantine.drop(entry, name, reason)
@@ -206,6 +219,13 @@ def drop(
                 "the tables without it.",
                 err=True,
             )
+
+
+def _require_passed(fates: Fates, cases: Sequence[Case]) -> None:
+    """Raise `NotInQuarantine` where a service has decided about a record: that stays."""
+    for case in cases:
+        if case.reader in roles.names() and case not in fates.entries:
+            raise NotInQuarantine(case.reader, case.position)
 
 
 def _of_every_reader(fates: Fates, where: Sequence[Position]) -> list[Entry]:
@@ -226,7 +246,7 @@ def _fates(cluster: Cluster, registry: Registry | None = None) -> Fates:
 
 def _require_reader(site: Settings, reader: str, fates: Fates) -> None:
     """Raise `UnknownView` for a name that no view has, nor any reader that passed a record over."""
-    if all(case.reader != reader for case in fates.entries):
+    if reader not in roles.names() and all(case.reader != reader for case in fates.entries):
         chosen_views(site, [reader])
 
 

@@ -2,7 +2,7 @@
 
 import getpass
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +16,7 @@ from infra.cli.progress import progress
 from infra.cli.viewing import chosen_views
 from infra.indexing import open_database
 from infra.log.cluster import connect
+from infra.log.reading import Place
 from infra.log.registry import Registry
 from infra.logs import configure
 from infra.projecting import judging
@@ -121,15 +122,18 @@ def rebuild_views(
     with stopping() as stop:
         for view in chosen:
             judge.refresh()
-            waiting = quarantine.fates.waiting(view.name)
             work = Rebuilding(cluster, registry, database, view, judge)
             if wish.cancel:
                 typer.echo(f"{view.name}: {_cancelled(work)}")
                 continue
             _rebuild(work, site, stop, wish)
+            if lost := work.lost():
+                typer.echo(_lost(view.name, lost, dry_run=wish.dry_run), err=True)
             if wish.dry_run:
                 typer.echo(f"{view.name}: new tables are filled, the old ones serve")
                 continue
+            judge.refresh()  # the tables that serve may have passed something over meanwhile
+            waiting = work.taken_in(quarantine.fates.waiting(view.name))
             work.swap()
             quarantine.retried(waiting, who)
             typer.echo(f"{view.name}: {_said(work, waiting, judge)}")
@@ -143,6 +147,14 @@ def _said(work: Rebuilding, retried: Sequence[Entry], judge: judging.Judge) -> s
     if passed:
         said += f"; {passed:,} dropped"
     return said
+
+
+def _lost(view: str, lost: Mapping[Place, int], *, dry_run: bool) -> str:
+    places = ", ".join(f"{n:,} of {name}[{part}]" for (name, part), n in sorted(lost.items()))
+    return (
+        f"{view}: the old tables have read records that the log has not any more ({places}): what "
+        f"they say of them {'would go' if dry_run else 'goes'} with them"
+    )
 
 
 def _cancelled(work: Rebuilding) -> str:

@@ -22,6 +22,13 @@ def command(
     night: Annotated[
         str, typer.Argument(metavar="NIGHT", help="The night's date, such as 2026-11-20.")
     ],
+    *,
+    anew: Annotated[
+        bool,
+        typer.Option(
+            "--anew", help="Seal it though the log has lost or changed what was sealed before."
+        ),
+    ] = False,
     log_file: LogFile = None,
 ) -> None:
     """Write down what the log and the tables have of a night.
@@ -30,13 +37,14 @@ def command(
     and a snapshot; the schemas. It is kept on the topic `seals` and in `seals.directory`, and
     `evctl verify NIGHT` compares with it from then on. The tables have to show all of the night,
     and are proven first. Sealed again, a night that has not changed stays as it is; after late
-    records it gets a new version.
+    records it gets a new version. Where the log lacks records that were sealed, or has other ones,
+    no new version hides that, unless you say `--anew`.
     """
     site = settings(ctx)
     configure(site.logging, "seal", log_file)
     _say_if_early(site, night)
     with progress(f"sealing {night}", None) as advance:
-        done = seal(sealing_site(site, advance, patience(site)), night)
+        done = seal(sealing_site(site, advance, patience(site)), night, anew=anew)
     found = done.seal
     if done.made:
         typer.echo(f"{night}: sealed as version {found.version}, {found.records:,} records")

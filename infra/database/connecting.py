@@ -2,8 +2,8 @@
 
 SQLite writes ahead (WAL) with `synchronous=NORMAL`: a power cut may take the last transactions,
 but each took its rows together with its offset, so the reader finds the older offset and the log
-fills in the rest; what was lost had no other reader, since the file is on one machine. MariaDB
-keeps its own default, a flush for each commit.
+fills in the rest (a service's epoch, too); what was lost had no other reader, since the file is on
+one machine. MariaDB keeps its own default, a flush for each commit.
 """
 
 from collections.abc import Iterator
@@ -53,8 +53,8 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.name = engine.url.render_as_string(hide_password=True)
-        refuse_newer(engine, self.name)
         """The URL, without the password."""
+        refuse_newer(engine, self.name)
         self._writing = engine.execution_options(**_WRITING)
 
     @contextmanager

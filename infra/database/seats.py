@@ -70,16 +70,21 @@ class SeatStore:
     def take(self, service: str, place: tuple[str, int], topic_id: str, end: int) -> Seat:
         """Raise the seat's epoch by one, so that no other instance can keep anything; return it.
 
-        A seat that is missing is made, for records from `end` on. One from which nothing was read
-        yet takes over the topic's id; another keeps its own.
+        A seat that is missing is made, for records from `end` on. So is one from which nothing was
+        read yet, if the topic was made anew since; another keeps the topic's id that it has.
         """
         table = self.table
         shape = Shape(table, Kind.INSERT, tuple(c.name for c in table.columns)[3:])
         new = (service, *place, 0, 0, end, topic_id, None, None, "", None)
         with self.database.writing() as connection:
             connection.exec_driver_sql(sql(shape, table, connection.dialect), new)
-            known = case((table.c.next_offset == 0, topic_id), else_=table.c.topic_id)
-            raised = {"epoch": table.c.epoch + 1, "topic_id": known}
+            unread = table.c.next_offset == 0
+            anew = unread & (table.c.topic_id != topic_id)
+            raised = {
+                "epoch": table.c.epoch + 1,
+                "decides_from": case((anew, end), else_=table.c.decides_from),
+                "topic_id": case((unread, topic_id), else_=table.c.topic_id),
+            }
             connection.execute(update(table).where(self._is(service, place)).values(raised))
             return self._one(connection, service, place)
 

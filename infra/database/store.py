@@ -74,10 +74,12 @@ class ViewStore:
         there = self._there(connection)
         if not any(self._filled(connection, table) for table in there):
             return
-        there = self._there(connection)
-        missing = [table.name for table in self.tables.all if table not in there]
-        if missing:
+        if missing := self._missing(connection):
             raise TablesDropped(self.database.name, missing, self.view.name)
+
+    def _missing(self, connection: Connection) -> list[str]:
+        there = self._there(connection)
+        return [table.name for table in self.tables.all if table not in there]
 
     def _there(self, connection: Connection) -> list[Table]:
         there = inspect(connection)
@@ -123,6 +125,11 @@ class ViewStore:
         """Tell whether the tables are there."""
         with self.database.reading() as connection:
             return inspect(connection).has_table(self.tables.position.name)
+
+    def missing(self) -> list[str]:
+        """Return the names of those of the tables that are not there."""
+        with self.database.reading() as connection:
+            return self._missing(connection)
 
     def positions(self) -> Mapping[Partition, PositionRow]:
         """Return how far each partition was read."""

@@ -192,6 +192,7 @@ class LogDiverged(EvctlError):
     def __init__(self, position: Position, found: str, expected: str) -> None:
         super().__init__(
             f"At {position} the log has {found}, where {expected} was read before: it was made "
-            "anew, cut or replaced. Find out which log is right, then `evctl rebuild` the views."
+            "anew, cut or replaced. Find out which log is right, then `evctl rebuild` the views, "
+            "and let services begin anew (see service_seats)."
         )
         self.position, self.found, self.expected = position, found, expected

@@ -27,11 +27,18 @@ class Membership:
     instance: str = ""
 
     def join(
-        self, names: Sequence[str], given: OnChange, taken: OnChange, lost: OnChange | None = None
+        self,
+        names: Sequence[str],
+        given: OnChange,
+        taken: OnChange,
+        lost: OnChange | None = None,
+        *,
+        ends: bool = False,
     ) -> Consumer:
         """Return a consumer that has joined; it is told of its partitions while it is polled.
 
-        Without `lost`, partitions that others may have by now are `taken`, too.
+        Without `lost`, partitions that others may have by now are `taken`, too. With `ends`, it
+        gives an error of the code `codes.PARTITION_EOF` where it comes to a partition's end.
         """
         static = {"group_instance_id": self.instance} if self.instance else {}
         consumer = self.cluster.consumer(
@@ -39,6 +46,7 @@ class Membership:
             partition_assignment_strategy="cooperative-sticky",
             session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=1_000,
+            enable_partition_eof=ends,
             **static,
         )
         consumer.subscribe(list(names), on_assign=given, on_revoke=taken, on_lost=lost or taken)

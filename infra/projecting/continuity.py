@@ -43,9 +43,7 @@ def check(
         raise LogDiverged(last, f"the topic {topic.id}", f"the topic {row.topic_id}")
     if row.next_offset > end:
         raise LogDiverged(last, f"only {end} records", f"{row.next_offset} records")
-    if row.last_id is None:
-        return
-    if row.next_offset < low:
+    if 0 < row.next_offset < low:  # a new reader begins where the log does
         raise LogTruncated(Position(*place, row.next_offset), low)
     if row.last_offset is None or row.last_offset < low:
         return

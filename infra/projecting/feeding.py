@@ -1,7 +1,7 @@
 """One view's rows and its place in the log, written together."""
 
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 
 from infra.database import ChangeRefused, ViewStore
@@ -60,6 +60,19 @@ class Feed:
         if batch.unreadable or judge.known(self.view.name):
             records, passed = self._sifted(batch, judge)
         return self._write(batch, records, passed, judge)
+
+    def pass_to(self, ends: Mapping[Place, int]) -> bool:
+        """Note that nothing more is to be read before these offsets; false as `apply`.
+
+        The markers of transactions stand on the log, and no reader gets them.
+        """
+        ahead = [p for p, end in ends.items() if p in self.held and self.held[p].next_offset < end]
+        if not ahead:
+            return True
+        fold = Fold(self.view, self.held)
+        for place in ahead:
+            fold.pass_over(Position(*place, ends[place] - 1))
+        return self._store(fold)
 
     def _sifted(self, batch: Batch, judge: Judge) -> tuple[list[AnyRecord], list[Position]]:
         """Return the records to be taken in, and what has to be passed over."""
@@ -128,8 +141,10 @@ class Feed:
             raise
         except Exception as fault:  # a column's function, which knows no record
             raise RowsNotMade(said(fault)) from fault
+        if not made.spans:
+            return True
         reach(Point.BEFORE_COMMIT)
-        if made.spans and not self.store.apply(made):
+        if not self.store.apply(made):
             return False
         reach(Point.AFTER_COMMIT)
         for span in made.spans:

@@ -22,6 +22,7 @@ from infra.projecting import continuity
 from infra.projecting.catching_up import Positions, TablesBehind
 from infra.projecting.feeding import Feed
 from infra.projecting.judging import Judge
+from infra.quarantine.entries import Entry
 from infra.signals import Stop
 from infra.steady import unhurried
 from infra.windows import places_of
@@ -191,6 +192,27 @@ class Rebuilding:
             feeds, judge = [self._feed], self._judge
             self.records += fill(self.cluster, self.registry, feeds, spans, judge, stop, advance)
 
+    def taken_in(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Return the entries of quarantine whose records the new tables have read."""
+        namespace = self.cluster.namespace
+        ends = {place: held.next_offset for place, held in self._feed.held.items()}
+        return [
+            entry
+            for entry in entries
+            if entry.case.offset < ends.get(entry.case.place(namespace), 0)
+        ]
+
+    def lost(self) -> dict[Place, int]:
+        """Return how many records the old tables have read beyond the log's end, if any."""
+        if not self.serving.exists():
+            return {}
+        ends = {place: end for place, (_, end) in self._places().items()}
+        beyond = {
+            place: row.next_offset - ends.get(place, 0)
+            for place, row in self.serving.positions().items()
+        }
+        return {place: count for place, count in beyond.items() if count > 0}
+
     def swap(self) -> None:
         """Put the new tables in the place of the old ones."""
         reach(Point.REBUILD_FILLED)
@@ -238,13 +260,13 @@ def fill(
     judge: Judge,
     stop: Stop | None,
     advance: Callable[[int], None],
-    holds: Callable[[AnyRecord], bool] = lambda _: True,
+    concerns: Callable[[AnyRecord], bool] = lambda _: True,
 ) -> int:
-    """Feed the records of the spans for which `holds` is true; return how many were read."""
+    """Feed the records of the spans for which `concerns` is true; return how many were read."""
     decoding, count = Decoding(registry), 0
     with unhurried():
         for messages in reading.messages(cluster, spans, batch=_BATCH):
-            batch = decoding.batch(messages).only(holds)
+            batch = decoding.batch(messages).only(concerns)
             for feed in feeds:
                 if not feed.apply(batch, judge):
                     raise Overtaken(feed.view.name)
@@ -252,7 +274,11 @@ def fill(
             advance(len(messages))
             reach(Point.REBUILD_BATCH)
             if stop is not None and stop.requested:
-                break
+                return count
+    ends = {place: given[-1][1] for place, given in spans.items() if given}
+    for feed in feeds:
+        if not feed.pass_to(ends):
+            raise Overtaken(feed.view.name)
     return count
 
 

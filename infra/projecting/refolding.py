@@ -76,17 +76,15 @@ class Refold:
 
     def _fill(self, feeds: Sequence[Feed], ranges: Mapping[Place, Sequence[Span]]) -> None:
         self._judge.refresh()
-        spans = {place: list(given) for place, given in ranges.items()}
-        holds = self._window.holds
         fill(
             self._cluster,
             self._registry,
             feeds,
-            spans,
+            {place: list(given) for place, given in ranges.items()},
             self._judge,
             None,
             self._advance,
-            lambda record: holds(record.time),
+            self._window.concerns,
         )
 
 

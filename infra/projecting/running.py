@@ -46,6 +46,7 @@ class Projector:
         self._real: dict[str, topics.RealTopic] = {}
         self._committed: dict[Place, int] = {}
         self._untaken: set[Place] = set()
+        self._ended: dict[Place, int] = {}
         self.applied = 0
 
     @property
@@ -56,7 +57,7 @@ class Projector:
     def once(self, stop: Stop) -> None:
         """Bring the views to the log's present end; another writer of them loses its turn."""
         self._find_topics()
-        consumer = self._cluster.consumer()
+        consumer = self._cluster.consumer(enable_partition_eof=True)
         try:
             places = self._places()
             ends = reading.whole(self._cluster, places)
@@ -80,7 +81,7 @@ class Projector:
         while not self._find_topics():
             if stop.wait(_RETRY_S):
                 return
-        consumer = membership.join(list(self._real), self._assigned, self._revoked)
+        consumer = membership.join(list(self._real), self._assigned, self._revoked, ends=True)
         reported = monotonic()
         try:
             with unhurried():
@@ -177,17 +178,19 @@ class Projector:
             self._take_anew(consumer, stop)
         got = portion(consumer, self._batch_size, delay)
         self._cluster.check()
+        self._ended.clear()
         good = [m for m in got if m.error() is None or self._passing(m)]
-        if not good:
+        if not good and not self._ended:
             return
         self._cluster.answered()
-        if anew := self._made_anew({message.topic() for message in good}):
+        names = {name for name, _ in self._ended} | {message.topic() for message in good}
+        if anew := self._made_anew(names):
             self._leave_aside(consumer, anew)
             return
         batch = self._decoding.batch(good)
         for feed in self._feeds:
             try:
-                mine, away = feed.apply(batch, self._judge), None
+                mine, away = feed.apply(batch, self._judge) and feed.pass_to(self._ended), None
             except DatabaseAway as fault:
                 mine, away = False, fault
             if not mine:
@@ -208,8 +211,11 @@ class Projector:
         return [place for feed in self._feeds for place in feed.held if place[0] in anew]
 
     def _passing(self, message: Message) -> bool:
-        """Pass over an error that mends itself: false. Raise any other."""
+        """Pass over an error that mends itself, or says where a partition ends: false."""
         error, place = message.error(), (message.topic(), message.partition())
+        if error and error.code() == codes.PARTITION_EOF:
+            self._ended[place] = message.offset()
+            return False
         if error and error.code() in _NOT_THERE:  # taking it says how the log differs
             self._taken([place], reading.whole(self._cluster, [place]))
         if error:

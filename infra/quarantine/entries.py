@@ -6,7 +6,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from infra.log.reading import Message
+from infra.log.reading import Message, Place
 from infra.quarantine.errors import NotAPosition
 from schemas.events.quarantine import QuarantineDropped, QuarantineRetried, RecordQuarantined
 from schemas.record import Position
@@ -42,6 +42,10 @@ class Case(NamedTuple):
     def position(self) -> Position:
         """Where the record stands, in the notation of every message."""
         return Position(self.topic, self.partition, self.offset)
+
+    def place(self, namespace: str) -> Place:
+        """Return the partition as the cluster names it."""
+        return topic(self.topic).full_name(namespace), self.partition
 
     @property
     def source(self) -> str:

@@ -40,6 +40,19 @@ class AlreadyDropped(EvctlError):
         self.reader, self.position = reader, position
 
 
+class NotRetried(EvctlError):
+    """A service can't be made anew as a view can."""
+
+    exit_code = 2
+
+    def __init__(self, reader: str) -> None:
+        super().__init__(
+            f"{reader} is a service: it has gone on without what it passed over, and can't take it "
+            f"in any more. `evctl quarantine drop {reader} RECORD --why REASON` settles it."
+        )
+        self.reader = reader
+
+
 class NoSuchRecord(EvctlError):
     """The log has no record at a position."""
 

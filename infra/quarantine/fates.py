@@ -15,7 +15,7 @@ from infra.log.registry import Registry
 from infra.quarantine.entries import Case, Entry, Status, followed, is_about_a_case
 from schemas.record import Position
 from schemas.repeats import Repeats
-from schemas.topics import QUARANTINE, topic
+from schemas.topics import QUARANTINE
 
 _LOGGER = logging.getLogger("evctl.quarantine")
 
@@ -82,7 +82,7 @@ class Fates:
         """Return the records that a reader passed over, with namespace, each with its digest."""
         namespace = self._cluster.namespace
         return {
-            Position(topic(case.topic).full_name(namespace), case.partition, case.offset): e.digest
+            Position(*case.place(namespace), case.offset): e.digest
             for case, e in self.entries.items()
             if case.reader == reader and e.status in statuses
         }
@@ -95,25 +95,14 @@ class Fates:
             if entry.status is Status.QUARANTINED and reader in {None, case.reader}
         ]
 
-    def still_hold(self, reader: str, ends: Mapping[Place, int], made: int) -> bool:
-        """Whether a view's rows up to the offsets `ends` are what a rebuild makes of the log.
-
-        They were kept at `made` (µs UTC), as in a snapshot. They are not if they do without a
-        record that waits for a decision, or if something was decided since about one of theirs.
-        """
-        below = self._below(reader, ends)
-        return all(e.status is not Status.QUARANTINED and e.changed <= made for e in below)
-
     def is_as_of(self, reader: str, ends: Mapping[Place, int], made: int) -> bool:
-        """Whether nothing was passed over or decided since `made` of records up to `ends`."""
-        return all(e.changed <= made for e in self._below(reader, ends))
+        """Whether nothing was passed over or decided since `made` of records before `ends`.
 
-    def _below(self, reader: str, ends: Mapping[Place, int]) -> list[Entry]:
+        `made` is in µs UTC, as of a snapshot that a reader's rows were kept in.
+        """
         namespace = self._cluster.namespace
-        mine = [e for e in self.entries.values() if e.case.reader == reader]
-        return [
-            e
-            for e in mine
-            if e.case.offset
-            < ends.get((topic(e.case.topic).full_name(namespace), e.case.partition), 0)
-        ]
+        return all(
+            entry.changed <= made
+            for case, entry in self.entries.items()
+            if case.reader == reader and case.offset < ends.get(case.place(namespace), 0)
+        )

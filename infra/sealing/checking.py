@@ -11,7 +11,6 @@ from infra.sealing import comparing, findings, log_check
 from infra.sealing.bases import bases
 from infra.sealing.contents import Seal, SealedPartition, SealedView
 from infra.sealing.findings import Finding
-from infra.sealing.making import is_as_decided
 from infra.sealing.place import Site
 from infra.windows import Window
 from projections import View
@@ -145,7 +144,7 @@ def _not_compared(
         text = f"There is no view {sealed.view} any more: it is not compared."
     elif known[sealed.view].definition != sealed.definition:
         text = f"{sealed.view} was sealed by another definition of it: it is not compared."
-    elif not is_as_decided(site, seal, sealed):
+    elif not site.is_as_decided(seal, sealed):
         text = f"{sealed.view}: records were quarantined, retried or dropped since; seal again."
         return Finding("decided", text, fault=False)
     else:

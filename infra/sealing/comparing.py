@@ -33,7 +33,6 @@ def of_night(
     with scratch() as database:
         feeds = [Feed(_made(database, view, site)) for view in views]
         begin(site.cluster, feeds)
-        holds = window.holds
         fill(
             site.cluster,
             site.registry,
@@ -42,7 +41,7 @@ def of_night(
             site.judge(),
             None,
             site.advance,
-            lambda record: holds(record.time),
+            window.concerns,
         )
         return {feed.view.name: feed.store.digest(night) for feed in feeds}
 

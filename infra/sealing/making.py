@@ -1,6 +1,6 @@
 """A night sealed: its records digested, its tables proven and kept, all written down."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -10,7 +10,7 @@ from infra.database.snapshots import Kept, file_digest, keep
 from infra.log import topics
 from infra.log.reading import Place
 from infra.projecting.catching_up import Tables
-from infra.sealing import comparing
+from infra.sealing import checking, comparing
 from infra.sealing.bases import bases
 from infra.sealing.contents import (
     Seal,
@@ -19,6 +19,7 @@ from infra.sealing.contents import (
     SealedView,
     positions_of,
 )
+from infra.sealing.findings import Finding
 from infra.sealing.place import Site
 from infra.sealing.stretches import Stretches, digest_of, of_night
 from infra.windows import NightIndex, Window, read_index
@@ -41,6 +42,21 @@ class NotProven(EvctlError):
             f"`evctl rebuild {view} --from-zero`, then seal again."
         )
         self.view, self.night = view, night
+
+
+class NotAsSealed(EvctlError):
+    """The log does not have any more what a seal says."""
+
+    exit_code = 65
+
+    def __init__(self, seal: Seal, found: Sequence[Finding]) -> None:
+        others = f" (and {len(found) - 1:,} more)" if found[1:] else ""
+        super().__init__(
+            f"{seal.night} is not as version {seal.version} sealed it. {found[0].text}{others} "
+            f"`evctl verify {seal.night}` says all; put the log right, or seal what it has now "
+            "with --anew."
+        )
+        self.night, self.found = seal.night, found
 
 
 class NightGrows(EvctlError):
@@ -74,11 +90,12 @@ class _Found:
         return {place: end for place, (_, end) in self.index.ends.items()}
 
 
-def seal(site: Site, night: str) -> Sealed:
+def seal(site: Site, night: str, *, anew: bool = False) -> Sealed:
     """Seal a night, or return the newest seal if all is as it says.
 
     Raises `EmptyWindow` where the log has nothing of it, `TablesBehind` where tables do not show
-    all of it, `NotProven` where they show something else.
+    all of it, `NotProven` where they show something else; and, unless `anew`, `NotAsSealed` where
+    the log lacks what the newest seal says.
     """
     with site.shelf.making(night) as folder:
         previous = site.seals.newest(night)
@@ -88,6 +105,8 @@ def seal(site: Site, night: str) -> Sealed:
             partitions = _partitions(site, found)
             if previous is not None and _as_sealed(site, previous, partitions):
                 return Sealed(previous, made=False)
+            if previous is not None and not anew:
+                _require_as_sealed(site, previous)
             kept = _keep(site, night, found, folder)
             if _grown(site, night, found.index):
                 continue
@@ -119,6 +138,13 @@ class SealedElsewhere(EvctlError):
             "place: use one place for all."
         )
         self.night = night
+
+
+def _require_as_sealed(site: Site, previous: Seal) -> None:
+    """Raise `NotAsSealed` for a log with a fault: a new seal of it would hide that."""
+    found = [one for one in checking.check_log(site, previous) if one.fault]
+    if found:
+        raise NotAsSealed(previous, found)
 
 
 def _found(site: Site, night: str) -> _Found:
@@ -163,16 +189,9 @@ def _as_sealed(site: Site, seal: Seal, partitions: tuple[SealedPartition, ...]) 
         [_content(part) for part in seal.partitions if part.records]
         == [_content(part) for part in partitions if part.records]
         and {view.view: view.definition for view in seal.views} == known
-        and all(is_as_decided(site, seal, view) for view in seal.views)
+        and all(site.is_as_decided(seal, view) for view in seal.views)
         and not any(site.shelf.faults(seal))
     )
-
-
-def is_as_decided(site: Site, seal: Seal, view: SealedView) -> bool:
-    """Whether nothing was passed over or decided since of the records that a view had read."""
-    site.fates.refresh()
-    offsets = view.next_offsets(site.cluster.namespace)
-    return site.fates.is_as_of(view.view, offsets, seal.time)
 
 
 def _content(partition: SealedPartition) -> tuple[object, ...]:

@@ -10,6 +10,7 @@ from infra.log.cluster import Cluster
 from infra.log.registry import Registry
 from infra.projecting.judging import Verifying
 from infra.quarantine.fates import Fates
+from infra.sealing.contents import Seal, SealedView
 from infra.sealing.records import Seals
 from infra.sealing.shelf import Shelf
 from infra.settings import Settings
@@ -59,6 +60,11 @@ class Site:
         judge = Verifying(self.fates, self.cluster.namespace)
         judge.refresh()
         return judge
+
+    def is_as_decided(self, seal: Seal, view: SealedView) -> bool:
+        """Whether nothing was passed over or decided since of the records that a view had read."""
+        self.fates.refresh()
+        return self.fates.is_as_of(view.view, view.next_offsets(self.cluster.namespace), seal.time)
 
     def index(self) -> NightIndex:
         """Return where the nights lie on the log, up to its present end."""

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 from consumers import Service
 from infra.dying import Point, reach
 from infra.serving.keeping import Kept
-from infra.serving.outputs import Outputs
+from infra.serving.outputs import Encoded, Outputs, reason
 from infra.serving.recorded import Recorded, provenance_of
 from schemas import avro
 from schemas.declare import time_field
@@ -65,8 +65,8 @@ class Decider(Generic[S]):
         events, self.state = self._step(record, there, recorded)
         if events:
             reach(Point.BEFORE_PRODUCE)
-        for index, event in events:
-            self._outputs.send(event, self._provenance(record, index))
+        for index, encoded in events:
+            self._outputs.send(encoded, self._provenance(record, index))
 
     def state_bytes(self) -> bytes:
         """Return the state for a snapshot."""
@@ -74,8 +74,11 @@ class Decider(Generic[S]):
 
     def _step(
         self, record: AnyRecord, there: Mapping[int, AnyRecord], recorded: Recorded | None
-    ) -> tuple[Sequence[tuple[int, Any]], S]:
-        """Return what is to be sent, by index, and the state after it."""
+    ) -> tuple[Sequence[tuple[int, Encoded]], S]:
+        """Return what is to be sent, by index, and the state after it.
+
+        All of it is encoded first: what can't be is a fault of the service like any other.
+        """
         if any(isinstance(one.event, DecisionFailed) for one in there.values()):
             return [], self.state
         try:
@@ -83,14 +86,15 @@ class Decider(Generic[S]):
             state = self._service.evolve(self.state, record)
             effects = {index: self._as_record(record, index, event) for index, event in new}
             effects.update(there)
-            return new, self._folded(state, [effects[index] for index in sorted(effects)])
+            encoded = [(index, self._outputs.encoded(event)) for index, event in new]
+            return encoded, self._folded(state, [effects[index] for index in sorted(effects)])
         except MemoryError:
             raise
         except Exception as fault:
             _LOGGER.exception("%s can't decide about %s", self._service.name, record.position)
             failed = self._failure(record, fault)
             is_new = not there and self._is_missing(record, 0, failed, recorded)
-            return [(0, failed)] if is_new else [], self.state
+            return [(0, self._outputs.encoded(failed))] if is_new else [], self.state
 
     def _decided(
         self, record: AnyRecord, there: Mapping[int, AnyRecord], recorded: Recorded | None
@@ -132,7 +136,6 @@ class Decider(Generic[S]):
 
     def _failure(self, record: AnyRecord, fault: Exception) -> DecisionFailed:
         topic, partition, offset = record.position
-        reason = f"{type(fault).__name__}: {fault}"[:1000]
         return DecisionFailed(
-            record.time, self._service.name, bare_name(topic), partition, offset, reason
+            record.time, self._service.name, bare_name(topic), partition, offset, reason(fault)
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, Message
 
@@ -17,6 +17,27 @@ from schemas import avro, catalogue, framing
 from schemas.declare import time_field
 from schemas.record import Provenance, to_headers
 from schemas.topics import Topic
+
+_Kind = tuple[Topic, Callable[[Any], bytes], Callable[[Any], int]]
+"""Of a class of events: its topic, its encoder, and what returns its time."""
+
+
+class Encoded(NamedTuple):
+    """An event as the producer takes it, but for its headers; `millis` is when it happened."""
+
+    topic: str
+    value: bytes
+    key: str | None
+    partition: int
+    millis: int
+
+
+class NotWritten(TypeError):
+    """A service or worker says what is no event of the topics that it writes."""
+
+    def __init__(self, cls: type, known: Iterable[type]) -> None:
+        names = ", ".join(sorted(one.__name__ for one in known))
+        super().__init__(f"{cls.__name__} is in no topic that is written; those have {names}")
 
 
 class Outputs:
@@ -35,7 +56,7 @@ class Outputs:
         real = topics.describe(cluster, [t.full_name(cluster.namespace) for t in declared])
         self.places = [(name, n) for name, found in real.items() for n in range(found.partitions)]
         self._partitions = {name: found.partitions for name, found in real.items()}
-        self._kinds: dict[type, tuple[Topic, Callable[[Any], bytes], Callable[[Any], int]]] = {}
+        self._kinds: dict[type, _Kind] = {}
         for one in declared:
             for event in one.events:
                 cls = catalogue.event_class(event)
@@ -50,27 +71,39 @@ class Outputs:
             self._offsets[place] = offset  # type: ignore[index]  # both are known, see above
 
     def place_of(self, event: Any) -> Place:
-        """Return the partition that an event goes to."""
-        name = self._kinds[type(event)][0].full_name(self._cluster.namespace)
+        """Return the partition that an event goes to; raise `NotWritten`."""
+        name = self._kind(event)[0].full_name(self._cluster.namespace)
         return name, partition_of(event.record_key, self._partitions[name])
 
-    def send(self, event: Any, provenance: Provenance, place: Place | None = None) -> None:
-        """Queue an event; raise `RecordTooLarge` or what the producer raises."""
-        topic, encode, time_of = self._kinds[type(event)]
+    def _kind(self, event: Any) -> _Kind:
+        try:
+            return self._kinds[type(event)]
+        except KeyError:
+            raise NotWritten(type(event), self._kinds) from None
+
+    def encoded(self, event: Any, place: Place | None = None) -> Encoded:
+        """Return an event as it is sent, to `place` if one is given.
+
+        Raises `NotWritten`, `RecordTooLarge`, or whatever the encoder does for a wrong value.
+        """
+        topic, encode, time_of = self._kind(event)
         name, partition = place or self.place_of(event)
         value = encode(event)
         if len(value) > topic.max_bytes - ENVELOPE:
             raise RecordTooLarge(name, len(value), topic.max_bytes - ENVELOPE)
         millis = max(1, time_of(event) // 1000)  # 0 is "now" to librdkafka
-        headers = to_headers(provenance)
-        self._producer.send(name, value, event.record_key, partition, millis, headers)
+        return Encoded(name, value, event.record_key, partition, millis)
+
+    def send(self, event: Encoded, provenance: Provenance) -> None:
+        """Queue an event; raise what the producer raises."""
+        self._producer.send(*event, to_headers(provenance))
 
     def announce(self, event: Any, provenance: Provenance) -> Mapping[Place, int]:
         """Append an event to every partition; return at which offset it stands in each."""
         self.flush()
         self._offsets.clear()
         for place in self.places:
-            self.send(event, provenance, place)
+            self.send(self.encoded(event, place), provenance)
         self.flush()
         missing = [place for place in self.places if place not in self._offsets]
         if missing:
@@ -92,3 +125,8 @@ class Outputs:
     def purge(self) -> None:
         """Send nothing more."""
         self._producer.purge()
+
+
+def reason(fault: Exception) -> str:
+    """Return an error as an event can say it: not too long, and text that Avro takes."""
+    return f"{type(fault).__name__}: {fault}"[:1000].encode(errors="replace").decode()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from infra.log import reading
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
-from infra.log.reading import Place, Span
+from infra.log.reading import Message, Place, Span
 from schemas.record import INDEX_BITS, AnyRecord, Provenance
 from schemas.repeats import epoch_line, is_news
 
@@ -64,8 +64,7 @@ class Recorded:
         ours = f"{self._source}:".encode(), f"{self._line}:".encode()
         for batch in reading.messages(cluster, {place: [span]}, batch=_BATCH):
             for message in batch:
-                said = dict(message.headers() or ()).get("src", b"")
-                if not said.startswith(ours):
+                if not _said_by(message).startswith(ours):
                     continue
                 record = self._decoder.record(message)
                 provenance = record.provenance
@@ -99,16 +98,26 @@ class Recorded:
         self._heads = dict.fromkeys(self._heads)
 
 
-def highest_epoch(cluster: Cluster, source: str, places: Sequence[Place]) -> int:
-    """Return the epoch of the newest take-over on the log, 0 if there is none.
+def highest_epoch(
+    cluster: Cluster, source: str, places: Sequence[Place], starts: Mapping[Place, int]
+) -> int:
+    """Return the epoch of the newest take-over on the log from these offsets on, 0 if none is.
 
-    For a seat that the database does not know any more: the whole of the partitions is read.
+    A partition that has no start is read from its beginning.
     """
     line, highest = f"{epoch_line(source)}:".encode(), 0
-    spans = {place: [span] for place, span in reading.whole(cluster, places).items()}
+    spans = {
+        place: [(max(low, starts.get(place, 0)), end)]
+        for place, (low, end) in reading.whole(cluster, places).items()
+    }
     for batch in reading.messages(cluster, spans, batch=_BATCH):
         for message in batch:
-            said = dict(message.headers() or ()).get("src", b"")
+            said = _said_by(message)
             if said.startswith(line):
                 highest = max(highest, int(said[len(line) :]))
     return highest
+
+
+def _said_by(message: Message) -> bytes:
+    """Return the header with source and seq; a foreign record has none, or one without a value."""
+    return dict(message.headers() or ()).get("src") or b""

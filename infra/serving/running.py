@@ -128,11 +128,13 @@ class Server:
     def _let_go(self, place: Place) -> None:
         for held in (self._seats, self._next, self._last):
             held.pop(place, None)
+        if self._in_hand == place:
+            self._in_hand = None
 
     def _leave_aside(self, places: Sequence[Place]) -> None:
         """Handle nothing more of partitions until they are taken over anew."""
-        assert self._consumer is not None
-        self._consumer.pause([TopicPartition(*place) for place in places])
+        if self._consumer is not None:
+            self._consumer.pause([TopicPartition(*place) for place in places])
         for place in places:
             self._let_go(place)
         self._untaken.update(places)
@@ -158,6 +160,8 @@ class Server:
         """Handle what has come, or comes within `timeout` s, for the seats that are taken."""
         self._backlog += reading.consume(consumer, _BATCH, timeout)
         waiting, self._backlog = self._backlog, []
+        if waiting:
+            self._registry.fetched()
         for message in waiting:
             self._handle(message)
 
@@ -197,6 +201,7 @@ class Server:
         self._seats[place], self._next[place] = taken, taken.start
         count = 0
         for batch in reading.messages(self._cluster, {place: [(taken.start, taken.until)]}):
+            self._registry.fetched()
             for message in batch:
                 self._handle(message)
             count += len(batch)
@@ -210,7 +215,8 @@ class Server:
         said = settings_record(self._role, taken)
         assert self._outputs is not None
         if said is not None:
-            self._outputs.send(*said, place)
+            event, provenance = said
+            self._outputs.send(self._outputs.encoded(event, place), provenance)
         self._outputs.flush()
         reach(Point.ADOPTED)
         _LOGGER.info(
@@ -247,10 +253,8 @@ class Server:
         if is_news(record.provenance, taken.high_waters) and not taken.post.is_own(record):
             recorded = taken.recorded if offset < taken.until else None
             self._in_hand = place
-            try:
-                taken.post.handle(record, recorded)
-            finally:
-                self._in_hand = None
+            taken.post.handle(record, recorded)
+            self._in_hand = None
             event = record.event
             if isinstance(event, SettingsTookEffect) and event.service == self._role.name:
                 taken.settings = event.digest
@@ -282,13 +286,17 @@ class Server:
         """Write a snapshot of each seat, once all that was decided is acknowledged.
 
         Not of one with a record in hand (a worker's act may take long, and partitions move
-        meanwhile): whoever reads on from it has to find that record new, and what it has begun.
+        meanwhile; or an error has come of it, and ends us): whoever reads on from it has to find
+        that record new, and what it has begun.
         """
         aside = {*self._untaken, self._in_hand}
         sitting = sorted(place for place in self._seats if place not in aside)
         if not sitting or self._outputs is None or not self._dirty:
             return
         try:
+            if anew := self._made_anew(sitting):
+                self._leave_aside(anew)
+                return
             self._outputs.flush()
             reach(Point.AFTER_PRODUCE)
             ends = self._outputs.ends()
@@ -303,6 +311,14 @@ class Server:
         if fenced:
             _LOGGER.warning("another instance took over %s", fenced)
             self._leave_aside(fenced)
+
+    def _made_anew(self, places: Sequence[Place]) -> list[Place]:
+        """Return which seats are of topics that were deleted and made anew under us.
+
+        A consumer reads on there at the old offset; taking over says what has happened.
+        """
+        real = topics.describe(self._cluster, sorted({name for name, _ in places}))
+        return [place for place in places if real[place[0]].id != self._seats[place].seat.topic_id]
 
     def _keep_one(self, place: Place, ends: Mapping[Place, int]) -> bool:
         taken, last = self._seats[place], self._last.get(place)

@@ -23,7 +23,7 @@ from infra.serving.outputs import Outputs
 from infra.serving.recorded import Recorded, highest_epoch
 from schemas.events.services import ServiceTookOver, SettingsTookEffect
 from schemas.record import AnyRecord, Provenance
-from schemas.repeats import epoch_line
+from schemas.repeats import epoch_line, settings_line
 from schemas.topics import bare_name
 
 
@@ -93,8 +93,9 @@ def take_over(
     fits = seat.kept is not None and seat.layout == role.layout
     kept = Kept.from_bytes(seat.kept) if fits and seat.kept is not None else None
     source = source_of(role.name, place)
-    if seat.kept is None:  # the database may have lost a seat that the log knows
-        seat = store.raise_above(seat, highest_epoch(cluster, source, outputs.places))
+    # the database may have lost a seat that the log knows, or is an older copy
+    known = highest_epoch(cluster, source, outputs.places, {} if kept is None else kept.outputs)
+    seat = store.raise_above(seat, known)
     announced = outputs.announce(
         _announcement(role, place, seat.epoch),
         Provenance(epoch_line(source), seat.epoch, epoch=seat.epoch),
@@ -136,5 +137,5 @@ def settings_record(role: Role, taken: Taken) -> tuple[SettingsTookEffect, Prove
         return None
     event = SettingsTookEffect(utc_micros(), role.name, role.settings, role.settings_digest)
     seat = taken.seat
-    source = f"{source_of(role.name, (seat.topic, seat.partition))}/settings"
-    return event, Provenance(source, seat.epoch)
+    source = settings_line(source_of(role.name, (seat.topic, seat.partition)))
+    return event, Provenance(source, seat.epoch, epoch=seat.epoch)

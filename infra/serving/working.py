@@ -12,8 +12,9 @@ from typing import Any
 from consumers import Refused, Ticket, Worker
 from infra.clock import utc_micros
 from infra.dying import Point, reach
-from infra.serving.outputs import Outputs
+from infra.serving.outputs import Outputs, reason
 from infra.serving.recorded import Recorded, provenance_of
+from schemas.errors import EvctlError
 from schemas.events.services import ServiceTookOver
 from schemas.record import AnyRecord
 
@@ -25,6 +26,19 @@ Meanwhile = Callable[["Future[Any]"], bool]
 
 class SeatLost(Exception):
     """Another instance may have the seat by now; what came of a request is for it to find out."""
+
+
+class WorldAway(EvctlError):
+    """The world does not say what came of a request, which can't be answered before."""
+
+    exit_code = 75
+
+    def __init__(self, worker: str, record: AnyRecord, fault: Exception) -> None:
+        super().__init__(
+            f"{worker} can't see what came of {record.position}: {reason(fault).rstrip('.')}. Mend "
+            "that; started again, it looks again before it does or says anything."
+        )
+        self.worker, self.position = worker, record.position
 
 
 class Carrier:
@@ -69,7 +83,7 @@ class Carrier:
         now = utc_micros()
         if now > record.event.valid_until:
             # an instance that was replaced may be about to act still: from this look on it can't
-            seen = self._seen(record, Ticket(record.id, self._epoch))
+            seen = self._look(record, Ticket(record.id, self._epoch))
             self._report(record, _ENDED, seen or self._worker.expired(record, now))
             return
         self._report(record, _STARTED, self._worker.started(record, now))
@@ -94,37 +108,43 @@ class Carrier:
         ticket = Ticket(record.id, self._epoch)
         try:
             return self._in_thread(self._worker.carry_out, record, ticket, utc_micros)
-        except Refused as refused:
-            return self._worker.failed(record, str(refused), utc_micros())
+        except Refused as refused:  # maybe since it is done already, or we were replaced
+            seen = self._seen(record, ticket)
+            return seen or self._worker.failed(record, str(refused), utc_micros())
         except (SeatLost, MemoryError):
             raise
         except Exception as fault:  # noqa: BLE001 of the world or the port: it may have happened
-            self._tell("failed to carry out", record, fault)
-            reason = f"{type(fault).__name__}: {fault}"[:1000]
-            return self._seen(record, ticket) or self._worker.failed(record, reason, utc_micros())
+            self._tell(record, fault)
+            seen = self._seen(record, ticket)
+            return seen or self._worker.failed(record, reason(fault), utc_micros())
 
     def _seen(self, record: AnyRecord, ticket: Ticket) -> Any | None:
         """Return what the world shows of a request, None where it can't even be asked."""
         try:
             return self._look(record, ticket)
-        except (SeatLost, MemoryError):
-            raise
-        except Exception as fault:  # noqa: BLE001 as above
-            self._tell("can't see what came of", record, fault)
+        except WorldAway as fault:
+            _LOGGER.error("%s", fault)  # noqa: TRY400 the sentence has the reason
             return None
 
-    def _tell(self, what: str, record: AnyRecord, fault: Exception) -> None:
+    def _tell(self, record: AnyRecord, fault: Exception) -> None:
         """Say what went wrong; where it was the world, as most often, without our own lines."""
-        name, of_world = self._worker.name, isinstance(fault, OSError)
-        _LOGGER.error("%s %s %s: %s", name, what, record.position, fault, exc_info=not of_world)
+        said, of_world = "%s failed to carry out %s: %s", isinstance(fault, OSError)
+        _LOGGER.error(said, self._worker.name, record.position, fault, exc_info=not of_world)
 
     def _look(self, record: AnyRecord, ticket: Ticket) -> Any | None:
-        """Return what the world shows of a request; raise `SeatLost` if it knows a later epoch."""
+        """Return what the world shows of a request; raise `WorldAway` where it can't be asked.
+
+        Raises `SeatLost` if it knows a later epoch.
+        """
         try:
             return self._in_thread(self._worker.look, record, ticket, utc_micros)
         except Refused as refused:
             _LOGGER.warning("%s is refused a look: %s", self._worker.name, refused)
             raise SeatLost from refused
+        except (SeatLost, MemoryError):
+            raise
+        except Exception as fault:
+            raise WorldAway(self._worker.name, record, fault) from fault
 
     def _in_thread(self, act: Callable[..., Any], *arguments: Any) -> Any:
         """Return what `act` does; the member of the group goes on polling meanwhile."""
@@ -135,4 +155,5 @@ class Carrier:
             return future.result()
 
     def _report(self, record: AnyRecord, index: int, event: Any) -> None:
-        self._outputs.send(event, provenance_of(self._source, self._epoch, record, index))
+        provenance = provenance_of(self._source, self._epoch, record, index)
+        self._outputs.send(self._outputs.encoded(event), provenance)

@@ -133,11 +133,11 @@ def test_rows_that_were_kept_hold_until_something_is_decided(
     quarantine = Quarantine(cluster, Registry(cluster))
     fates = quarantine.fates
     quarantine.put(READER, bad[1], "a reason")
-    later = 2**62
-    assert fates.still_hold(READER, {place(cluster): 1}, later)
-    assert not fates.still_hold(READER, {place(cluster): 2}, later)
-    assert fates.still_hold("another", {place(cluster): 2}, later)
-    before = fates.entries[case(1)].changed
+    put = fates.entries[case(1)].changed
+    assert fates.is_as_of(READER, {place(cluster): 2}, put)
+    assert not fates.is_as_of(READER, {place(cluster): 2}, put - 1)
+    assert fates.is_as_of(READER, {place(cluster): 1}, put - 1)
+    assert fates.is_as_of("another", {place(cluster): 2}, put - 1)
     quarantine.drop(fates.entries[case(1)], "maria", "a test")
-    assert fates.still_hold(READER, {place(cluster): 2}, later)
-    assert not fates.still_hold(READER, {place(cluster): 2}, before)
+    assert not fates.is_as_of(READER, {place(cluster): 2}, put)
+    assert fates.is_as_of(READER, {place(cluster): 2}, fates.entries[case(1)].changed)

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,28 +10,18 @@ from typing import Any
 
 import pytest
 
-from infra.database import ViewStore
-from infra.indexing import open_database
 from infra.log import topics
 from infra.log.cluster import Cluster
 from infra.log.registry import Registry
 from infra.log.writing import Producer, Publisher
-from infra.projecting import rebuilding
-from infra.projecting.judging import Rebuilding
-from infra.quarantine.entries import Case, Status
-from infra.quarantine.errors import BadRecord
-from infra.quarantine.fates import Fates
 from infra.quarantine.writing import Quarantine
-from infra.signals import Stop
 from producers import Entry
 from producers.formats import writer_for
-from projections import View
 from schemas import framing
 from schemas.avro import schema_id
 from schemas.record import reported
 from schemas.topics import ALERTS, OBSERVATORY, QUARANTINE, TOPICS
 from tests.e2e.stage import Stage, ended, on_stage, until
-from tests.integration.fragile_view import WORDS, of, projected
 from tests.integration.replay_log import MIDNIGHT, publish, read, tcs
 
 SECOND = 1_000_000
@@ -204,6 +192,24 @@ def test_who_drops_what_is_checked(stage: Stage) -> None:
     assert len(listed(stage)) == 5
 
 
+def test_a_service_can_not_take_in_what_it_passed_over(stage: Stage) -> None:
+    poisoned(stage)
+    quarantine = Quarantine(stage.cluster, Registry(stage.cluster))
+    for message in read(stage.cluster, OBSERVATORY)[3:5]:
+        quarantine.put("silence", message, "a reason")
+    stage.done("quarantine", "drop", "all", "observatory[0]@3", "observatory[0]@3", "--why", "x")
+    result = stage.evctl("quarantine", "retry", "all")
+    assert "silence is a service" in result.err
+    assert (result.code, "observatory[0]@4" in result.sentence) == (65, True)
+    assert stage.evctl("quarantine", "retry", "silence").code == 2
+    drop = ("quarantine", "drop", "silence")
+    assert stage.evctl(*drop, "observatory[0]@0", "--why", "x").code == 66
+    assert "is dropped" in stage.done(*drop, "observatory[0]@4", "--why", "x")
+    assert listed(stage, "silence") == []
+    assert listed(stage, "notices") == []
+    assert stage.evctl("quarantine", "list", "nobody").code == 2
+
+
 def test_a_replay_has_a_quarantine_of_its_own(stage: Stage) -> None:
     poisoned(stage)
     stage.done("replay", "--all", "--speed", "max", "--id", "first")
@@ -266,86 +272,6 @@ def test_a_night_with_such_records_is_verified_and_imported_into(stage: Stage) -
             writer.add(Entry(tcs(MIDNIGHT + n * SECOND, key=f"k{n}"), None, n))
     said = stage.done("import", recording)
     assert "1 event added, 3 were on the log already" in said
-
-
-# A view that is at fault
-
-
-def test_a_view_that_fails_is_mended_and_retried(either: Stage) -> None:
-    stage = either
-    append(stage.cluster, "s", 0, 9)  # k0 k1 k2 k0 …
-    assert projected(stage.settings, of("k1")) == 3
-    assert projected(stage.settings, of("k1")) == 0
-    assert stage.rows("SELECT seq FROM words ORDER BY 1") == [(n,) for n in (0, 2, 3, 5, 6, 8)]
-    cluster = stage.cluster
-    quarantine = Quarantine(cluster, Registry(cluster))
-    quarantine.fates.refresh()
-    entry = quarantine.fates.entries[Case(WORDS, OBSERVATORY.name, 0, 4)]
-    assert entry.reason.startswith("KeyError: 'k1' (fragile_view.py:")
-
-    def made_anew(view: View) -> None:
-        judge, stop = Rebuilding(quarantine.fates, ""), Stop()
-        judge.refresh()
-        waiting = quarantine.fates.waiting(WORDS)
-        database = open_database(stage.settings)
-        try:
-            work = rebuilding.Rebuilding(cluster, Registry(cluster), database, view, judge)
-            work.begin()
-            assert work.fill(stop, lambda _: None)
-            work.swap()
-        finally:
-            stop.close()
-            database.close()
-        quarantine.retried(waiting, "maria")
-
-    with pytest.raises(BadRecord, match=r"observatory\[0\]@1: KeyError"):
-        made_anew(of("k1"))
-    made_anew(of("none"))
-    assert stage.rows("SELECT count(*) FROM words") == [(9,)]
-    fates = Fates(cluster, Registry(cluster))
-    fates.refresh()
-    assert {e.status for e in fates.entries.values()} == {Status.RETRIED}
-    # another version fails again, at a lower offset than before, too
-    store = ViewStore(open_database(stage.settings), of("k0"), "")
-    store.drop()
-    store.database.close()
-    assert projected(stage.settings, of("k0")) == 3
-    fates.refresh()
-    statuses = {c.offset: e.status for c, e in fates.entries.items() if c.reader == WORDS}
-    assert [n for n, status in sorted(statuses.items()) if status is Status.QUARANTINED] == [
-        0,
-        3,
-        6,
-    ]
-
-
-def test_one_that_dies_before_the_offset_passes_makes_one_entry(
-    stage: Stage, project_root: Path
-) -> None:
-    append(stage.cluster, "s", 0, 3)
-    for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.integration.fragile_view", str(stage.site_file)],
-            cwd=project_root,
-            env=stage.environment(),
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == -signal.SIGKILL, done.stderr
-    assert len(read(stage.cluster, QUARANTINE)) == 1
-    assert projected(stage.settings, of("k1")) == 0
-    assert len(read(stage.cluster, QUARANTINE)) == 1
-    assert stage.rows("SELECT seq FROM words ORDER BY 1") == [(0,), (2,)]
-
-
-def test_what_was_passed_over_stays_so_when_it_could_be_taken_in(stage: Stage) -> None:
-    """A crash in between, and a mended view: the record on the topic decides."""
-    append(stage.cluster, "s", 0, 3)
-    quarantine = Quarantine(stage.cluster, Registry(stage.cluster))
-    quarantine.put(WORDS, read(stage.cluster, OBSERVATORY)[1], "a fault of an older view")
-    assert projected(stage.settings, of("none")) == 0
-    assert stage.rows("SELECT seq FROM words ORDER BY 1") == [(0,), (2,)]
 
 
 def test_a_record_that_is_larger_than_its_topic_allows_is_cut(stage: Stage) -> None:

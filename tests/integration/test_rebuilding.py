@@ -180,6 +180,18 @@ def spoil(stage: Stage) -> None:
     store.database.close()
 
 
+def test_a_table_that_was_dropped_is_not_compared_and_made_anew(either: Stage) -> None:
+    append(either, FEW)
+    either.done("run", "projections", "--once")
+    store = either.store("tcs_events")
+    with store.database.writing() as connection:
+        connection.exec_driver_sql("DROP TABLE tcs_events")
+    store.database.close()
+    said = either.done("rebuild", "tcs_events", "--diff").splitlines()
+    assert said[0] == "tcs_events: tcs_events is not there, so that nothing is compared"
+    assert '"agrees": true' in either.done("verify", "all", "--json")
+
+
 def test_new_tables_that_are_ahead_of_the_old_ones_are_not_compared(either: Stage) -> None:
     append(either, FEW)
     either.done("run", "projections", "--once")

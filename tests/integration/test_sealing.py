@@ -23,7 +23,7 @@ from infra.sealing.shelf import SEAL
 from schemas.avro import schema_of
 from schemas.events.seals import NightSealed
 from schemas.events.tcs import TcsEvent
-from schemas.topics import OBSERVATORY, SCHEMAS
+from schemas.topics import OBSERVATORY, SCHEMAS, SEALS
 from tests.e2e.stage import Stage, ended, on_stage, until
 from tests.integration.replay_log import DAY, MIDNIGHT, publish, read, tcs
 
@@ -183,6 +183,20 @@ def test_a_hole_at_the_log_s_beginning_is_named(either: Stage) -> None:
     assert said[1].startswith("The tables can't be compared: ")
 
 
+def test_sealing_again_hides_no_hole(stage: Stage) -> None:
+    asked = TopicPartition("observatory", 0, 1500)
+    for answer in stage.cluster.admin().delete_records([asked]).values():
+        answer.result()
+    stage.done("rebuild", *stage.views, "--from-zero")
+    result = stage.evctl("seal", NIGHT)
+    assert (result.code, result.out) == (65, "")
+    assert "A hole: the 1,500 records are gone at observatory[0]@0 to 1499." in result.sentence
+    assert faults(stage)
+    said = stage.done("seal", NIGHT, "--anew")
+    assert said == f"{NIGHT}: sealed as version 2, 1,000 records\n"
+    assert faults(stage, 0) == []
+
+
 def test_a_topic_that_is_gone_is_named(stage: Stage) -> None:
     topics.delete(stage.cluster, [OBSERVATORY.name])
     said = faults(stage)
@@ -283,6 +297,15 @@ def test_a_file_of_the_seal_that_is_missing_or_altered_is_named(
     assert faults(stage) == [f"The seal's file {path} is {harm}."]
     assert stage.done("seal", NIGHT) == f"{NIGHT}: sealed as version 2, 2,500 records\n"
     assert faults(stage, 0) == []
+
+
+def test_what_is_no_seal_is_passed_over(stage: Stage) -> None:
+    producer = Producer(stage.cluster)
+    producer.send(SEALS.name, b"a line of text", None, 0, 1, [])
+    producer.flush()
+    assert faults(stage, 0) == []
+    assert "sealed already as version 1" in stage.done("seal", NIGHT)
+    assert "from the seal of" in stage.done("rebuild", "tcs_events")
 
 
 def test_nights_that_interleave_are_told_apart(stage: Stage) -> None:

@@ -5,8 +5,10 @@ import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from confluent_kafka import Producer
 
 from infra.cli.proven import table
 from infra.indexing import night_index, nights_of, open_database
@@ -14,10 +16,15 @@ from infra.log import topics
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
 from infra.projecting.verifying import Asked, verify
+from infra.serving.outputs import Outputs
 from projections import views
+from schemas.events.services import ServiceTookOver
+from schemas.events.silence import SystemSpokeAgain
+from schemas.record import Provenance
+from schemas.repeats import epoch_line
 from schemas.topics import OBSERVATORY
-from tests.e2e.stage import Ended, Stage, ended, on_stage, until
-from tests.integration.replay_log import DAY, MIDNIGHT, publish, tcs
+from tests.e2e.stage import WAIT_S, Ended, Stage, ended, on_stage, until
+from tests.integration.replay_log import DAY, MIDNIGHT, publish, read, tcs
 
 NIGHT = "2026-11-21"
 SECOND = 1_000_000
@@ -113,6 +120,42 @@ def test_tables_that_stand_still_are_behind(stage: Stage) -> None:
         r"is behind the log \(records to go: 3\).*`evctl run projections --once`", result.sentence
     )
     assert stage.evctl("verify", NIGHT).code == 0
+
+
+def test_who_was_replaced_does_not_count_in_a_night_either(either: Stage) -> None:
+    """The take-over that says so happened on another day than the night, which was imported."""
+    outputs = Outputs(either.cluster, Registry(either.cluster), [OBSERVATORY])
+    source, late = "silence/observatory/0", MIDNIGHT + EVENTS * SECOND
+    for epoch in (1, 2):
+        took_over = ServiceTookOver(late + DAY, "silence", "observatory", 0, epoch, 1, "")
+        outputs.announce(took_over, Provenance(epoch_line(source), epoch, epoch=epoch))
+    stale = Provenance(source, 1 << 16, cause=UUID(int=1), epoch=1)
+    outputs.send(outputs.encoded(SystemSpokeAgain(late, "tcs", late)), stale)
+    outputs.flush()
+    append(either, "after", EVENTS, EVENTS + 1)
+    either.done("run", "projections", "--once")
+    assert "DIFFERENT" not in either.done("verify", NIGHT)
+    assert either.done("seal", NIGHT).endswith(f" {EVENTS + 2} records\n")  # it is on the log
+
+
+def test_the_markers_of_transactions_are_waited_for_by_nobody(stage: Stage) -> None:
+    """They stand on the log behind the last record, and no reader gets them."""
+    assert stage.broker is not None
+    (*_, last) = read(stage.cluster, OBSERVATORY)
+    producer = Producer(stage.broker.client_config() | {"transactional.id": "foreign"})
+    producer.init_transactions(WAIT_S)
+    for end in (producer.commit_transaction, producer.abort_transaction):
+        producer.begin_transaction()
+        producer.produce(OBSERVATORY.name, last.value(), partition=0)
+        assert producer.flush(WAIT_S) == 0
+        end(WAIT_S)
+    following = stage.start("run", "projections")
+    until(lambda: stage.applied() == last.offset() + 5)
+    following.send_signal(signal.SIGTERM)
+    assert ended(following).code == 128 + signal.SIGTERM
+    assert stage.done("rebuild", "tcs_events").endswith(f" {last.offset() + 2} records\n")
+    stage.done("run", "projections", "--once")
+    assert "DIFFERENT" not in stage.done("verify", "all")
 
 
 def test_a_table_that_is_wrong_is_still_different(either: Stage) -> None:

@@ -45,8 +45,10 @@ def kept(seat: Seat, next_offset: int) -> Seat:
 def test_a_seat_is_made_for_what_comes_and_its_epoch_rises(store: SeatStore) -> None:
     first = store.take("silence", PLACE, "topic-a", 40)
     assert (first.epoch, first.next_offset, first.decides_from) == (1, 0, 40)
-    again = store.take("silence", PLACE, "topic-b", 70)
-    assert (again.epoch, again.decides_from, again.topic_id) == (2, 40, "topic-b")
+    again = store.take("silence", PLACE, "topic-a", 70)
+    assert (again.epoch, again.decides_from) == (2, 40)
+    again = store.take("silence", PLACE, "topic-b", 20)  # made anew, and nothing was read of it
+    assert (again.epoch, again.decides_from, again.topic_id) == (3, 20, "topic-b")
     other = store.take("notices", PLACE, "topic-b", 90)
     assert (other.epoch, other.decides_from) == (1, 90)
     assert store.seats() == [other, again]

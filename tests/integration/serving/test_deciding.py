@@ -261,6 +261,17 @@ def test_a_topic_made_anew_is_refused(embedded: Stage) -> None:
     assert "it was made anew, cut or replaced" in refused.sentence
 
 
+def test_a_topic_made_anew_under_a_running_service_ends_it(embedded: Stage) -> None:
+    Telescope(embedded.cluster).fall_silent(3)
+    running = silence(embedded)
+    took_over(embedded, 1)
+    topics.delete(embedded.cluster, ["observatory"])
+    Telescope(embedded.cluster).fall_silent(9)
+    result = ended(running)
+    assert result.code == 65
+    assert "it was made anew, cut or replaced" in result.sentence
+
+
 def test_a_log_cut_below_the_snapshot_is_refused(embedded: Stage) -> None:
     telescope = Telescope(embedded.cluster)
     first = silence(embedded)

@@ -1,7 +1,7 @@
 """A service that writes two partitions, of which a crash has left one behind the other."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +10,19 @@ import pytest
 from consumers import Service
 from infra.broker import control
 from infra.database import connect as connect_database
-from infra.database.seats import SeatStore
+from infra.database.seats import Seat, SeatStore
 from infra.log import reading, topics
 from infra.log.cluster import Cluster, connect
 from infra.log.decoding import Decoder
 from infra.log.partitioning import partition_of
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
+from infra.serving.keeping import Kept
 from infra.serving.outputs import Outputs
 from infra.serving.roles import of_service
 from infra.serving.taking_over import Taken, take_over
 from infra.settings import Settings
+from schemas.events.services import DecisionFailed
 from schemas.events.tcs import TcsEvent
 from schemas.events.ticks import TimePassed
 from schemas.record import AnyRecord, Provenance
@@ -65,15 +67,15 @@ SERVICE = Service("counting", 1, (OBSERVATORY.name,), (), Count(0), decide, evol
 class Instance:
     """One life of the service, in this process; what it forgets is lost as in a crash."""
 
-    def __init__(self, cluster: Cluster, database: str, version: int = 1) -> None:
+    def __init__(self, cluster: Cluster, database: str, service: Service[Count] = SERVICE) -> None:
         self.cluster = cluster
         self.registry = Registry(cluster)
         self.outputs = Outputs(cluster, self.registry, [TWO])
-        store = SeatStore(connect_database(database), cluster.namespace)
-        store.create()
-        role = of_service(SERVICE, {}).role(lambda _: True)
+        self.store = SeatStore(connect_database(database), cluster.namespace)
+        self.store.create()
+        role = of_service(service, {}).role(lambda _: True)
         decoder = Decoder(self.registry)
-        self.taken: Taken = take_over(cluster, decoder, store, role, self.outputs, PLACE)
+        self.taken: Taken = take_over(cluster, decoder, self.store, role, self.outputs, PLACE)
         self._decode = decoder.record
 
     def adopt(self) -> None:
@@ -81,6 +83,16 @@ class Instance:
         for record in self._records(self.taken.start, self.taken.until):
             self.taken.post.handle(record, self.taken.recorded)
         self.outputs.flush()
+
+    def keep(self) -> Seat:
+        """Write a snapshot; return the seat as the database has it."""
+        taken, ends = self.taken, self.outputs.ends()
+        kept = Kept(taken.until, taken.seat.epoch, {}, ends, "", taken.post.state_bytes())
+        row = taken.seat._replace(
+            next_offset=taken.until, layout=SERVICE.layout, kept=kept.to_bytes()
+        )
+        assert self.store.keep(row)
+        return row
 
     def _records(self, start: int, end: int) -> list[AnyRecord]:
         spans = {PLACE: [(start, end)]}
@@ -113,16 +125,21 @@ def tick(cluster: Cluster, first: int, count: int) -> None:
     publisher.flush()
 
 
-def numbers(cluster: Cluster) -> dict[int, list[int]]:
-    """Return what stands in each partition, without what adds nothing."""
+def written(cluster: Cluster) -> Iterator[AnyRecord]:
+    """Yield what stands in both partitions, without what adds nothing."""
     places = [(TWO.name, 0), (TWO.name, 1)]
     spans = {place: [span] for place, span in reading.whole(cluster, places).items()}
     decode, repeats = Decoder(Registry(cluster)).record, Repeats()
-    found: dict[int, list[int]] = {0: [], 1: []}
     for batch in reading.messages(cluster, spans):
-        for record in map(decode, batch):
-            if not repeats.has(record) and isinstance(record.event, TcsEvent):
-                found[record.position.partition].append(record.event.values["n"])  # type: ignore[arg-type]
+        yield from (record for record in map(decode, batch) if not repeats.has(record))
+
+
+def numbers(cluster: Cluster) -> dict[int, list[int]]:
+    """Return what was decided, by partition."""
+    found: dict[int, list[int]] = {0: [], 1: []}
+    for record in written(cluster):
+        if isinstance(record.event, TcsEvent):
+            found[record.position.partition].append(record.event.values["n"])  # type: ignore[arg-type]
     return found
 
 
@@ -142,7 +159,7 @@ def test_each_partition_goes_on_where_it_was_left(
     sent = {0: first, 1: 2 * second - (half and second > 0)}
     for event, provenance, place in one.decided():
         if sent[place[1]] > 0:
-            one.outputs.send(event, provenance)
+            one.outputs.send(one.outputs.encoded(event), provenance)
             sent[place[1]] -= 1
     one.outputs.flush()
     two = Instance(cluster, sqlite_url)
@@ -159,8 +176,55 @@ def test_what_a_replaced_instance_still_sends_does_not_count(
     two = Instance(cluster, sqlite_url)
     one.taken.until = two.taken.until
     for event, provenance, _ in one.decided():  # it does not know
-        one.outputs.send(event, provenance)
+        one.outputs.send(one.outputs.encoded(event), provenance)
     one.outputs.flush()
     assert numbers(cluster) == {0: [], 1: []}
     two.adopt()
     assert numbers(cluster) == {0: list(range(10)), 1: [n for n in range(10) for _ in (0, 1)]}
+
+
+def test_a_database_put_back_from_an_older_copy_does_not_silence_it(
+    cluster: Cluster, sqlite_url: str
+) -> None:
+    """Its epoch is one that the log has had: readers would take the instance for a replaced one."""
+    first = Instance(cluster, sqlite_url)
+    first.adopt()
+    copy = first.keep()
+    for life in range(3):
+        tick(cluster, 2 * life, 2)
+        one = Instance(cluster, sqlite_url)
+        one.adopt()
+        one.keep()
+    row, table = copy._asdict(), one.store.table
+    row["kafka_partition"] = row.pop("partition")
+    with one.store.database.writing() as connection:
+        connection.execute(table.update().values(row))
+    tick(cluster, 6, 4)
+    Instance(cluster, sqlite_url).adopt()
+    assert numbers(cluster) == {0: list(range(10)), 1: [n for n in range(10) for _ in (0, 1)]}
+
+
+def unsayable(state: Count, record: AnyRecord) -> Sequence[Any]:
+    """Decide as ever, but for three ticks: too large, in no topic, of a wrong type."""
+    events = list(decide(state, record))
+    wrong = {
+        2: replace(said(record.time, "z", 2), values={"n": "x" * TWO.max_bytes}),
+        3: TimePassed(record.time),
+        4: replace(said(record.time, "z", 4), values={"n": object()}),  # type: ignore[dict-item]
+    }
+    seq = record.provenance.seq
+    return [*events, wrong[seq]] if events and seq in wrong else events
+
+
+def test_what_can_not_be_sent_is_a_decision_that_failed(cluster: Cluster, sqlite_url: str) -> None:
+    service = replace(SERVICE, decide=unsayable)
+    Instance(cluster, sqlite_url, service).adopt()
+    tick(cluster, 0, 10)
+    for _ in range(2):  # the second adopts what the first has said
+        Instance(cluster, sqlite_url, service).adopt()
+        assert numbers(cluster)[0] == list(range(7))  # the state is as before the three
+    failed = [r.event for r in written(cluster) if isinstance(r.event, DecisionFailed)]
+    reasons = {event.offset: event.reason for event in failed}
+    assert sorted(reasons) == [2, 3, 4]
+    assert reasons[2].startswith("RecordTooLarge: The record has 1,048,")
+    assert reasons[3].startswith("NotWritten: TimePassed is in no topic that is written")

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from infra.clock import fresh_id, utc_micros
 from infra.database import connect
 from infra.database.seats import Seat, SeatStore
 from infra.dying import VARIABLE, Point
+from infra.log.membership import Membership
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
 from infra.serving.roles import of_worker
@@ -231,6 +233,26 @@ def test_a_world_that_can_not_be_written_is_a_failure_with_its_reason(embedded: 
     end(worker)
 
 
+def test_a_world_that_can_not_be_asked_is_waited_for(embedded: Stage) -> None:
+    Telescope(embedded.cluster)
+    first = notices(embedded)
+    taken_over(embedded, 1)
+    end(first)
+    dying = notices(embedded, **{VARIABLE: Point.WORK_STARTED})
+    ask(embedded, 1)
+    assert dying.wait(30) == -signal.SIGKILL
+    dying.communicate()
+    wall = embedded.folder / "notices"
+    wall.write_text("a file where the directory should be")
+    result = embedded.evctl("run", "notices")
+    assert (result.code, ends(embedded)) == (75, [])
+    assert "notices can't see what came of observatory[0]@" in result.sentence
+    wall.unlink()
+    last = notices(embedded)
+    proven(embedded, 1)
+    end(last)
+
+
 def test_the_board_refuses_an_instance_that_was_replaced(tmp_path: Path) -> None:
     wall, request = DirectoryBoard(tmp_path / "board"), UUID(int=7)
     place = wall.put(Ticket(request, 3), "subject", "text")
@@ -283,4 +305,55 @@ def test_no_snapshot_is_kept_with_a_request_in_hand(embedded: Stage) -> None:
     assert during == before._replace(epoch=2)  # whoever takes over finds the request begun
     (after,) = seats.seats()
     assert after.next_offset > before.next_offset
+    seats.database.close()
+
+
+def test_one_that_is_ended_with_a_request_in_hand_leaves_it_to_the_next(embedded: Stage) -> None:
+    """The group takes its seat away while it ends: no snapshot may know the request."""
+    board, cluster = MovingBoard(), embedded.cluster
+    seats = SeatStore(connect(embedded.settings.database.url), "")
+    seats.create()
+
+    def server() -> Server:
+        return Server(cluster, Registry(cluster), seats, of_worker(worker(board)))
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    def asked() -> None:
+        taken_over(embedded, 2)
+        ask(embedded, 1)
+
+    with stopping() as stop, ThreadPoolExecutor(1) as pool:
+        server().once(stop)
+        board.meanwhile = interrupted
+        asking = pool.submit(asked)
+        with pytest.raises(KeyboardInterrupt):
+            server().run(stop, Membership(cluster, "evctl.notices"))
+        asking.result()
+        board.meanwhile = lambda: None
+        server().once(stop)
+    (found,) = ends(embedded)
+    assert isinstance(found.event, NoticeDelivered)
+    seats.database.close()
+
+
+def test_one_that_is_replaced_while_it_runs_to_the_end_keeps_nothing(embedded: Stage) -> None:
+    board, cluster = MovingBoard(), embedded.cluster
+    seats = SeatStore(connect(embedded.settings.database.url), "")
+    seats.create()
+    server = Server(cluster, Registry(cluster), seats, of_worker(worker(board)))
+    with stopping() as stop:
+        server.once(stop)
+        (before,) = seats.seats()
+        place = before.topic, before.partition
+
+        def replaced() -> None:
+            seats.take("notices", place, before.topic_id, 0)
+
+        board.meanwhile = replaced
+        ask(embedded, 1)
+        server.once(stop)
+    (after,) = seats.seats()
+    assert after == before._replace(epoch=3)
     seats.database.close()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.record import Position, Provenance, Record
-from schemas.repeats import Repeats, epoch_line, is_news
+from schemas.repeats import Repeats, epoch_line, is_news, settings_line
 
 
 def decided(seq: int, epoch: int) -> Provenance:
@@ -16,6 +16,10 @@ def decided(seq: int, epoch: int) -> Provenance:
 
 def took_over(epoch: int) -> Provenance:
     return Provenance(epoch_line("guard/observatory/0"), epoch, epoch=epoch)
+
+
+def in_force(epoch: int) -> Provenance:
+    return Provenance(settings_line("guard/observatory/0"), epoch, epoch=epoch)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +31,8 @@ def took_over(epoch: int) -> Provenance:
         ([decided(5, 1), took_over(2), decided(6, 1), decided(6, 2)], [True, True, False, True]),
         ([took_over(2), took_over(1), decided(5, 1)], [True, False, False]),
         ([decided(5, 1), decided(6, 2)], [True, True]),  # the log's beginning is gone
+        ([took_over(1), in_force(1), took_over(2)], [True, True, True]),
+        ([took_over(1), took_over(2), in_force(1), in_force(2)], [True, True, False, True]),
     ],
 )
 def test_a_replaced_instance_does_not_count(said: list[Provenance], news: list[bool]) -> None:
