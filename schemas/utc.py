@@ -25,9 +25,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _JD_OF_EPOCH, _MJD_OF_EPOCH = 2440587.5, 40587
 _DAY = 86_400 * MICROS
-_NUMBER = re.compile(r"([a-z_]*)\s*((-?\d{1,18})(\.\d*)?)", re.IGNORECASE)
-_BARE = {(7, False): "jd", (7, True): "jd", (5, True): "mjd", (4, True): "decimalyear"}
-"""What a number alone is, by its digits before the point and whether it has one."""
+_NUMBER = re.compile(r"([a-z_]*)\s*(-?\d{1,18}(?:\.\d*)?)", re.IGNORECASE)
 
 _JUNES = (1972, 1981, 1982, 1983, 1985, 1992, 1993, 1994, 1997, 2012, 2015)
 _DECEMBERS = (*range(1972, 1980), 1987, 1989, 1990, 1995, 1998, 2005, 2008, 2016)
@@ -74,9 +72,12 @@ def parse(text: str) -> int:
     return micros
 
 
-def _of_number(form: str, number: str, whole: str, fraction: str | None) -> int | None:
-    """Return the instant of a number in one of astropy's formats; none if it is in no such one."""
-    form = form.lower() or _BARE.get((len(whole), fraction is not None), "")
+def _of_number(form: str, number: str) -> int | None:
+    """Return the instant of a number in one of astropy's formats; none if it is in no such one.
+
+    Alone, seven digits before the point are a JD: other numbers could be too many things.
+    """
+    form = form.lower() or ("jd" if len(number.partition(".")[0]) == 7 else "")
     match form:
         case "jd":
             return _of_days(Fraction(number) - Fraction(_JD_OF_EPOCH))
