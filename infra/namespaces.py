@@ -16,6 +16,11 @@ def mock_of(namespace: str) -> str | None:
     return None if replay_of(namespace) is not None else _after(_MOCK, namespace) or None
 
 
+def is_rehearsed(namespace: str) -> bool:
+    """Whether time is mocked in a namespace, or was where its replay comes from."""
+    return bool(_after(_MOCK, namespace))
+
+
 def in_words(namespace: str) -> str:
     """Return what a sentence calls a namespace."""
     return f"the namespace {namespace.rstrip('.')}" if namespace else "the site's own namespace"

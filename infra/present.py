@@ -9,7 +9,7 @@ from infra.log.cluster import Cluster, connect
 from infra.log.decoding import Decoder
 from infra.log.registry import Registry
 from infra.mocking import mock_of_tick
-from infra.namespaces import in_words, mock_of, replay_of
+from infra.namespaces import in_words, is_rehearsed, mock_of, replay_of
 from infra.settings import Settings
 from infra.tailing.last import last
 from infra.tailing.shown import Shown, Unreadable, Wanted
@@ -88,11 +88,15 @@ def _mocked(site: Settings, tick: TimePassed | None) -> Present:
 
 
 def _carried(cluster: Cluster) -> int:
-    """Return the event time of what a replay carried last; services go by `observatory`."""
+    """Return the event time of what a replay carried last; services go by `observatory`.
+
+    In the replay of a rehearsal it is the mocked time then.
+    """
     for topic in RECORDED:
         found = _newest(cluster, topic, _Carried())
         if found is not None:
-            return found.time
+            mock = mock_of_tick(last_tick(cluster)) if is_rehearsed(cluster.namespace) else None
+            return found.time if mock is None else mock.at(found.time)
     raise NoTimeYet(cluster.namespace, "no replay has carried anything there")
 
 

@@ -4,6 +4,7 @@ A tick's seq is its second, so of two clocks that run at once the second tick is
 may run a spare.
 """
 
+from collections.abc import Callable
 from math import floor
 
 from infra.clock import utc_micros
@@ -26,7 +27,7 @@ def tick(cluster: Cluster, stop: Stop, mock: Mock | None = None) -> int:
     `mock`, ticks carry the mocked time too, which goes on as the true one does.
     """
     publisher = Publisher(cluster, Registry(cluster), OBSERVATORY, SOURCE, linger_ms=0)
-    told = TimePassed if mock is None else mock.tick
+    told: Callable[[int], TimePassed] = TimePassed if mock is None else mock.tick
     ticks, last = 0, utc_micros() // MICROS
     while not stop.wait(max(0.0, last + 1 - utc_micros() / MICROS)):
         last = floor(utc_micros() / MICROS)

@@ -19,8 +19,9 @@ from schemas.nights import Nights, observing_date
 EPILOG = examples(
     "evctl time",
     "evctl time --json",
-    "evctl time 2017-11-18T18:00:00         2458076.25 decimalyear 2017.88 …",
-    "evctl time mjd 58075.75                a number after the name of its format",
+    "evctl time 2017-11-18T18:00:00",
+    "evctl time 2458076.25                  a JD",
+    "evctl time decimalyear 2017.88         or mjd 58075.75, unix 1511028000 …",
     "evctl --namespace replay.first time    how far a replay has come",
 )
 _LABELS = {
@@ -38,7 +39,7 @@ def command(
     instant: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[INSTANT]",
+            metavar="INSTANT",
             help="Show this one: ISO 8601, a JD, or any other form that astropy's Time parses.",
             show_default=False,
         ),

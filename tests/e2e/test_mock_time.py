@@ -157,6 +157,9 @@ def test_where_no_clock_runs_a_mocked_time_stands_still(stage: Stage) -> None:
     long_ago = utc_micros() - 7200 * MICROS
     publisher.publish(Mock(START, START - long_ago).tick(long_ago + 3600 * MICROS))
     publisher.flush()
+    evctl(stage, *OWN, "replay", "--all", "--speed", "max", "--id", "again")
+    replayed = time_at(stage, "--namespace", "mock.first.replay.again")
+    assert (replayed["clock"], replayed["jd"]) == ("replay", pytest.approx(2458076.291667))
     shown = evctl(stage, *OWN, "time").stdout.splitlines()
     assert shown == [
         "clock           mock, in the namespace mock.first; it does not run",
