@@ -87,7 +87,7 @@ def test_a_julian_date_is_read_back_as_well_as_a_double_has_it(micros: int) -> N
         assert abs(utc.parse(f"mjd {modified:.14f}") - micros) <= ulp(modified) / 2 * DAY + 1
 
 
-@given(st.integers(utc.parse("1972-01-01"), utc.parse("2040-01-01")))
+@given(st.integers(utc.parse("1972-01-01"), utc.parse("2027-01-01") - 1))
 def test_julian_dates_are_astropys(micros: int) -> None:
     theirs = Time(utc.iso(micros)[:-1], scale="utc")
 
