@@ -43,7 +43,10 @@ def service() -> Service[Heard]:
 
 
 def decide(state: Heard, record: AnyRecord) -> Sequence[Any]:
-    """Say which system spoke again, or fell silent at a tick."""
+    """Say which system spoke again, or fell silent at a tick.
+
+    By the tick's true time, also where time is mocked: events have theirs.
+    """
     event = record.event
     if isinstance(event, TcsEvent):
         since = state.silent.get(event.system)

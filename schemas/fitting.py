@@ -38,18 +38,20 @@ def event_from(cls: type, data: Mapping[str, Any]) -> Any:
 
 def instants_of(schema: Schema) -> tuple[str, ...]:
     """Return the names of an event's fields that are instants."""
-    return tuple(
-        field["name"]
-        for field in schema["fields"]
-        if isinstance(field["type"], dict) and "logicalType" in field["type"]
-    )
+    return tuple(field["name"] for field in schema["fields"] if _is_instant(field["type"]))
+
+
+def _is_instant(kind: Schema) -> bool:
+    if isinstance(kind, list):  # an instant or none
+        return any(map(_is_instant, kind))
+    return isinstance(kind, dict) and "logicalType" in kind
 
 
 def dated(event: Any, instants: Sequence[str]) -> Any:
     """Return the event; raise `DoesNotFit` for an instant that no calendar has."""
     for name in instants:
         value = getattr(event, name)
-        if not utc.FIRST <= value <= utc.LAST:
+        if value is not None and not utc.FIRST <= value <= utc.LAST:
             raise DoesNotFit(name, value, "in the years 1 to 9999 (whole numbers are µs)")
     return event
 

@@ -61,6 +61,14 @@ class Nights:
         return start, start + _DAY
 
 
+def observing_date(time: int) -> str:
+    """Return the UTC date of an instant (µs UTC), by which OCD numbers observations.
+
+    A night has two of them; of HET's hours of darkness it is the night's name.
+    """
+    return name_of(min(max(time // _DAY, _FIRST), _LAST))
+
+
 def name_of(number: int) -> str:
     """Return the date of a night's number, as `Nights.number` returns it."""
     return (_EPOCH + timedelta(days=number)).isoformat()

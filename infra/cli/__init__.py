@@ -20,6 +20,7 @@ COMMANDS = {
     "import": ("infra.cli.import_", "Append recordings of nights to the log."),
     "export": ("infra.cli.export", "Write a night to a recording."),
     "run": ("infra.cli.run", "Keep the tables up to date, in the foreground."),
+    "time": ("infra.cli.time_", "Show what time it is for those who decide."),
     "rebuild": ("infra.cli.rebuild", "Fill tables anew from the log."),
     "verify": ("infra.cli.verify", "Prove that a night's tables agree with the log."),
     "quarantine": ("infra.cli.quarantine", "Look at records that readers passed over, and decide."),

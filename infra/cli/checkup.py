@@ -18,6 +18,8 @@ from pathlib import Path
 import confluent_kafka
 
 from infra import clock
+from infra.mocking import unheeded
+from infra.namespaces import in_words
 from infra.settings import Loaded, Secret, SecretMissing, Settings
 from infra.settings.option import dotted
 from infra.settings.quantity import to_text
@@ -64,9 +66,22 @@ def machine() -> Iterator[Finding]:
 def site(loaded: Loaded) -> Iterator[Finding]:
     """Look at the settings and at the directory of the log."""
     yield ok("site file", f"{loaded.site_file or 'none'} ({loaded.chosen_by})")
+    yield from _mock_time(loaded.settings)
     yield from _secrets(loaded.settings)
     if loaded.settings.log.bootstrap_servers == "embedded":
         yield from _data_directory(loaded.settings)
+
+
+def _mock_time(settings: Settings) -> Iterator[Finding]:
+    mock_time, namespace = settings.dates.mock_time, settings.log.namespace
+    if mock_time is None:
+        return
+    if said := unheeded(settings):
+        mend = "Comment dates.mock_time out, or give a namespace of its own."
+        yield Finding(Verdict.WARN, "mock time", said, mend)
+    else:
+        text = f"{mock_time}, for those who decide in {in_words(namespace)}; `evctl time` shows it"
+        yield ok("mock time", text)
 
 
 def _python() -> Finding:

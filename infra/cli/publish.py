@@ -13,6 +13,7 @@ from infra import clock, logs, signals
 from infra.cli.context import settings
 from infra.cli.options import LogFile, examples
 from infra.log.cluster import connect
+from infra.namespaces import mock_of
 from infra.publishing import arguments, inputs, packets
 from infra.publishing.checking import checked
 from infra.publishing.errors import counted
@@ -106,8 +107,9 @@ def command(
     """
     _check_options(data, file, rate, stream=stream)
     target = topics.topic(topic)
-    encoder = _encoder(target, event, schema, key)
     site = settings(ctx)
+    mocked = mock_of(site.log.namespace) is not None
+    encoder = _encoder(target, event, schema, key, mocked=mocked)
     logs.configure(site.logging, "publish", log_file)
     run = _Run(site, target, encoder, rate)
     if stream:
@@ -127,7 +129,9 @@ def _check_options(
         raise typer.BadParameter(f"--rate is {rate:g}, and must be above 0 records a second")
 
 
-def _encoder(topic: Topic, event: str | None, schema: Path | None, key: str | None) -> Encoder:
+def _encoder(
+    topic: Topic, event: str | None, schema: Path | None, key: str | None, *, mocked: bool
+) -> Encoder:
     if topic is SCHEMAS:
         raise typer.BadParameter(f"{topic.name} is written by evctl itself")
     if topic.foreign:
@@ -139,7 +143,7 @@ def _encoder(topic: Topic, event: str | None, schema: Path | None, key: str | No
         raise typer.BadParameter(
             f"events of {topic.name} have their own schemas and keys: leave --schema and --key away"
         )
-    return EventEncoder(topic, event, clock.utc_micros)
+    return EventEncoder(topic, event, clock.utc_micros, mocked=mocked)
 
 
 def _items(data: list[str] | None, file: list[Path] | None) -> Iterator[Item]:

@@ -1,12 +1,15 @@
 """`evctl run`: a service or the projections in the foreground, as a member of a group."""
 
+import sys
 from typing import Annotated, NoReturn
 
 import typer
 
+from infra.cli.agreeing import agreed
 from infra.cli.context import settings
 from infra.cli.options import LogFile, examples
 from infra.cli.viewing import chosen_views, is_replay
+from infra.clock import utc_micros
 from infra.database import ViewStore
 from infra.database.seats import SeatStore
 from infra.indexing import open_database
@@ -15,6 +18,8 @@ from infra.log.cluster import connect
 from infra.log.membership import Membership
 from infra.log.registry import Registry
 from infra.logs import configure
+from infra.mocking import Mock
+from infra.namespaces import in_words
 from infra.projecting.feeding import Feed
 from infra.projecting.running import Projector, group_name
 from infra.serving import roles
@@ -22,6 +27,7 @@ from infra.serving.running import Server
 from infra.settings import Settings
 from infra.signals import stopping
 from infra.ticking import tick
+from schemas import utc
 from schemas.errors import EvctlError
 from schemas.topics import QUARANTINE, RECORDED
 
@@ -31,6 +37,7 @@ EPILOG = examples(
     "evctl run projections --once",
     "evctl run silence --instance silence-1",
     "evctl run clock",
+    "evctl --namespace mock.first run clock    with dates.mock_time set: it asks first",
     "evctl --namespace replay.first run projections --once",
 )
 PROJECTIONS, CLOCK = "projections", "clock"
@@ -76,6 +83,10 @@ def command(
             "its work back at once.",
         ),
     ] = "",
+    yes: Annotated[
+        bool,
+        typer.Option("-y", "--yes", help="Run with dates.mock_time without being asked."),
+    ] = False,
     log_file: LogFile = None,
 ) -> None:
     """Keep the tables up to date with the log, or run a service or worker, until Ctrl+C.
@@ -88,9 +99,10 @@ def command(
         raise UnknownService(" ".join(names))
     site = settings(ctx)
     configure(site.logging, service, log_file)
-    if service == CLOCK:
-        _tick(site)
     if service != PROJECTIONS:
+        mock = agreed(site, ticks=service == CLOCK, yes=yes)
+        if service == CLOCK:
+            _tick(site, mock)
         _serve(site, service, instance, once)
     chosen = chosen_views(site, views)
     cluster = connect(site)
@@ -110,10 +122,13 @@ def command(
         raise typer.Exit(stop.exit_code)
 
 
-def _tick(site: Settings) -> NoReturn:
-    cluster = connect(site)
+def _tick(site: Settings, mock: Mock | None) -> NoReturn:
+    cluster, now = connect(site), utc_micros()
+    said = "true time" if mock is None else f"mocked time ({utc.iso(mock.at(now))})"
     with stopping() as stop:
-        typer.echo(f"{tick(cluster, stop):,} ticks")
+        typer.echo(f"ticking {said} in {in_words(cluster.namespace)}, until Ctrl+C")
+        sys.stdout.flush()
+        typer.echo(f"{tick(cluster, stop, mock):,} ticks")
         raise typer.Exit(stop.exit_code)
 
 

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from infra.indexing import nights_of, open_database
 from infra.log.cluster import connect
 from infra.log.registry import Registry
+from infra.namespaces import replay_of
 from infra.sealing.place import Site
 from infra.settings import Settings
 from projections import View, views
@@ -38,7 +39,7 @@ def chosen_views(site: Settings, names: Sequence[str]) -> list[View]:
 
 def is_replay(namespace: str) -> bool:
     """Whether a namespace is that of a replay."""
-    return "replay" in namespace.split(".")[:-1]
+    return replay_of(namespace) is not None
 
 
 def patience(site: Settings) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from schemas.errors import EvctlError
 from schemas.topics import Topic
+from schemas.utc import iso
 
 
 def counted(records: int, of_all: int | None = None) -> str:
@@ -51,6 +52,19 @@ class SchemaUnusable(EvctlError):
     def __init__(self, file: str, reason: str) -> None:
         super().__init__(f"The schema in {file} can't be used: {reason}.")
         self.file, self.reason = file, reason
+
+
+class MockedTick(EvctlError):
+    """A tick with a mocked time is to go where times are true."""
+
+    exit_code = 65
+
+    def __init__(self, mocked: int) -> None:
+        super().__init__(
+            f"field mocked: {iso(mocked)} is no true time, and may be recorded only in a namespace "
+            "of its own (--namespace mock.ID)."
+        )
+        self.mocked = mocked
 
 
 class EventNotNamed(EvctlError):

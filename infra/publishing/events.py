@@ -8,11 +8,12 @@ from fastavro.validation import validate
 
 from infra.publishing.arguments import completed, data_of
 from infra.publishing.envelope import opened
-from infra.publishing.errors import EventNotNamed, NotOfTopic
+from infra.publishing.errors import EventNotNamed, MockedTick, NotOfTopic
 from infra.publishing.records import AvroItem, Encoded, Item, JsonItem, WordsItem
 from schemas import avro, catalogue, utc
 from schemas.avro import Schema
 from schemas.declare import AVRO_NAMESPACE, time_field
+from schemas.events.ticks import TimePassed
 from schemas.fitting import dated, event_from, fit, instants_of
 from schemas.topics import Topic
 
@@ -21,10 +22,13 @@ class EventEncoder:
     """Encodes records of a topic of our events.
 
     `event` is the class of records that do not name theirs; `now` gives µs UTC to typed ones.
+    Ticks may carry a mocked time only where that is `mocked`.
     """
 
-    def __init__(self, topic: Topic, event: str | None, now: Callable[[], int]) -> None:
-        self._topic, self._now = topic, now
+    def __init__(
+        self, topic: Topic, event: str | None, now: Callable[[], int], *, mocked: bool = False
+    ) -> None:
+        self._topic, self._now, self._mocked = topic, now, mocked
         names = topic.events
         self.kinds: list[type | Schema] = [catalogue.event_class(name) for name in names]
         self._by_name = {
@@ -35,21 +39,30 @@ class EventEncoder:
             self._kind(event)
 
     def encode(self, item: Item) -> Encoded:
-        """Return the record; raise `DoesNotFit`, `NotOfTopic`, `EventNotNamed`, `NotAvro`."""
+        """Return the record; raise `DoesNotFit`, `NotOfTopic`, `EventNotNamed`, `NotAvro`.
+
+        And `MockedTick`.
+        """
+        kind, event = self._event(item)
+        if isinstance(event, TimePassed) and event.mocked is not None and not self._mocked:
+            raise MockedTick(event.mocked)
+        return kind.encode(event)
+
+    def _event(self, item: Item) -> tuple["_Kind", Any]:
         match item:
             case JsonItem():
                 name, data = opened(item.value)
                 kind = self._kind(name)
                 if item.typed and isinstance(data, dict):
                     data = completed(data, kind.schema, self._now())
-                return kind.encode(kind.event(data))
+                return kind, kind.event(data)
             case WordsItem():
                 kind = self._kind(None)
                 data = data_of(item.words, kind.schema)
-                return kind.encode(kind.event(completed(data, kind.schema, self._now())))
+                return kind, kind.event(completed(data, kind.schema, self._now()))
             case AvroItem():
                 kind = self._of_container(item.schema)
-                return kind.encode(avro.reader(item.schema, kind.cls)(item.data, 0))
+                return kind, avro.reader(item.schema, kind.cls)(item.data, 0)
             case _:
                 raise NotOfTopic(self._topic, "a record without its schema (Confluent wire format)")
 

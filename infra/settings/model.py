@@ -5,6 +5,7 @@
 
 import logging
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,6 +23,7 @@ from pydantic import (
 from infra.settings.option import Option
 from infra.settings.quantity import to_bytes
 from infra.settings.secret import Secret
+from schemas import utc
 
 ClientValue = Secret | bool | int | float | str
 Size = Annotated[int, BeforeValidator(to_bytes)]
@@ -52,6 +54,22 @@ def _kept(url: str) -> str:
     if url.startswith("sqlite") and (":memory:" in url or "mode=memory" in url):
         raise ValueError("what is in memory is gone when the command ends")
     return url
+
+
+def _as_text(value: object) -> object:
+    """Take what YAML makes of an unquoted instant: a date, a time or a number."""
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _instant(text: str | None) -> str | None:
+    if text is not None:
+        try:
+            utc.parse(text)
+        except utc.NotATime as fault:
+            raise ValueError("not an instant") from fault
+    return text
 
 
 class Section(BaseModel):
@@ -173,6 +191,22 @@ class Projections(Section):
     ] = 0.5
 
 
+class Dates(Section):
+    """What time those who decide take for the present."""
+
+    mock_time: Annotated[
+        str | None,
+        Option(
+            "static",
+            "",
+            "an instant (UTC) that astropy's Time parses: 2017-11-18T18:00:00, 2458076.25, "
+            "mjd 58075.75, decimalyear 2017.88",
+        ),
+        BeforeValidator(_as_text),
+        AfterValidator(_instant),
+    ] = None
+
+
 class Silence(Section):
     """Which silence of the telescope's systems the service `silence` reports."""
 
@@ -223,6 +257,7 @@ class Settings(BaseModel):
     database: Database = Database()
     seals: Seals = Field(default_factory=Seals)
     projections: Projections = Projections()
+    dates: Dates = Dates()
     silence: Silence = Silence()
     notices: Notices = Notices()
     logging: Logging = Logging()

@@ -10,6 +10,7 @@ from typing import Any
 from infra.tailing.shown import Shown, Unreadable, event_name
 from schemas import avro, utc
 from schemas.events.packets import Packet
+from schemas.fitting import instants_of
 from schemas.record import AnyRecord
 
 
@@ -58,18 +59,14 @@ def event_fields(event: Any) -> Mapping[str, Any]:
     found = {}
     for field in fields(event):
         value = getattr(event, field.name)
-        found[field.name] = instant(value) if field.name in instants else value
+        timed = field.name in instants and value is not None
+        found[field.name] = instant(value) if timed else value
     return found
 
 
 @cache
 def _instants(cls: type) -> frozenset[str]:
-    declared = avro.schema_of(cls)["fields"]
-    return frozenset(
-        field["name"]
-        for field in declared
-        if isinstance(field["type"], dict) and "logicalType" in field["type"]
-    )
+    return frozenset(instants_of(avro.schema_of(cls)))
 
 
 def instant(micros: int) -> str | int:

@@ -1,5 +1,6 @@
 """Records as people read them, one a line."""
 
+import dataclasses
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +37,10 @@ def line(shown: Shown) -> str:
 
 
 def _values(record: AnyRecord) -> Iterator[tuple[str, Any]]:
-    """Yield the event's values: what its maps hold first, then what key and time do not say."""
+    """Yield the event's values: what its maps hold first, then what key and time do not say.
+
+    What may be left out, and is, is not shown.
+    """
     event = record.event
     fields = event_fields(event)
     if isinstance(event, Packet):
@@ -46,8 +50,11 @@ def _values(record: AnyRecord) -> Iterator[tuple[str, Any]]:
     for value in fields.values():
         if isinstance(value, Mapping):
             yield from value.items()
+    left_out = {field.name for field in dataclasses.fields(event) if field.default is None}
     for name, value in list(fields.items())[1:]:
-        if not isinstance(value, Mapping) and not (isinstance(value, str) and value in said_by_key):
+        if isinstance(value, Mapping) or (value is None and name in left_out):
+            continue
+        if not (isinstance(value, str) and value in said_by_key):
             yield name, value
 
 

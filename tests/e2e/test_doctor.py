@@ -57,6 +57,14 @@ def test_a_running_log_and_its_tables_are_asked(at: Path) -> None:
     assert f"{at}/evctl.sqlite, tables: 1" in result.stdout
 
 
+def test_a_mocked_time_is_told_and_where_it_counts(at: Path) -> None:
+    mock_time = "dates: {mock_time: 2017-11-18T18:00:00}"
+    lost = doctor(mock_time).stdout
+    assert "warn  mock time: dates.mock_time is 2017-11-18T18:00:00, and the site's own" in lost
+    counts = doctor(f"{mock_time}\nlog: {{namespace: mock.first}}").stdout
+    assert "ok    mock time: 2017-11-18T18:00:00, for those who decide in the namespace" in counts
+
+
 def test_a_data_directory_that_others_can_read_is_a_warning(at: Path) -> None:
     (at / "log").mkdir(mode=0o755)
     result = doctor("log: {data_dir: log}")

@@ -47,7 +47,7 @@ def test_what_the_registry_keeps_is_listed_shown_and_checked(site: Stage) -> Non
     number = Registry(site.cluster).register_event(TimePassed)
 
     listed = site.done("schema", "list").splitlines()
-    assert f"{number:>10}        1  published, in the registry  evctl.TimePassed" in listed
+    assert f"{number:>10}        2  published, in the registry  evctl.TimePassed" in listed
     assert json.loads(site.done("schema", "show", number))["name"] == "TimePassed"
     assert f"published files and {site.settings.log.schema_registry}" in site.done(
         "schema", "check"

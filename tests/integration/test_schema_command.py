@@ -89,18 +89,18 @@ def test_another_schema_under_a_published_number_is_told_field_by_field() -> Non
 
 
 def test_a_version_of_which_there_is_no_other_has_nothing_to_tell() -> None:
-    result = evctl("schema", "diff", "TimePassed")
+    result = evctl("schema", "diff", "NightSealed")
 
     assert result.exit_code == 0
-    assert result.stdout.startswith("TimePassed 1: the only version")
+    assert result.stdout.startswith("NightSealed 1: the only version")
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["TimePast"], "There is no event named 'TimePast'; did you mean 'TimePassed'?"),
-        (["TimePassed", "1", "9"], "TimePassed has no version 9; published are: 1."),
-        (["TimePassed", "0"], "TimePassed has no version 0; published are: 1."),
+        (["TimePassed", "1", "9"], "TimePassed has no version 9; published are: 1, 2."),
+        (["TimePassed", "0"], "TimePassed has no version 0; published are: 1, 2."),
     ],
 )
 def test_what_there_is_not_can_not_be_compared(words: list[str], sentence: str) -> None:

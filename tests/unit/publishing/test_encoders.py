@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from infra.publishing.checking import checked
 from infra.publishing.errors import (
     EventNotNamed,
+    MockedTick,
     NoKeyField,
     NotOfTopic,
     RecordRefused,
@@ -309,3 +310,16 @@ def test_a_file_that_is_no_schema(text: str, tmp_path: Path) -> None:
         load(file)
     with pytest.raises(SchemaUnusable, match="No such file"):
         load(tmp_path / "none.avsc")
+
+
+def test_a_mocked_tick_goes_only_where_time_is_mocked() -> None:
+    tick = WordsItem("arguments", ("mocked=2017-11-18T18:00",))
+    true = WordsItem("arguments", ("time=2017-11-18T18:00", "mocked=null"))
+
+    with pytest.raises(
+        MockedTick, match=r"field mocked: 2017-11-18T18:00:00.* \(--namespace mock.ID"
+    ):
+        events("TimePassed").encode(tick)
+    assert events("TimePassed").encode(true).timestamp == 1_511_028_000_000
+    there = EventEncoder(OBSERVATORY, "TimePassed", lambda: NOW, mocked=True)
+    assert there.encode(tick).timestamp == NOW // 1000

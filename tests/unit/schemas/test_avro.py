@@ -78,7 +78,7 @@ def test_bytes_left_over_are_counted() -> None:
 def test_without_a_class_the_fields_are_a_dict() -> None:
     found = codec.reader(schema_of(TimePassed), None)(codec.writer(TimePassed)(TICK), 0)
 
-    assert found == {"time": TICK.time}
+    assert found == {"time": TICK.time, "mocked": None, "mock_time": None}
 
 
 def test_an_event_of_an_older_version_gets_the_defaults_of_newer_fields() -> None:
@@ -88,13 +88,13 @@ def test_an_event_of_an_older_version_gets_the_defaults_of_newer_fields() -> Non
         note: str | None
 
     older = {**schema_of(Seen), "fields": schema_of(Seen)["fields"][:1]}
-    data = codec.writer(TimePassed)(TICK)  # one long, like the older version
+    data = codec.schema_writer(older)({"time": TICK.time})
 
     assert codec.reader(older, Seen)(data, 0) == Seen(TICK.time, None)
 
 
 def test_the_bytes_of_an_event_do_not_change() -> None:
-    assert codec.writer(TimePassed)(TICK).hex() == "8080f28183898506"
+    assert codec.writer(TimePassed)(TICK).hex() == "8080f281838985060000"
     assert codec.writer(TcsEvent)(TCS).hex() == (
         "8080e3d9c8d5ae05f483e3d9c8d5ae05067463730e747261636b657210706f736974696f6e000c"
         "027806000000000000f83f046f6e0201026e0405086e616d65080672686f086e6f6e650004"
@@ -120,7 +120,7 @@ def test_another_avro_library_reads_the_bytes(event: Any) -> None:
         ("ReplayFinished", 1205865179),
         ("ReplayStarted", 61968777),
         ("TcsEvent", 713362445),
-        ("TimePassed", 768577064),
+        ("TimePassed", 1415696416),
     ],
 )
 def test_the_ids_of_published_schemas_do_not_change(name: str, number: int) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import utc
-from schemas.nights import NamedBy, Nights, NotANight, name_of, number_of
+from schemas.nights import NamedBy, Nights, NotANight, name_of, number_of, observing_date
 
 HET = Nights(18, NamedBy.END)
 RUBIN = Nights(12, NamedBy.START)
@@ -53,6 +53,15 @@ def test_a_number_and_a_name_are_of_one_night(nights: Nights, time: int) -> None
 )
 def test_the_nights_of_two_observatories(nights: Nights, instant: str, night: str) -> None:
     assert nights.name(utc.parse(instant)) == night
+
+
+@given(instants, st.integers(0, 23))
+def test_an_observing_date_is_the_utc_date_and_in_the_dark_the_night_of_het(
+    time: int, hour: int
+) -> None:
+    assert observing_date(time) == utc.iso(time)[:10]
+    dark = time - time % DAY + hour % 13 * 3600 * utc.MICROS
+    assert observing_date(dark) == HET.name(dark)
 
 
 @pytest.mark.parametrize("text", ["", "tonight", "2017-11-31", "20171118", "2017-11-18T18:00"])

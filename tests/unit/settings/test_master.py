@@ -18,7 +18,8 @@ KNOWN = options(Settings)
 FACTS = re.compile(
     r"  # (mandatory|optional); default: (.+); unit: (.+); (modifiable|static|locked)"
 )
-OPTION = re.compile(r"  (\w+):(?: (.+))?")
+OPTION = re.compile(r"  (?:(\w+):(?: (.+))?|# (\w+): .+)")
+"""An option, or one that is commented out, with an example."""
 
 
 class Documented(NamedTuple):
@@ -42,7 +43,8 @@ def documented() -> dict[OptionPath, Documented]:
             facts = FACTS.fullmatch(lines[number - 1])
             assert facts, f"master.yaml:{number}: no facts above {line.strip()}"
             explained = lines[number - 2].startswith("  # ")
-            found[section, match[1]] = Documented(explained, match[2], *facts.groups())
+            name = match[1] or match[3]
+            found[section, name] = Documented(explained, match[2], *facts.groups())
     return found
 
 
