@@ -158,8 +158,7 @@ def serving(data_dir: Path) -> Iterator[Endpoint]:
     """Run a broker; a failure meanwhile tells how it ended, and where to read what it said."""
     command = [sys.executable, "-P", "-m", "infra.broker", f"--data-dir={data_dir}"]
     command.append(f"--log-file={data_dir / control.LOG_FILE}")
-    said = data_dir.with_name("stderr")  # what ends it from within comes to no log
-    with said.open("wb") as stderr, subprocess.Popen(command, stderr=stderr) as broker:
+    with subprocess.Popen(command) as broker:
         try:
             while (endpoint := control.find(data_dir)) is None:
                 assert broker.poll() is None
@@ -168,7 +167,7 @@ def serving(data_dir: Path) -> Iterator[Endpoint]:
         except BaseException as failure:
             code = broker.poll()
             how = "still runs" if code is None else f"has ended with {code}"
-            failure.add_note(f"the broker {how}: see {said} and {data_dir / control.LOG_FILE}")
+            failure.add_note(f"the broker {how}: see {data_dir / control.LOG_FILE}")
             raise
         finally:
             broker.terminate()
