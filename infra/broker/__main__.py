@@ -90,7 +90,8 @@ def _log_to(log_file: Path | None) -> None:
     if log_file is not None:
         log_file.parent.mkdir(parents=True, exist_ok=True)
         handler = RotatingFileHandler(log_file, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES)
-        os.dup2(handler.stream.fileno(), _STDERR)
+        with log_file.open("ab") as end:
+            os.dup2(end.fileno(), _STDERR)
         faulthandler.enable(_STDERR)  # what ends the process from within a library is told there
     formatter = logging.Formatter(
         "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S"
