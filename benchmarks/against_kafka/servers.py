@@ -24,7 +24,7 @@ _AS_DELIVERED = {
     "log.retention.check.interval.ms": "300000",
     "log.cleaner.backoff.ms": "15000",
     "log.cleaner.dedupe.buffer.size": str(128 << 20),
-    "log.segment.delete.delay.ms": "60000",
+    "log.segment.delete.delay.ms": "1000",  # 60 s as delivered: its pages would not be free again
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "10000",
     "offsets.retention.check.interval.ms": "600000",
 }

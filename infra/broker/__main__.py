@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import faulthandler
 import logging
 import os
 import sys
@@ -20,6 +21,7 @@ from infra.broker.server import FREE_SPACE_FLOOR, Broker, Options
 _LOG = logging.getLogger("infra.broker")
 _LOG_BYTES = 10_000_000
 _LOG_FILES = 3
+_STDERR = 2
 
 
 def main() -> int:
@@ -88,6 +90,9 @@ def _log_to(log_file: Path | None) -> None:
     if log_file is not None:
         log_file.parent.mkdir(parents=True, exist_ok=True)
         handler = RotatingFileHandler(log_file, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES)
+        with log_file.open("ab") as end:
+            os.dup2(end.fileno(), _STDERR)
+        faulthandler.enable(_STDERR)  # what ends the process from within a library is told there
     formatter = logging.Formatter(
         "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S"
     )

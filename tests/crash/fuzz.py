@@ -3,12 +3,16 @@
 import argparse
 import random
 import select
+import shutil
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +22,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from infra.broker import control
+from infra.broker.control import Endpoint
 from tests.contract.broker.log_clients import Listening
 from tests.crash.requests import Requests
 
@@ -148,10 +153,29 @@ class Canary:
         consumer.close()
 
 
+@contextmanager
+def serving(data_dir: Path) -> Iterator[Endpoint]:
+    """Run a broker; a failure meanwhile tells how it ended, and where to read what it said."""
+    command = [sys.executable, "-P", "-m", "infra.broker", f"--data-dir={data_dir}"]
+    command.append(f"--log-file={data_dir / control.LOG_FILE}")
+    with subprocess.Popen(command) as broker:
+        try:
+            while (endpoint := control.find(data_dir)) is None:
+                assert broker.poll() is None
+                time.sleep(0.01)
+            yield endpoint
+        except BaseException as failure:
+            code = broker.poll()
+            how = "still runs" if code is None else f"has ended with {code}"
+            failure.add_note(f"the broker {how}: see {data_dir / control.LOG_FILE}")
+            raise
+        finally:
+            broker.terminate()
+
+
 def fuzz(data_dir: Path, seed: int, frames: int) -> Outcome:
     """Fuzz a new broker; returns what it did. Fails when it did not bear it."""
-    endpoint = control.start(data_dir)
-    try:
+    with serving(data_dir) as endpoint:
         canary = Canary(endpoint)
         fuzzing = Fuzz(endpoint, seed)
         step = max(frames // 10, 1)
@@ -164,8 +188,6 @@ def fuzz(data_dir: Path, seed: int, frames: int) -> Outcome:
         found = log.read_text()
         assert "Traceback" not in found, found[found.index("Traceback") - 300 :][:3000]
         return fuzzing.outcome
-    finally:
-        control.stop(data_dir)
 
 
 def main() -> int:
@@ -176,8 +198,9 @@ def main() -> int:
     args = parser.parse_args()
     sys.stdout.write(f"seed {args.seed}\n")
     sys.stdout.flush()
-    with tempfile.TemporaryDirectory(prefix="evctl-fuzz-") as folder:
-        outcome = fuzz(Path(folder) / "log", args.seed, args.frames)
+    folder = Path(tempfile.mkdtemp(prefix="evctl-fuzz-"))  # kept when the broker did not bear it
+    outcome = fuzz(folder / "log", args.seed, args.frames)
+    shutil.rmtree(folder)
     sys.stdout.write(f"{outcome}\n")
     return 0
 

@@ -19,6 +19,8 @@ from tests.unit.broker.batches import batch
 NAMES = ("fuzz", "fuzz-2", "group", "", "PLAIN", "consumer", "x" * 40, "no-such-topic")
 NUMBERS = (0, 1, -1, -2, 2, 3, 7, 100, 127)
 WIDE = (2**15 - 1, 2**31 - 1, -(2**31), 2**40, 2**63 - 1)
+ANNOUNCED = (b"\x7f\xff\xff\xff", b"\x80\0\0\0", b"\xff\xff\xff\xff\x07", b"\xff\xff\xff\xff\x7f")
+"""Lengths that no request has, in both encodings."""
 _WIDTHS = {"int8": 8, "int16": 16, "int32": 32, "int64": 64, "uint16": 15, "uint32": 31}
 
 
@@ -54,7 +56,7 @@ class Requests:
             content[2:4] = struct.pack(">h", self._chance.choice((-1, 0, 13, 99, 32767)))
         elif how == 4 and len(content) > 12:
             at = self._chance.randrange(8, len(content) - 3)
-            content[at : at + 4] = struct.pack(">i", self._chance.choice(WIDE[1:3]))
+            content[at : at + 4] = self._chance.choice(ANNOUNCED)
         else:
             at = self._chance.randrange(len(content))
             content[at:at] = self._chance.randbytes(self._chance.randint(1, 8))

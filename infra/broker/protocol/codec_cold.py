@@ -1,58 +1,100 @@
-"""Everything that is not asked thousands of times a second: decoded and encoded by kio.
+"""Everything that is not asked thousands of times a second, as kio's classes.
 
-kio's classes follow Kafka's own message definitions, one for each version. A handler answers with
+They follow Kafka's own message definitions, one for each version. A handler answers with
 plain values of the newest version; fields that an older version lacks are left out here.
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, fields, is_dataclass
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from types import NoneType
 from typing import Any, get_args, get_origin
+from uuid import UUID
 
 from kio.index import load_request_schema, load_response_schema
 from kio.schema.errors import ErrorCode
-from kio.serial import entity_reader, entity_writer
-from kio.serial.errors import SerialError
+from kio.serial import entity_writer
 from kio.static.primitive import i32Timedelta
 
 from infra.broker.errors import MalformedFrame
+from infra.broker.protocol.wire import Reader
 
 _NO_THROTTLE = i32Timedelta.parse(timedelta(0))
 
 
 def decode(api_key: int, version: int, body: memoryview) -> Any:
-    """Decode a request into kio's frozen dataclass of that version."""
+    """Decode a request into kio's frozen dataclass of that version.
+
+    Not with kio's reader: that one takes memory for all entries that an array announces, and where
+    there is none it ends the process.
+    """
+    entity_type: Any = load_request_schema(api_key, version)
     try:
-        entity = _reader(api_key, version)(bytes(body), 0)[0]
-    except (SerialError, ValueError, KeyError, OverflowError) as error:
+        return _read(Reader(body, flexible=entity_type.__flexible__), entity_type)
+    except (MalformedFrame, ValueError, OverflowError) as error:
         raise MalformedFrame(f"{error} in a request with API key {api_key}") from error
-    _refuse_nulls(entity)
-    return entity
 
 
-def _refuse_nulls(entity: Any) -> None:
-    """Refuse arrays that are null where the protocol has none; kio lets them pass."""
-    entity_type: Any = type(entity)
-    for name, nullable, nested in _arrays(entity_type):
-        items = getattr(entity, name)
-        if items is None and not nullable:
-            raise MalformedFrame(f"{entity_type.__name__} without its array {name}")
-        if nested is not None and _arrays(nested):
-            for item in items or ():
-                _refuse_nulls(item)
+def _read(reader: Reader, entity_type: Any) -> Any:
+    values = {}
+    for name, read, is_array, nullable in _readers(entity_type):
+        value = _read_array(reader, read) if is_array else read(reader)
+        if value is None and not nullable:
+            raise MalformedFrame(f"{entity_type.__name__} without its {name}")
+        values[name] = value
+    reader.skip_tags()
+    return entity_type(**values)
+
+
+def _read_array(reader: Reader, read: Callable[[Reader], object]) -> tuple[object, ...] | None:
+    length = reader.count()
+    if length < 0:
+        return None
+    items = tuple(read(reader) for _ in range(length))
+    if None in items:
+        raise MalformedFrame("null where an entry of an array must be")
+    return items
+
+
+def _bytes(reader: Reader) -> bytes | None:
+    view = reader.nullable_bytes()
+    return None if view is None else bytes(view)
+
+
+def _uuid(reader: Reader) -> UUID | None:
+    found = reader.uuid()
+    return found if found.int else None
+
+
+_SCALARS: dict[str, Callable[[Reader], object]] = {
+    "int8": Reader.i8,
+    "int16": Reader.i16,
+    "int32": Reader.i32,
+    "int64": Reader.i64,
+    "bool": lambda reader: reader.i8() != 0,
+    "string": Reader.nullable_string,
+    "bytes": _bytes,
+    "uuid": _uuid,
+    "timedelta_i32": lambda reader: timedelta(milliseconds=reader.i32()),
+    "timedelta_i64": lambda reader: timedelta(milliseconds=reader.i64()),
+}
 
 
 @cache
-def _arrays(entity_type: Any) -> list[tuple[str, bool, type | None]]:
-    """Return (name, whether it may be null, structure inside) of the array fields."""
-    return [
-        (f.name, NoneType in get_args(f.type), _nested(f))
-        for f in fields(entity_type)
-        if any(get_origin(kind) is tuple for kind in (f.type, *get_args(f.type)))
-    ]
+def _readers(entity_type: Any) -> list[tuple[str, Callable[[Reader], object], bool, bool]]:
+    """Return of each field its name, what reads it, whether it is an array, and may be null."""
+    found = []
+    for field in fields(entity_type):
+        nested = _nested(field)
+        read = (
+            partial(_read, entity_type=nested) if nested else _SCALARS[field.metadata["kafka_type"]]
+        )
+        parts = get_args(field.type)
+        is_array = any(get_origin(kind) is tuple for kind in (field.type, *parts))
+        found.append((field.name, read, is_array, NoneType in parts))
+    return found
 
 
 def encode(api_key: int, version: int, values: Mapping[str, object]) -> list[bytes]:
@@ -61,11 +103,6 @@ def encode(api_key: int, version: int, values: Mapping[str, object]) -> list[byt
     out = io.BytesIO()
     entity_writer(entity_type)(out, _build(entity_type, values))
     return [out.getvalue()]
-
-
-@cache
-def _reader(api_key: int, version: int) -> Any:
-    return entity_reader(load_request_schema(api_key, version))
 
 
 def _build(entity_type: Any, values: Mapping[str, object]) -> Any:

@@ -1,5 +1,7 @@
 """Faults of the disk that a broker meets when it starts or changes topics: said, and survived."""
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,9 +9,10 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.cimpl import NewTopic
 
-from infra.broker import control
+from infra.broker import control, ownership
 from infra.broker.errors import StartFailed
 from tests.contract.broker.conftest import Clients
+from tests.contract.broker.test_process import wait_until
 
 Start = Callable[..., Clients]
 
@@ -60,6 +63,15 @@ def test_a_missing_index_is_made_anew(
     assert clients.read(topic, 1, offset=len(values)) == [b"more"]
     said = (tmp_path / "log" / "broker.log").read_text()
     assert place or f"{suffix} is missing: its index is made anew" in said
+
+
+def test_what_ends_a_broker_from_within_is_in_its_log(tmp_path: Path) -> None:
+    endpoint = control.start(tmp_path / "log")
+    os.kill(endpoint.pid, signal.SIGABRT)  # as a library does that finds no memory
+    wait_until(lambda: not ownership.is_owned(tmp_path / "log"), "the broker goes on", 10)
+    said = (tmp_path / "log" / control.LOG_FILE).read_text()
+    assert "Fatal Python error: Aborted" in said
+    assert "infra/broker/__main__.py" in said
 
 
 def test_what_ends_a_start_is_in_the_log(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """The codecs packed by hand agree with kio, which is made from Kafka's own message definitions."""
 
 import io
+import random
+import struct
 import uuid
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,9 +17,12 @@ from infra.broker.protocol import codec_cold, codec_data, codec_lookup
 from infra.broker.protocol.apis import APIS
 from infra.broker.protocol.codec_data import Fetched, Produced
 from infra.broker.protocol.codec_lookup import Cluster, OffsetFound, TopicFound
+from infra.broker.protocol.wire import uvarint
 from infra.broker.storage.aborted import Aborted
+from tests.crash.requests import Requests
 
 TOPIC_ID = uuid.UUID(int=7)
+BY_HAND = {0, 1, 2, 3, 17, 18, 36}
 NO_EXTRAS = {
     "allow_auto_topic_creation": False,
     "include_cluster_authorized_operations": False,
@@ -201,3 +207,49 @@ def test_flexible_versions_are_kafkas(api: Any) -> None:
 def test_a_request_that_is_cut_off_is_malformed() -> None:
     with pytest.raises(MalformedFrame):
         codec_cold.decode(10, 3, memoryview(b"\x05ab"))
+
+
+def drawn(requests: Requests, draw: Callable[[], bytes]) -> Iterator[tuple[int, int, memoryview]]:
+    """Yield (key, version, body) of requests that kio's classes are for."""
+    for _ in range(3000):
+        frame = memoryview(draw())
+        if len(frame) < 11:
+            continue
+        key, version = struct.unpack_from(">hh", frame)
+        api = APIS.get(key)
+        if key not in BY_HAND and api is not None and api.lowest <= version <= api.highest:
+            yield key, version, frame[11 + (version >= api.flexible_from) :]
+
+
+def test_other_requests_are_decoded_as_kio_does() -> None:
+    requests = Requests(random.Random(1))
+    for key, version, body in drawn(requests, requests.valid):
+        expected, _ = entity_reader(load_request_schema(key, version))(bytes(body), 0)
+        assert codec_cold.decode(key, version, body) == expected
+
+
+def test_a_spoiled_request_is_decoded_or_refused() -> None:
+    """The errors are those with which a connection is closed; kio's reader ended the process."""
+    requests, refused = Requests(random.Random(2)), 0
+    for key, version, body in drawn(requests, requests.spoiled):
+        try:
+            codec_cold.decode(key, version, body)
+        except (MalformedFrame, struct.error, IndexError):
+            refused += 1
+    assert refused > 300
+
+
+def test_null_is_refused_where_the_protocol_has_none() -> None:
+    for body, why in (
+        (b"\0", "DeleteGroupsRequest without its groups_names"),
+        (b"\2\0", "null where"),
+    ):
+        with pytest.raises(MalformedFrame, match=why):
+            codec_cold.decode(42, 2, memoryview(body + b"\0"))
+
+
+@pytest.mark.parametrize("announced", [2**31 - 1, 2**35 - 1])
+def test_entries_that_are_only_announced_take_no_memory(announced: int) -> None:
+    groups = uvarint(announced + 1) + b"\x02g"
+    with pytest.raises(MalformedFrame, match=f"{announced} entries announced, 2 bytes are left"):
+        codec_cold.decode(42, 2, memoryview(groups))
