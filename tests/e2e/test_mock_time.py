@@ -107,7 +107,7 @@ def test_a_mocked_time_is_refused_where_it_could_stay(stage: Stage) -> None:
 def test_it_begins_at_the_yes_and_goes_on_while_all_else_stays_true(stage: Stage) -> None:
     clock, terminal = asked(stage)
     os.write(terminal, b"no\n")
-    assert clock.communicate(timeout=60) == ("", None)
+    assert clock.communicate(timeout=60)[0] == ""
     assert clock.returncode == 1
     os.close(terminal)
     assert ticks(stage) == []
