@@ -12,7 +12,7 @@ from schemas.errors import EvctlError
 from schemas.topics import QUARANTINE, REPLAY_CONTROL, topic
 from schemas.utc import MICROS
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 class NotAReplayId(EvctlError):
@@ -22,8 +22,8 @@ class NotAReplayId(EvctlError):
 
     def __init__(self, text: str) -> None:
         super().__init__(
-            f"{text!r} can't name a replay: an id has 1 to 64 letters, digits, '-' or '_', since "
-            "it becomes a part of topic names."
+            f"{text!r} can't name a replay: an id has 1 to 64 letters, digits, '-' or '_', the "
+            "first a letter or digit, since it becomes a part of topic names."
         )
         self.text = text
 

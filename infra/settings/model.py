@@ -108,8 +108,8 @@ class Log(Section):
     )
     namespace: Annotated[
         str,
-        Option("locked", "", "nothing, or words of a-z, 0-9, - and _ with dots between (het.)"),
-        Field(max_length=100, pattern=r"^([a-z0-9][a-z0-9_-]*\.)*$"),
+        Option("locked", "", "nothing, or words of letters, 0-9, - and _ with dots between (het.)"),
+        Field(max_length=100, pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]*\.)*$"),
         BeforeValidator(lambda name: _dotted(name) if isinstance(name, str) else name),
     ] = ""
     client: Annotated[

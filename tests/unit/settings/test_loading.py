@@ -166,7 +166,7 @@ site:
   night_boundary_hour: 24
   nmae: HET
 log:
-  namespace: Het
+  namespace: het site
   namespace: het
   client: {a: {env: X, file: /Y}, b: 1, b: 2}
   schema_registry: http://me:secret@registry
@@ -184,8 +184,8 @@ evctl-site.yaml:12: batch_size: no such section; did you mean projections.batch_
 environment variable EVCTL_SITE__NAM: site.nam: no such option; did you mean site.name?
 evctl-site.yaml:2: site.night_boundary_hour: 24 is not allowed; \
 allowed: a whole number, 0 to 23 (hour of the day, UTC)
-evctl-site.yaml:5: log.namespace: 'Het' is not allowed; \
-allowed: nothing, or words of a-z, 0-9, - and _ with dots between (het.)
+evctl-site.yaml:5: log.namespace: 'het site' is not allowed; \
+allowed: nothing, or words of letters, 0-9, - and _ with dots between (het.)
 evctl-site.yaml:7: log.client.a: {'env': 'X', 'file': '/Y'} is not allowed \
 (give either env or file); \
 allowed: any librdkafka option; secrets as {env: NAME} or {file: PATH} (librdkafka's)
