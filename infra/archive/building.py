@@ -18,7 +18,8 @@ def building(target: Path) -> Iterator[Path]:
 
     Raises `ArchiveNotWritten` for what the disk refuses.
     """
-    folder = target.with_name(f"{target.name}.partial")
+    whole = target.resolve()
+    folder = whole.with_name(f"{whole.name}.partial")
     try:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -43,15 +44,16 @@ def put(folder: Path, target: Path, *, force: bool) -> None:
     for path in sorted(folder.rglob("*")):
         sync(path)
     sync(folder)
-    if force and target.is_dir():
-        old = target.with_name(f"{target.name}.old")
+    whole = target.resolve()
+    if force and whole.is_dir():
+        old = whole.with_name(f"{whole.name}.old")
         shutil.rmtree(old, ignore_errors=True)
-        target.rename(old)
-        folder.rename(target)
+        whole.rename(old)
+        folder.rename(whole)
         shutil.rmtree(old)
     else:
-        folder.rename(target)  # what stands there can only be an empty directory
-    sync(target.parent)
+        folder.rename(whole)  # what stands there can only be an empty directory
+    sync(whole.parent)
 
 
 def is_there(target: Path, made: Manifest) -> bool:

@@ -48,7 +48,7 @@ class Judged(NamedTuple):
 
 
 class Lacking:
-    """An archive beside a log; `advance` is called now and then with 0 while the log is read."""
+    """An archive beside a log; `advance` is called now and then with 0 while they are compared."""
 
     def __init__(
         self,
@@ -77,8 +77,10 @@ class Lacking:
                 self._run = max(self._run, 1 + run_of(self._held.digest, provenance.source))
         if not self._there.records:
             return
-        for message, identity, _, _ in self._archived():
+        for number, (message, identity, _, _) in enumerate(self._archived()):
             self._there.meet(identity, value_digest(message), str(position_of(message)))
+            if number % _BATCH == 0:
+                self._advance(0)
         if self._there.met < self._there.records:
             for message, identity, _ in self._on_log():
                 content = self._content(message)

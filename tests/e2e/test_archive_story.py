@@ -1,0 +1,136 @@
+"""A night is recorded, decided about, sealed and archived, and goes on living in another log."""
+
+import json
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from uuid import UUID
+
+from infra.archive import manifest
+from infra.clock import utc_micros
+from infra.database.seats import SeatStore
+from infra.indexing import nights_of, open_database
+from infra.log.registry import Registry
+from infra.serving import roles
+from infra.serving.running import Server
+from infra.signals import Stop
+from producers import Entry
+from producers.formats import writer_for
+from schemas.events.notices import NoticeDelivered, NoticeExpired
+from schemas.events.silence import SystemFellSilent
+from schemas.record import AnyRecord
+from schemas.restored import is_restored, original_source
+from schemas.utc import MICROS
+from tests.e2e.stage import Stage, ended, on_stage
+from tests.integration.replay_log import tcs
+from tests.integration.serving.silent_telescope import Telescope, observatory
+
+EVENTS = 20_000
+HOUR = 3600 * MICROS
+SILENCES = 3
+
+
+def serve(stage: Stage) -> None:
+    """Let the services and workers handle what is on the log."""
+    cluster, site = stage.cluster, stage.settings
+    database = open_database(site)
+    for name in ("silence", "notices"):
+        seats, stop = SeatStore(database, cluster.namespace), Stop()
+        seats.create()
+        Server(cluster, Registry(cluster), seats, roles.cast(name, site)).once(stop)
+        stop.close()
+    database.close()
+
+
+def by_id(stage: Stage) -> Mapping[UUID, AnyRecord]:
+    """Return what readers heed of `observatory`, without what services say of themselves."""
+    records = observatory(stage.cluster)
+    own = {"ServiceTookOver", "SettingsTookEffect"}
+    return {one.id: one for one in records if type(one.event).__name__ not in own}
+
+
+def night_digests(stage: Stage, night: str) -> Mapping[str, str]:
+    """Return the digests of the tables' rows of a night, but of those that name offsets."""
+    found = stage.digests(stage.cluster.namespace, night)
+    return {view: digest for view, digest in found.items() if view != "night_index"}
+
+
+def test_a_night_goes_to_another_log_through_an_archive(tmp_path: Path) -> None:
+    now = utc_micros()
+    boundary = (now // HOUR + 12) % 24  # all of the story is in one night
+    sections = {
+        "site": {"night_boundary_hour": boundary, "night_named_by": "end"},
+        "silence": {"after": 5.0},
+    }
+    other = {**sections, "log": {"namespace": "restored"}}
+    with (
+        on_stage(tmp_path / "origin", **sections) as origin,
+        on_stage(tmp_path / "target", **other) as target,
+    ):
+        night = nights_of(origin.settings).name(now)
+        folder = tmp_path / "archive" / night
+        live_one_night(origin, now)
+        origin.done("seal", night)
+        said = origin.done("export", night, "--to", folder, "--format", "archive")
+        assert said.endswith(" bytes, as sealed (version 1)\n")
+        held = manifest.read(folder)
+        first = by_id(origin)
+
+        serve(target)
+        assert cut_short(target, folder) < held.records
+        said = target.done("import", folder)
+        assert " were on the log already" in said
+        assert f"{folder}: 0 records of {night} added, {held.records:,} were" in target.done(
+            "import", folder
+        )
+        serve(target)
+
+        see_as_they_were(first, by_id(target))
+        target.done("run", "projections", "--once")
+        assert night_digests(target, night) == night_digests(origin, night)
+        assert json.loads(target.done("verify", night, "--json"))["agrees"]
+
+
+def live_one_night(stage: Stage, now: int) -> None:
+    """Import a recording, let systems fall silent, and people be told of it."""
+    serve(stage)
+    recording = stage.folder / "night.jsonl"
+    with writer_for("jsonl")(recording) as writer:
+        for number in range(EVENTS):
+            writer.add(Entry(tcs(now - number, f"k{number % 7}"), None, number))
+    stage.done("import", recording)
+    Telescope(stage.cluster).fall_silent(SILENCES)
+    serve(stage)
+    events = [type(one.event) for one in by_id(stage).values()]
+    assert events.count(SystemFellSilent) == events.count(NoticeDelivered) == SILENCES
+    stage.done("run", "projections", "--once")
+
+
+def cut_short(stage: Stage, folder: Path) -> int:
+    """Kill an import when a part is on the log; return how many records that is."""
+    (segment,) = stage.settings.log.data_dir.glob("restored.observatory-0/*0.log")
+    begun = segment.stat().st_size
+    importing = stage.start("import", folder)
+    while segment.stat().st_size <= begun + 100_000:
+        assert importing.poll() is None, ended(importing)
+        time.sleep(0.001)
+    importing.send_signal(signal.SIGKILL)
+    assert ended(importing).code == -signal.SIGKILL
+    return len(by_id(stage))
+
+
+def see_as_they_were(first: Mapping[UUID, AnyRecord], then: Mapping[UUID, AnyRecord]) -> None:
+    """See that nothing was lost, changed, decided or delivered again."""
+    assert list(then) == list(first)
+    for identity, record in then.items():
+        was = first[identity]
+        assert is_restored(record.provenance)
+        assert record.event == was.event
+        assert (record.key, record.time) == (was.key, was.time)
+        assert original_source(record.provenance.source) == was.provenance.source
+        assert (record.provenance.cause, record.provenance.epoch) == (
+            was.provenance.cause,
+            was.provenance.epoch,
+        )
+    assert not any(isinstance(one.event, NoticeExpired) for one in then.values())
