@@ -39,10 +39,14 @@ class HeldFile:
 
 @dataclass(frozen=True, slots=True)
 class HeldPartition:
-    """What there is of a partition; `topic` is without namespace, `digest` as a seal has it."""
+    """What there is of a partition; `topic` is without namespace, `digest` as a seal has it.
+
+    `topic_id` tells the very log that the archive comes from.
+    """
 
     topic: str
     partition: int
+    topic_id: str
     records: int
     first: int
     last: int

@@ -32,7 +32,10 @@ _STEP = 2048
 
 @dataclass(slots=True)
 class Restored:
-    """What an import did: records read, added, and passed over as readers would; times in µs."""
+    """What an import did: records read, added, and passed over as readers would; times in µs.
+
+    `home` is whether the log is the one that had the records before.
+    """
 
     records: int = 0
     added: int = 0
@@ -40,6 +43,7 @@ class Restored:
     first_time: int = 0
     last_time: int = 0
     complete: bool = False
+    home: bool = False
 
     def saw(self, judged: Judged, time: int) -> None:
         """Take note of a record."""
@@ -66,31 +70,35 @@ class Restoring:
         Raises `IdTaken`, `TooFewPartitions` or `VersionTaken` before anything is appended, and
         `RestoreStopped` afterwards; what was acknowledged stays.
         """
-        self._require_partitions()
+        home = self._require_partitions()
         keep = self.registry.keep
         ids = {one.id: keep(one.subject, one.version, one.schema) for one in self.held.schemas}
         reader = Reader(self.folder, self.held, ids)
         lacking = Lacking(self.cluster, self.registry, self.index, self.held, reader, advance)
         try:
             lacking.look()
-            return self._append(lacking, stop, advance)
+            return self._append(lacking, Restored(home=home), stop, advance)
         finally:
             lacking.close()
 
-    def _require_partitions(self) -> None:
-        """See that the topics are there, with all partitions that are needed."""
-        needed: dict[str, int] = {}
+    def _require_partitions(self) -> bool:
+        """See that there are all topics and partitions; tell whether they are the archive's own."""
+        needed = {part.topic: topic(part.topic) for part in self.held.partitions}
+        topics.ensure(self.cluster, needed.values())
+        names = [one.full_name(self.cluster.namespace) for one in needed.values()]
+        real = topics.describe(self.cluster, names)
+        home = False
         for part in self.held.partitions:
-            needed[part.topic] = max(part.partition, needed.get(part.topic, 0))
-        topics.ensure(self.cluster, [topic(name) for name in needed])
-        for name, partition in needed.items():
-            full = topic(name).full_name(self.cluster.namespace)
-            real = topics.describe(self.cluster, [full])[full]
-            if partition >= real.partitions:
-                raise TooFewPartitions(full, real.partitions, partition)
+            found = real[needed[part.topic].full_name(self.cluster.namespace)]
+            if part.partition >= found.partitions:
+                raise TooFewPartitions(found.name, found.partitions, part.partition)
+            home = home or found.id == part.topic_id
+        return home
 
-    def _append(self, lacking: Lacking, stop: Stop, advance: Callable[[int], None]) -> Restored:
-        done, producer = Restored(), Producer(self.cluster, linger_ms=20)
+    def _append(
+        self, lacking: Lacking, done: Restored, stop: Stop, advance: Callable[[int], None]
+    ) -> Restored:
+        producer = Producer(self.cluster, linger_ms=20)
         try:
             self._send_all(lacking, producer, done, stop, advance)
             producer.flush()

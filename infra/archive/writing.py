@@ -15,7 +15,7 @@ from infra.archive.errors import NotAsSealed
 from infra.archive.fitting import Fitting
 from infra.archive.manifest import HeldFile, HeldPartition, HeldSchema, Manifest, events_path
 from infra.exporting import Stopped
-from infra.log import reading
+from infra.log import reading, topics
 from infra.log.cluster import Cluster
 from infra.log.reading import Message, Place, Span
 from infra.log.registry import Registry
@@ -36,9 +36,9 @@ _BATCH = 1000
 class _Partition:
     """The files of one partition."""
 
-    def __init__(self, folder: Path, topic: str, partition: int, fitting: Fitting) -> None:
-        self._folder, self._topic, self._number = folder, topic, partition
-        self._fitting = fitting
+    def __init__(self, folder: Path, place: Place, topic_id: str, fitting: Fitting) -> None:
+        self._folder, self._topic, self._number = folder, bare_name(place[0]), place[1]
+        self._id, self._fitting = topic_id, fitting
         self._stretches = Stretches()
         self._rows: RowsFile | None = None
         self._events: dict[int, DataFile] = {}
@@ -71,9 +71,8 @@ class _Partition:
         if not done:
             return None
         records, digest = sum(stretch.records for stretch in done), digest_of(done)
-        return HeldPartition(
-            self._topic, self._number, records, done[0].first, done[-1].last, digest
-        )
+        first, last = done[0].first, done[-1].last
+        return HeldPartition(self._topic, self._number, self._id, records, first, last, digest)
 
     def files(self) -> Iterable[HeldFile]:
         """Yield the files."""
@@ -130,8 +129,9 @@ class Export:
         (folder / "events").mkdir()
         fitting, partitions, files = Fitting(self.registry), [], []
         closing = {place: end for place, (_, end) in self.index.ends.items()}
+        real = topics.describe(self.cluster, sorted({name for name, _ in window.ranges}))
         for place, spans in sorted(before(window, closing).items()):
-            with _Partition(folder, bare_name(place[0]), place[1], fitting) as part:
+            with _Partition(folder, place, real[place[0]].id, fitting) as part:
                 for message in self._messages(place, spans, stop, advance):
                     if inside(message):
                         part.add(message)

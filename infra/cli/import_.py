@@ -34,6 +34,10 @@ EPILOG = examples(
     "evctl import nights/2026-11-20",
 )
 _ARCHIVE = "archive"
+_HOME = (
+    "this log had the records before: tables that show them would count them twice; make them anew "
+    "(`evctl rebuild VIEW --from-zero`)"
+)
 
 
 def command(
@@ -134,7 +138,10 @@ class _Log(NamedTuple):
         index = night_index(self.cluster, self.site)
         job = Restoring(self.cluster, self.registry, index, folder, held)
         with progress(f"importing {folder.name}", held.records) as bar:
-            return _said_of(held, job.run(self.stop, self._advancing(bar)))
+            done = job.run(self.stop, self._advancing(bar))
+        if done.home and done.added:
+            typer.echo(_HOME, err=True)
+        return _said_of(held, done)
 
     def _advancing(self, bar: Callable[[int], None]) -> Callable[[int], None]:
         def advance(records: int) -> None:
