@@ -68,7 +68,7 @@ class _File:
 class RowsFile(_File):
     """A file of rows."""
 
-    def add(self, row: Mapping[str, Any]) -> None:
+    def add(self, row: dict[str, Any]) -> None:
         """Append a row."""
         self._writer.write(row)
         self.records += 1
@@ -116,9 +116,13 @@ class Data:
         self._path = path
         try:
             self._file = path.open("rb")
+        except OSError as fault:
+            raise _damaged(path, fault) from fault
+        try:
             self._blocks = fastavro.block_reader(self._file)
             self.schema: Schema = json.loads(self._blocks.metadata["avro.schema"])
         except _FAULTS as fault:
+            self.close()
             raise _damaged(path, fault) from fault
         self._block, self._at, self.records = b"", 0, 0
 

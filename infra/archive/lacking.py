@@ -7,8 +7,11 @@ from another site, the content tells, as with recordings (`infra.overlaps`).
 from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import NamedTuple
+from uuid import UUID, uuid5
 
 from infra.archive.envelope import Archived
+from infra.archive.errors import IdTaken
+from infra.archive.finding import quarantined, with_others
 from infra.archive.fitting import Fitting
 from infra.archive.manifest import Manifest
 from infra.archive.presence import Identities, Presence, value_digest
@@ -21,12 +24,12 @@ from infra.log.reading import Message, Place
 from infra.log.registry import Registry
 from infra.replay.event_time import EventTimes
 from infra.sealing.stretches import position_of
-from infra.windows import EmptyWindow, NightIndex
+from infra.windows import NightIndex
 from producers.identity import event_digest
 from schemas.events.tcs import TcsEvent
 from schemas.record import Provenance
 from schemas.repeats import is_news
-from schemas.restored import line_of, run_of
+from schemas.restored import line_of, original_source, run_of
 
 _BATCH = 1000
 
@@ -77,8 +80,8 @@ class Lacking:
                 self._run = max(self._run, 1 + run_of(self._held.digest, provenance.source))
         if not self._there.records:
             return
-        for number, (message, identity, _, _) in enumerate(self._archived()):
-            self._there.meet(identity, value_digest(message), str(position_of(message)))
+        for number, (message, identity, provenance, _) in enumerate(self._archived()):
+            self._there.meet(self._named(message, identity, provenance)[0])
             if number % _BATCH == 0:
                 self._advance(0)
         if self._there.met < self._there.records:
@@ -89,19 +92,35 @@ class Lacking:
 
     def judged(self) -> Iterator[Judged]:
         """Yield the archive's records, partition by partition, in order; once, after `look`."""
-        there = self._there
         for message, identity, provenance, news in self._archived():
             if not news:
-                fate = Fate.REPEAT
-            elif there.records and (there.has(identity) or self._has_equal(message)):
-                fate = Fate.THERE
+                yield Judged(message, provenance, Fate.REPEAT)
+            elif not self._there.records:
+                yield Judged(message, provenance, Fate.MISSING)
             else:
-                fate = Fate.MISSING
-            yield Judged(message, provenance, fate)
+                name, said = self._named(message, identity, provenance)
+                there = self._there.find(name) is not None or self._has_equal(message)
+                yield Judged(message, said, Fate.THERE if there else Fate.MISSING)
 
     def close(self) -> None:
         """Forget what the log has."""
         self._there.close()
+
+    def _named(
+        self, message: Archived, identity: bytes, provenance: Provenance | None
+    ) -> tuple[bytes, Provenance | None]:
+        """Return what a record is known by on this log; raise `IdTaken`.
+
+        Of some sources (a service's take-overs, clients that send none) the ids are made of nothing
+        but numbers of their log. Where this log has another record by such an id, it is renamed.
+        """
+        found = self._there.find(identity)
+        if found is None or found[0] == value_digest(message):
+            return identity, provenance
+        if provenance is None or "/" not in original_source(provenance.source):
+            raise IdTaken(str(position_of(message)), found[1])
+        renamed = uuid5(UUID(bytes=identity), self._held.digest)
+        return renamed.bytes, provenance._replace(given_id=renamed)
 
     def _has_equal(self, message: Archived) -> bool:
         content = self._content(message) if self._there.learnt else None
@@ -138,12 +157,11 @@ class Lacking:
 
     def _messages(self) -> Iterator[Message]:
         start, end = self._held.start, self._held.end
-        try:
-            window = self._index.between(start, end)
-        except EmptyWindow:
-            return
+        number = self._index.nights.number
+        others = quarantined(self._cluster, self._registry, self._index)
+        spans = with_others(self._index.ranges(number(start), number(end - 1)), others)
         inside = EventTimes(self._registry.decoder).within(start, end)
-        for batch in reading.messages(self._cluster, window.ranges, batch=_BATCH):
+        for batch in reading.messages(self._cluster, spans, batch=_BATCH) if spans else ():
             self._registry.fetched()
             yield from filter(inside, batch)
             self._advance(0)

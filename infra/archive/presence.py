@@ -4,7 +4,6 @@ import sqlite3
 from collections import Counter
 from hashlib import blake2b
 
-from infra.archive.errors import IdTaken
 from infra.log.reading import Message
 from infra.quarantine.entries import digest_of
 from infra.sealing.stretches import position_of
@@ -72,26 +71,23 @@ class Presence:
         )
         self.records += done.rowcount
 
-    def meet(self, identity: bytes, value: bytes, mine: str) -> None:
-        """Note that the archive has a record; raise `IdTaken` if the log has another by its id."""
-        found = self._ask("SELECT value, place FROM record WHERE id = ?", (identity,)).fetchone()
-        if found is None:
-            return
-        if found[0] != value:
-            raise IdTaken(mine, found[1])
-        self.met += self._ask(
-            "UPDATE record SET met = 1 WHERE id = ? AND met = 0", (identity,)
-        ).rowcount
+    def find(self, identity: bytes) -> tuple[bytes, str] | None:
+        """Return value digest and place of the record that has an id, none if none has."""
+        found: tuple[bytes, str] | None = self._ask(
+            "SELECT value, place FROM record WHERE id = ?", (identity,)
+        ).fetchone()
+        return found
+
+    def meet(self, identity: bytes) -> None:
+        """Note that the archive has a record."""
+        done = self._ask("UPDATE record SET met = 1 WHERE id = ? AND met = 0", (identity,))
+        self.met += done.rowcount
 
     def learn(self, identity: bytes, content: bytes) -> None:
         """Note the content of a record, unless the archive has the very same."""
         self.learnt += self._ask(
             "UPDATE record SET content = ? WHERE id = ? AND met = 0", (content, identity)
         ).rowcount
-
-    def has(self, identity: bytes) -> bool:
-        """Whether the log has the record."""
-        return self._ask("SELECT 1 FROM record WHERE id = ?", (identity,)).fetchone() is not None
 
     def takes(self, content: bytes) -> bool:
         """Whether the log has an equal event that no other of the archive has stood for."""

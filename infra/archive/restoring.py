@@ -13,6 +13,7 @@ from infra.archive.lacking import Fate, Judged, Lacking
 from infra.archive.manifest import Manifest
 from infra.archive.reading import Reader
 from infra.clock import utc_micros
+from infra.dying import Point, reach
 from infra.importing import settled
 from infra.log import topics
 from infra.log.cluster import Cluster
@@ -123,6 +124,7 @@ class Restoring:
             done.saw(judged, time_of(judged.message))
             if done.records % _STEP == 0:
                 producer.serve()
+                reach(Point.RESTORE_BATCH)
                 advance(_STEP)
                 if stop.requested:
                     return

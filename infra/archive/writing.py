@@ -1,19 +1,16 @@
 """`evctl export --format archive`: a night's records written down, each byte as the log has it."""
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from infra.archive import building, manifest
-from infra.archive.containers import DataFile, RowsFile
-from infra.archive.envelope import SCHEMA, row_of
 from infra.archive.errors import NotAsSealed
+from infra.archive.finding import quarantined, with_others
 from infra.archive.fitting import Fitting
-from infra.archive.manifest import HeldFile, HeldPartition, HeldSchema, Manifest, events_path
+from infra.archive.manifest import HeldFile, HeldPartition, HeldSchema, Manifest
+from infra.archive.partition import PartitionFiles, held_file, summary
 from infra.exporting import Stopped
 from infra.log import reading, topics
 from infra.log.cluster import Cluster
@@ -22,71 +19,12 @@ from infra.log.registry import Registry
 from infra.replay.event_time import EventTimes
 from infra.sealing.comparing import before
 from infra.sealing.contents import Seal
-from infra.sealing.stretches import Stretches, digest_of
 from infra.signals import Stop
-from infra.windows import NightIndex
+from infra.windows import NightIndex, Window
 from schemas import avro
 from schemas.avro import Schema
-from schemas.framing import HEADER_SIZE
-from schemas.topics import bare_name
 
 _BATCH = 1000
-
-
-class _Partition:
-    """The files of one partition."""
-
-    def __init__(self, folder: Path, place: Place, topic_id: str, fitting: Fitting) -> None:
-        self._folder, self._topic, self._number = folder, bare_name(place[0]), place[1]
-        self._id, self._fitting = topic_id, fitting
-        self._stretches = Stretches()
-        self._rows: RowsFile | None = None
-        self._events: dict[int, DataFile] = {}
-        self._files: dict[str, RowsFile | DataFile] = {}
-
-    def add(self, message: Message) -> None:
-        """Write the night's next record."""
-        self._stretches.add(message)
-        number, size = self._fitting.schema_of(message), 0
-        if number is not None:
-            datum = (message.value() or b"")[HEADER_SIZE:]
-            (self._events.get(number) or self._begin(number)).add(datum)
-            size = len(datum)
-        if self._rows is None:
-            path = f"records/{self._topic}-{self._number}.avro"
-            self._rows = self._files[path] = RowsFile(self._folder / path, SCHEMA)
-        self._rows.add(row_of(message, number, size))
-
-    def _begin(self, number: int) -> DataFile:
-        schema = self._fitting.schemas[number]
-        path = events_path(self._topic, self._number, schema, number)
-        made = self._events[number] = self._files[path] = DataFile(self._folder / path, schema)
-        return made
-
-    def finish(self) -> HeldPartition | None:
-        """Close the files; return what they hold, none if there are none."""
-        for file in self._files.values():
-            file.close()
-        done = self._stretches.finish()
-        if not done:
-            return None
-        records, digest = sum(stretch.records for stretch in done), digest_of(done)
-        first, last = done[0].first, done[-1].last
-        return HeldPartition(self._topic, self._number, self._id, records, first, last, digest)
-
-    def files(self) -> Iterable[HeldFile]:
-        """Yield the files."""
-        for path, file in self._files.items():
-            yield _held(self._folder, path, file.records)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
-        for file in self._files.values():
-            file.abandon()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,22 +65,28 @@ class Export:
         inside = EventTimes(self.registry.decoder).within(window.start, window.end)
         (folder / "records").mkdir()
         (folder / "events").mkdir()
-        fitting, partitions, files = Fitting(self.registry), [], []
-        closing = {place: end for place, (_, end) in self.index.ends.items()}
-        real = topics.describe(self.cluster, sorted({name for name, _ in window.ranges}))
-        for place, spans in sorted(before(window, closing).items()):
-            with _Partition(folder, place, real[place[0]].id, fitting) as part:
-                for message in self._messages(place, spans, stop, advance):
+        fitting = Fitting(self.registry)
+        partitions: list[HeldPartition] = []
+        files: list[HeldFile] = []
+        sealed: dict[tuple[str, int], tuple[int, str]] = {}
+        others = quarantined(self.cluster, self.registry, self.index)
+        spans = with_others(self._before_now(window), others)
+        real = topics.describe(self.cluster, sorted({name for name, _ in spans}))
+        for place, ranges in sorted(spans.items()):
+            unsealed = self._unsealed(place, others.get(place, ()))
+            with PartitionFiles(folder, place, real[place[0]].id, fitting, unsealed) as part:
+                for message in self._messages(place, ranges, stop, advance):
                     if inside(message):
                         part.add(message)
                 held = part.finish()
                 if held is not None:
                     partitions.append(held)
                     files.extend(part.files())
+                    sealed[held.topic, held.partition] = part.as_sealed()
         if self.seal is not None:
-            self._compare(self.seal, partitions)
+            self._compare(self.seal, sealed)
             (folder / manifest.SEAL).write_text(self.seal.text(), encoding="utf-8")
-            files.append(_held(folder, manifest.SEAL, 0))
+            files.append(held_file(folder, manifest.SEAL, 0))
         start, end = self.index.nights.bounds(self.night)
         return Manifest(
             self.night,
@@ -166,18 +110,36 @@ class Export:
             yield from batch
             advance(len(batch))
 
-    def _compare(self, seal: Seal, found: Iterable[HeldPartition]) -> None:
-        """Raise `NotAsSealed` where the seal has other records."""
-        there = {(part.topic, part.partition): (part.records, part.digest) for part in found}
-        sealed = {
-            (part.topic, part.partition): (part.records, part.digest)
-            for part in seal.partitions
-            if part.records
+    def _before_now(self, window: Window) -> Mapping[Place, Sequence[Span]]:
+        return before(window, {place: end for place, (_, end) in self.index.ends.items()})
+
+    def _unsealed(self, place: Place, quarantined: Iterable[int]) -> Collection[int]:
+        """Return which quarantined offsets the seal leaves out, since no table has them."""
+        if self.seal is None:
+            return frozenset()
+        stretches = [
+            stretch
+            for part in self.seal.partitions
+            if part.place(self.cluster.namespace) == place
+            for stretch in part.stretches
+        ]
+        return {
+            offset
+            for offset in quarantined
+            if not any(stretch.first <= offset <= stretch.last for stretch in stretches)
         }
-        for topic, partition in sorted(there.keys() | sealed.keys()):
-            if there.get((topic, partition)) != sealed.get((topic, partition)):
-                place = f"{self.cluster.namespace}{topic}[{partition}]"
-                raise NotAsSealed(self.night, seal.version, place)
+
+    def _compare(self, seal: Seal, there: Mapping[tuple[str, int], tuple[int, str]]) -> None:
+        """Raise `NotAsSealed` where the seal has other records."""
+        nothing = summary(())
+        sealed = {(part.topic, part.partition): part for part in seal.partitions}
+        for place in sorted(there.keys() | sealed.keys()):
+            part = sealed.get(place)
+            said = nothing if part is None else (part.records, part.digest)
+            if there.get(place, nothing) != said:
+                topic, partition = place
+                where = f"{self.cluster.namespace}{topic}[{partition}]"
+                raise NotAsSealed(self.night, seal.version, where)
 
 
 def _schemas(registry: Registry, used: Mapping[int, Schema]) -> Iterable[HeldSchema]:
@@ -193,9 +155,3 @@ def _schemas(registry: Registry, used: Mapping[int, Schema]) -> Iterable[HeldSch
         foreign = True, f"{avro.full_name(schema)}.{print_}", 1
         _, subject, version = kept.get(number, foreign)
         yield HeldSchema(number, subject, version, print_, schema)
-
-
-def _held(folder: Path, path: str, records: int) -> HeldFile:
-    with (folder / path).open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return HeldFile(path, file.tell(), digest, records)

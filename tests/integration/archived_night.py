@@ -92,7 +92,7 @@ def fill(cluster: Cluster, events: int = 30) -> None:
         sender.event(tcs(time, f"k{seq % 3}"), reported("import.0f", seq), time)
     late = MIDNIGHT - SECOND
     sender.event(tcs(late), reported("late", 0), late)
-    for time in (-1, -5_000_000, 1):  # around 1970
+    for time in (-5_000_000, -1, 1):  # around 1970
         sender.event(tcs(time), reported("old", time + 10_000_000), time)
     _alerts(sender)
     sender.flush()
@@ -143,7 +143,8 @@ def said(message: Message, namespace: str) -> Said:
     try:
         who = from_headers(headers, position)
     except BadHeaders:
-        identity, source, told = None, "", tuple(headers)
+        identity, source = None, ""
+        told: tuple[Any, ...] = tuple(headers)
     else:
         others = tuple(h for h in headers if h[0] not in {"src", "id"})
         identity, source = who.id_bytes, original_source(who.source)

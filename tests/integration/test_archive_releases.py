@@ -15,6 +15,7 @@ from infra.log.decoding import Decoder
 from infra.log.registry import Registry
 from infra.settings import load
 from schemas import framing
+from schemas.language import Language, todays
 from schemas.record import Position
 from schemas.topics import ALERTS, OBSERVATORY, SCHEMAS
 from tests.fixtures.make_archive import EVENTS
@@ -25,6 +26,14 @@ from tests.unit.schemas.three_versions import SKY, program
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 ARCHIVES = sorted(FIXTURES.glob("archive-*"))
 MAX_BYTES = 100_000
+
+
+def grown() -> Language:
+    """Return what a program understands that knows the third version of `SkyMeasured`, too."""
+    now, later = todays(), program(3, SKY)
+    return Language(
+        {**now.classes, **later.classes}, {**now.versions, **later.versions}, now.upcasters
+    )
 
 
 @pytest.fixture
@@ -46,7 +55,7 @@ def test_there_is_an_archive_and_none_is_large() -> None:
 def test_it_comes_back_to_a_program_whose_events_have_grown(
     log: Cluster, folder: Path, tmp_path: Path
 ) -> None:
-    newest = Registry(log, program(3))
+    newest = Registry(log, grown())
     done = bring(log, folder, registry=newest)
     assert (done.complete, done.added + done.repeats) == (True, done.records)
 

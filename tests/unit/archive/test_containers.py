@@ -2,6 +2,7 @@
 
 import io
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import avro.datafile
 import avro.io
 import fastavro
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.archive import envelope
@@ -55,13 +56,14 @@ def written(path: Path, schema: Any, data: list[bytes]) -> bytes:
 
 def taken(path: Path, sizes: list[int]) -> list[bytes]:
     """Take data of these sizes, and nothing else, from a file."""
-    file = Data(path)
-    found = [file.take(size) for size in sizes]
-    file.finish()
-    assert file.records == len(sizes)
-    return found
+    with closing(Data(path)) as file:
+        found = [file.take(size) for size in sizes]
+        file.finish()
+        assert file.records == len(sizes)
+        return found
 
 
+@settings(max_examples=20)
 @given(st.data())
 def test_events_come_back_byte_for_byte_and_are_plain_avro(path: Path, data: st.DataObject) -> None:
     schema = schema_of(data.draw(st.sampled_from(list(events().values()))))
@@ -84,6 +86,7 @@ def _decoded(block: Any, schema: Any) -> list[Any]:
     return [fastavro.schemaless_reader(block.bytes_, plain, None) for _ in range(block.num_records)]
 
 
+@settings(max_examples=20)
 @given(st.lists(ROW, max_size=5))
 def test_rows_come_back(path: Path, given: list[dict[str, Any]]) -> None:
     file = RowsFile(path, envelope.SCHEMA)
@@ -115,10 +118,11 @@ def test_another_library_reads_many_blocks(path: Path) -> None:
 
     assert taken(path, list(map(len, encoded))) == encoded
     with path.open("rb") as file, avro.datafile.DataFileReader(file, avro.io.DatumReader()) as all_:
-        found = list(all_)
+        found: list[Any] = list(all_)
     assert [one["values"] for one in found] == [one["values"] for one in given]
     with path.open("rb") as file:
-        assert [one["values"] for one in fastavro.reader(file)] == [one["values"] for one in given]
+        again: list[Any] = list(fastavro.reader(file))
+    assert [one["values"] for one in again] == [one["values"] for one in given]
 
 
 def test_data_of_no_bytes_are_counted(path: Path) -> None:
