@@ -118,7 +118,8 @@ def read(folder: Path) -> Manifest:
     """
     path = folder / NAME
     if not path.is_file():
-        raise NoArchive(folder, f"has no {NAME}" if folder.is_dir() else "is not there")
+        what = f"has no {NAME}" if folder.is_dir() else "is no directory"
+        raise NoArchive(folder, what if folder.exists() else "is not there")
     try:
         said: dict[str, Any] = json.loads(path.read_bytes())
         found = said["format"]
