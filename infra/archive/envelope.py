@@ -39,6 +39,12 @@ SCHEMA: Mapping[str, Any] = {
         },
         {"name": "size", "type": "int", "doc": "bytes that the event takes in the events file"},
         {"name": "value", "type": ["null", "bytes"], "doc": "the value where `schema` is null"},
+        {
+            "name": "repeat",
+            "type": "boolean",
+            "doc": "readers pass over it: it was written twice, or by an instance of a service "
+            "that had been replaced",
+        },
     ],
 }
 
@@ -46,10 +52,11 @@ SCHEMA: Mapping[str, Any] = {
 class Archived:
     """A record of an archive, as a message that stands where it stood.
 
-    `schema` is the id that its value's schema has in the archive; none for what is no event.
+    `schema` is the id that its value's schema has in the archive; none for what is no event. A
+    `repeat` is what readers pass over.
     """
 
-    __slots__ = ("_headers", "_key", "_millis", "_offset", "_place", "_value", "schema")
+    __slots__ = ("_headers", "_key", "_millis", "_offset", "_place", "_value", "repeat", "schema")
 
     def __init__(self, place: Place, row: Mapping[str, Any], value: bytes | None) -> None:
         self._place, self._value = place, value
@@ -58,6 +65,7 @@ class Archived:
         self._key: bytes | None = row["key"]
         self._headers = [(header["name"], header["value"]) for header in row["headers"]]
         self.schema: int | None = row["schema"]
+        self.repeat: bool = row["repeat"]
 
     def topic(self) -> str:
         """The topic's full name where the archive was made."""
@@ -96,7 +104,7 @@ class Archived:
         return len(self._value or b"")
 
 
-def row_of(message: Message, schema: int | None, size: int) -> dict[str, Any]:
+def row_of(message: Message, schema: int | None, size: int, *, repeat: bool) -> dict[str, Any]:
     """Return the row of a message; `size` is that of its event."""
     return {
         "offset": message.offset(),
@@ -106,4 +114,5 @@ def row_of(message: Message, schema: int | None, size: int) -> dict[str, Any]:
         "schema": schema,
         "size": size,
         "value": message.value() if schema is None else None,
+        "repeat": repeat,
     }

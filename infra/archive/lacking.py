@@ -80,7 +80,7 @@ class Lacking:
                 self._run = max(self._run, 1 + run_of(self._held.digest, provenance.source))
         if not self._there.records:
             return
-        for number, (message, identity, provenance, _) in enumerate(self._archived()):
+        for number, (message, identity, provenance) in enumerate(self._archived()):
             self._there.meet(self._named(message, identity, provenance)[0])
             if number % _BATCH == 0:
                 self._advance(0)
@@ -92,8 +92,8 @@ class Lacking:
 
     def judged(self) -> Iterator[Judged]:
         """Yield the archive's records, partition by partition, in order; once, after `look`."""
-        for message, identity, provenance, news in self._archived():
-            if not news:
+        for message, identity, provenance in self._archived():
+            if message.repeat:
                 yield Judged(message, provenance, Fate.REPEAT)
             elif not self._there.records:
                 yield Judged(message, provenance, Fate.MISSING)
@@ -134,15 +134,12 @@ class Lacking:
             return None
         return event_digest(event) if isinstance(event, TcsEvent) else None
 
-    def _archived(self) -> Iterator[tuple[Archived, bytes, Provenance | None, bool]]:
-        """Yield the archive's records, what each is known by, and whether readers heed it."""
+    def _archived(self) -> Iterator[tuple[Archived, bytes, Provenance | None]]:
+        """Yield the archive's records, each with what it is known by, and who said it."""
         for part in self._held.partitions:
-            identities, waters = Identities(), dict[str, int]()
+            identities = Identities()
             for message in self._reader.messages(part):
-                identity, provenance = identities.of(message)
-                numbered = None if message.schema is None else provenance
-                news = numbered is None or is_news(numbered, waters)
-                yield message, identity, provenance, news
+                yield message, *identities.of(message)
 
     def _on_log(self) -> Iterator[tuple[Message, bytes, Provenance | None]]:
         """Yield what readers heed of the night on the log."""

@@ -12,8 +12,10 @@ from infra.archive.fitting import Fitting
 from infra.archive.manifest import HeldFile, HeldPartition, events_path
 from infra.log.reading import Message, Place
 from infra.sealing.contents import Stretch
-from infra.sealing.stretches import Stretches, digest_of
+from infra.sealing.stretches import Stretches, digest_of, position_of
 from schemas.framing import HEADER_SIZE
+from schemas.record import BadHeaders, from_headers
+from schemas.repeats import is_news
 from schemas.topics import bare_name
 
 
@@ -27,16 +29,30 @@ class PartitionFiles:
         self._id, self._fitting, self._unsealed = topic_id, fitting, unsealed
         self._stretches = Stretches()
         self._sealed = Stretches() if unsealed else self._stretches
+        self._waters: dict[str, int] = {}
         self._rows: RowsFile | None = None
         self._events: dict[int, DataFile] = {}
         self._files: dict[str, RowsFile | DataFile] = {}
 
-    def add(self, message: Message) -> None:
-        """Write the night's next record."""
+    def add(self, message: Message, *, of_night: bool) -> None:
+        """Write the next record, if it is the night's; others tell, too, what repeats are."""
+        number = self._fitting.schema_of(message)
+        repeat = number is not None and not self._is_news(message)
+        if of_night:
+            self._write(message, number, repeat=repeat)
+
+    def _is_news(self, message: Message) -> bool:
+        """Whether readers heed an event; they can make nothing of one with bad headers."""
+        try:
+            return is_news(from_headers(message.headers(), position_of(message)), self._waters)
+        except BadHeaders:
+            return True
+
+    def _write(self, message: Message, number: int | None, *, repeat: bool) -> None:
         self._stretches.add(message)
         if self._unsealed and message.offset() not in self._unsealed:
             self._sealed.add(message)
-        number, size = self._fitting.schema_of(message), 0
+        size = 0
         if number is not None:
             datum = (message.value() or b"")[HEADER_SIZE:]
             (self._events.get(number) or self._begin(number)).add(datum)
@@ -44,7 +60,7 @@ class PartitionFiles:
         if self._rows is None:
             path = f"records/{self._topic}-{self._number}.avro"
             self._rows = self._files[path] = RowsFile(self._folder / path, SCHEMA)
-        self._rows.add(row_of(message, number, size))
+        self._rows.add(row_of(message, number, size, repeat=repeat))
 
     def _begin(self, number: int) -> DataFile:
         schema = self._fitting.schemas[number]

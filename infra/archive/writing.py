@@ -76,8 +76,7 @@ class Export:
             unsealed = self._unsealed(place, others.get(place, ()))
             with PartitionFiles(folder, place, real[place[0]].id, fitting, unsealed) as part:
                 for message in self._messages(place, ranges, stop, advance):
-                    if inside(message):
-                        part.add(message)
+                    part.add(message, of_night=inside(message))
                 held = part.finish()
                 if held is not None:
                     partitions.append(held)

@@ -35,6 +35,7 @@ ROW = st.fixed_dictionaries(
         "schema": st.none() | st.integers(1, 2**31 - 1),
         "size": st.integers(0, 2**31 - 1),
         "value": BYTES,
+        "repeat": st.booleans(),
     }
 )
 
