@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,14 @@ import fastavro
 import pytest
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
-from infra.archive.errors import IdTaken, TooFewPartitions
+from infra.archive.errors import IdTaken, NotAsSealed, TooFewPartitions
 from infra.archive.manifest import NAME
 from infra.archive.writing import Export
 from infra.broker import control
 from infra.exporting import Stopped
 from infra.log.cluster import Cluster, connect
 from infra.log.registry import Registry
+from infra.sealing.contents import Seal, SealedPartition
 from infra.settings import load
 from infra.signals import Stop
 from schemas import framing
@@ -285,3 +287,22 @@ def test_an_export_that_is_stopped_leaves_nothing(origin: Cluster, tmp_path: Pat
         job.write(stop, lambda _: None)
     assert list((tmp_path / "a").iterdir()) == []
     stop.close()
+
+
+def test_a_night_that_is_not_as_its_seal_says_is_not_archived(
+    origin: Cluster, tmp_path: Path
+) -> None:
+    found = export(origin, tmp_path / "found").manifest
+    sealed = [
+        SealedPartition(part.topic, part.partition, "", 0, part.records, part.digest, ())
+        for part in found.partitions
+    ]
+    seal = Seal(NIGHT, 3, 0, "evctl", tuple(sealed), (), ())
+    job = Export(origin, Registry(origin), index(origin), NIGHT, seal, tmp_path / NIGHT)
+    assert job.write(Stop(), lambda _: None).manifest.seal == 3
+
+    for changed in (sealed[:-1], [*sealed[:-1], replace(sealed[-1], records=1)]):
+        other = replace(job, seal=replace(seal, partitions=tuple(changed)), target=tmp_path / "x")
+        with pytest.raises(NotAsSealed, match=r"origin\.observatory\[0\] .*seal \(version 3\)"):
+            other.write(Stop(), lambda _: None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [NIGHT, "found"]
