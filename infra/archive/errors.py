@@ -84,6 +84,19 @@ class IdTaken(EvctlError):
         self.mine, self.other = mine, other
 
 
+class NotThePast(EvctlError):
+    """An archive of what was replayed or rehearsed is to become a site's past."""
+
+    exit_code = 78
+
+    def __init__(self, origin: str, kind: str) -> None:
+        super().__init__(
+            f"The archive is of {origin.removesuffix('.')}, which is no site's past: import it "
+            f"into a namespace of its own kind, such as --namespace {kind}.again."
+        )
+        self.origin, self.kind = origin, kind
+
+
 class TooFewPartitions(EvctlError):
     """A topic lacks the partition that records of an archive come from."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.archive.errors import RestoreStopped, TooFewPartitions
+from infra.archive.errors import NotThePast, RestoreStopped, TooFewPartitions
 from infra.archive.lacking import Fate, Judged, Lacking
 from infra.archive.manifest import Manifest
 from infra.archive.reading import Reader
@@ -26,6 +26,9 @@ from schemas.errors import EvctlError
 from schemas.events.recordings import RecordingImported
 from schemas.restored import restored
 from schemas.topics import IMPORTS, topic
+
+_APART = frozenset({"replay", "mock"})
+"""Parts of a namespace that say that it holds what was replayed, or rehearsed in a mocked time."""
 
 _STEP = 2048
 """Records between two looks at the progress bar, the delivery reports and Ctrl+C."""
@@ -68,9 +71,10 @@ class Restoring:
     def run(self, stop: Stop, advance: Callable[[int], None]) -> Restored:
         """Append what the log lacks. Called again, it adds nothing, or the rest.
 
-        Raises `IdTaken`, `TooFewPartitions` or `VersionTaken` before anything is appended, and
-        `RestoreStopped` afterwards; what was acknowledged stays.
+        Raises `NotThePast`, `TooFewPartitions`, `VersionTaken` or `IdTaken` before anything is
+        appended, and `RestoreStopped` afterwards; what was acknowledged stays.
         """
+        self._require_its_kind()
         home = self._require_partitions()
         keep = self.registry.keep
         ids = {one.id: keep(one.subject, one.version, one.schema) for one in self.held.schemas}
@@ -81,6 +85,13 @@ class Restoring:
             return self._append(lacking, Restored(home=home), stop, advance)
         finally:
             lacking.close()
+
+    def _require_its_kind(self) -> None:
+        """See that nothing from a replay or a rehearsal gets among what has happened."""
+        there = self.cluster.namespace.split(".")
+        for kind in self.held.namespace.split(".")[:-1]:
+            if kind in _APART and kind not in there:
+                raise NotThePast(self.held.namespace, kind)
 
     def _require_partitions(self) -> bool:
         """See that there are all topics and partitions; tell whether they are the archive's own."""

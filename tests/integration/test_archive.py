@@ -11,7 +11,7 @@ import fastavro
 import pytest
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
-from infra.archive.errors import IdTaken, NotAsSealed, TooFewPartitions
+from infra.archive.errors import IdTaken, NotAsSealed, NotThePast, TooFewPartitions
 from infra.archive.manifest import NAME
 from infra.archive.writing import Export
 from infra.broker import control
@@ -306,3 +306,16 @@ def test_a_night_that_is_not_as_its_seal_says_is_not_archived(
         with pytest.raises(NotAsSealed, match=r"origin\.observatory\[0\] .*seal \(version 3\)"):
             other.write(Stop(), lambda _: None)
     assert sorted(path.name for path in tmp_path.iterdir()) == [NIGHT, "found"]
+
+
+@pytest.mark.parametrize("kind", ["replay", "mock"])
+def test_what_was_not_real_does_not_become_a_site_s_past(
+    log: Cluster, target: Cluster, tmp_path: Path, kind: str
+) -> None:
+    rehearsed = log.in_namespace(f"site.{kind}.first.")
+    publish(rehearsed, [MIDNIGHT])
+    export(rehearsed, tmp_path / kind)
+
+    with pytest.raises(NotThePast, match=rf"of site\.{kind}\.first, .* --namespace {kind}\.again"):
+        bring(target, tmp_path / kind)
+    assert bring(log.in_namespace(f"{kind}.again."), tmp_path / kind).added == 1
