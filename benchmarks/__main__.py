@@ -27,6 +27,7 @@ MODULES = (
     "exactly_once",
     "scaling_out",
     "rebuilding",
+    "archive",
     "rubin",
     "replay_speed",
     "pacing",

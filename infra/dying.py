@@ -26,6 +26,7 @@ class Point(StrEnum):
     WORK_STARTED = "work-started"  # the log knows, the world not yet
     WORK_DONE = "work-done"  # the world knows, the log not yet
     REBUILD_BATCH = "rebuild-batch"
+    RESTORE_BATCH = "restore-batch"  # a part of an archive is on the log
     REBUILD_FILLED = "rebuild-filled"  # the new tables are complete, the old ones serve
 
 

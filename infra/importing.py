@@ -132,7 +132,7 @@ def import_recording(
         if done.complete and done.added:
             _report(cluster, registry, publisher, _summary(recording, done))
     except EvctlError as fault:
-        on_log = done.on_log(_settled(publisher.producer, fault))
+        on_log = done.on_log(settled(publisher.producer, fault))
         raise ImportStopped(fault, on_log) from fault
     return done
 
@@ -201,7 +201,7 @@ def _report(
     log.flush()
 
 
-def _settled(producer: Producer, fault: EvctlError) -> int:
+def settled(producer: Producer, fault: EvctlError) -> int:
     """Return how many records were acknowledged in the end, after a fault.
 
     What was sent before a bad event still arrives; where another import may append by now, not.

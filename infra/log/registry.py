@@ -3,9 +3,11 @@
 They are on the log's topic `_schemas`, or in the registry that `log.schema_registry` names.
 """
 
+from collections.abc import Iterator
+
 from infra.log.cluster import Cluster
 from infra.log.errors import UnknownSchema
-from infra.log.schema_store import SchemaStore
+from infra.log.schema_store import Entry, SchemaStore
 from schemas import avro
 from schemas.avro import Schema
 from schemas.declare import AVRO_NAMESPACE
@@ -49,6 +51,19 @@ class Registry:
         """Return the id of a schema that is not ours; its subject carries its fingerprint."""
         subject = f"{avro.full_name(schema)}.{avro.fingerprint_of(schema):016x}"
         return self._register(subject, [schema])
+
+    def keep(self, subject: str, version: int, schema: Schema) -> int:
+        """Return the id of a version as it was kept by another log; it is kept when this returns.
+
+        The id is another one where either log has a registry of its own.
+        """
+        number = self._store.keep(subject, version, schema)
+        self._schemas.setdefault(number, schema)
+        return number
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield all schemas that are kept, by subject and version."""
+        return self._store.entries()
 
     def _register(self, subject: str, versions: list[Schema]) -> int:
         number = self._store.add(subject, versions)

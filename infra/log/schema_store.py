@@ -39,5 +39,11 @@ class SchemaStore(Protocol):
         Twice the same is no harm.
         """
 
+    def keep(self, subject: str, version: int, schema: Schema) -> int:
+        """Return the id of one version, whether those before it are kept or not.
+
+        Whoever numbers versions by itself may give it another number.
+        """
+
     def entries(self) -> Iterator[Entry]:
         """Yield everything that is kept; nothing is made or changed."""

@@ -52,7 +52,10 @@ class TopicSchemas:
 
     def add(self, subject: str, versions: Sequence[Schema]) -> int:
         """Return the id of the last version; raise `TwoSchemasOneId` or `VersionTaken`."""
-        schema, version = versions[-1], len(versions)
+        return self.keep(subject, len(versions), versions[-1])
+
+    def keep(self, subject: str, version: int, schema: Schema) -> int:
+        """Return the id of a version; raise `TwoSchemasOneId` or `VersionTaken`."""
         number, print_ = avro.schema_id(schema), avro.fingerprint_of(schema)
         known = self._schemas.get(number)
         if known is not None:

@@ -30,6 +30,7 @@ from infra.signals import Stop
 from schemas.events.services import SettingsTookEffect
 from schemas.record import AnyRecord, Position
 from schemas.repeats import is_news
+from schemas.restored import is_restored
 
 _LOGGER = logging.getLogger("evctl.serving")
 _BATCH = 1_000
@@ -250,7 +251,8 @@ class Server:
         if record is None:
             self._next[place] = offset + 1
             return
-        if is_news(record.provenance, taken.high_waters) and not taken.post.is_own(record):
+        news = is_news(record.provenance, taken.high_waters)
+        if news and not taken.post.is_own(record) and not is_restored(record.provenance):
             recorded = taken.recorded if offset < taken.until else None
             self._in_hand = place
             taken.post.handle(record, recorded)

@@ -177,6 +177,18 @@ def test_two_programs_can_not_give_one_version_two_meanings(log: Cluster) -> Non
     assert store.add("evctl.SkySeen", [one, two]) == number
 
 
+def test_a_version_that_another_log_had_is_kept_without_those_before(cluster: Cluster) -> None:
+    schema = {**schema_of(SKY_2), "name": "SkyKept"}
+    store = store_of(cluster)
+    store.open()
+    number = store.keep("evctl.SkyKept", 2, schema)
+
+    assert store.find(number) == schema
+    assert store.keep("evctl.SkyKept", 2, schema) == number
+    (kept,) = [entry for entry in store.entries() if entry.subject == "evctl.SkyKept"]
+    assert (kept.id, kept.schema) == (number, schema)
+
+
 def test_one_look_does_for_all_records_that_were_read(log: Cluster) -> None:
     one, two = ({**schema_of(cls), "name": "SkyLooked"} for cls in SKY[:2])
     reader, writer = store_of(log), store_of(log)
