@@ -275,6 +275,7 @@ def test_a_topic_made_anew_under_a_running_service_ends_it(embedded: Stage) -> N
     Telescope(embedded.cluster).fall_silent(3)
     running = silence(embedded)
     took_over(embedded, 1)
+    until(lambda: seat(embedded).next_offset > 0)
     topics.delete(embedded.cluster, ["observatory"])
     Telescope(embedded.cluster).fall_silent(9)
     result = ended(running)
