@@ -97,6 +97,8 @@ def command(
     others = (CLOCK, *roles.names())
     if service != PROJECTIONS and (service not in others or views):
         raise UnknownService(" ".join(names))
+    if service == CLOCK and (once or instance):
+        raise typer.BadParameter("the clock has no end, nor a group: without --once, --instance")
     site = settings(ctx)
     configure(site.logging, service, log_file)
     if service != PROJECTIONS:

@@ -89,14 +89,18 @@ class SeatStore:
             return self._one(connection, service, place)
 
     def raise_above(self, seat: Seat, epoch: int) -> Seat:
-        """Raise the epoch of a seat above one that the log knows, unless it is above it."""
+        """Raise the epoch of a seat above one that the log knows, unless it is above it.
+
+        A seat that another instance has taken meanwhile stays as it is: replaced.
+        """
         if seat.epoch > epoch:
             return seat
         place, table = (seat.topic, seat.partition), self.table
+        mine = self._is(seat.service, place) & (table.c.epoch == seat.epoch)
         with self.database.writing() as connection:
-            raised = {"epoch": table.c.epoch + epoch}
-            connection.execute(update(table).where(self._is(seat.service, place)).values(raised))
-            return self._one(connection, seat.service, place)
+            raised = update(table).where(mine).values({"epoch": epoch + 1})
+            done = connection.execute(raised).rowcount == 1
+        return seat._replace(epoch=epoch + 1) if done else seat
 
     def keep(self, seat: Seat) -> bool:
         """Write a snapshot; false, and nothing written, if another instance has the seat."""

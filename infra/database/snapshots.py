@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
+
+from sqlalchemy import URL
 
 from infra.database.connecting import connect
 from infra.database.copying import copy
@@ -46,7 +49,7 @@ def keep(store: ViewStore, path: Path, night: str) -> Kept:
 
     The digest is compared after writing: `SnapshotDiffers`. The file is on the disk then.
     """
-    with opened(path, store.view, store.namespace) as kept:
+    with _tables(URL.create("sqlite", database=str(path)), store.view, store.namespace) as kept:
         kept.create()
         with store.database.at_one_moment() as source:
             copy(source, store.tables, kept)
@@ -58,20 +61,27 @@ def keep(store: ViewStore, path: Path, night: str) -> Kept:
     return found
 
 
-def put_back(kept: ViewStore, target: ViewStore, wanted: str) -> None:
-    """Fill the empty tables of `target` from an open snapshot; raise `SnapshotDiffers`."""
+def put_back(kept: ViewStore, path: Path, target: ViewStore, wanted: str) -> None:
+    """Fill the empty tables of `target` from the snapshot open at `path`; `SnapshotDiffers`."""
     with kept.database.at_one_moment() as source:
         copy(source, kept.tables, target)
     found = target.digest()
     if found != wanted:
-        path = Path(str(kept.database.engine.url.database))
         raise SnapshotDiffers(path, target.view.name, found, wanted)
 
 
 @contextmanager
 def opened(path: Path, view: View, namespace: str) -> Iterator[ViewStore]:
-    """Give the tables in a snapshot file."""
-    database = connect(f"sqlite:///{path}")
+    """Give the tables in a snapshot file, to be read; its disk may be one that takes no writing."""
+    file = f"file:{quote(str(path.absolute()))}"
+    read_only = {"mode": "ro", "immutable": "1", "uri": "true"}
+    with _tables(URL.create("sqlite", database=file, query=read_only), view, namespace) as kept:
+        yield kept
+
+
+@contextmanager
+def _tables(url: URL, view: View, namespace: str) -> Iterator[ViewStore]:
+    database = connect(url.render_as_string())
     try:
         yield ViewStore(database, view, namespace)
     finally:

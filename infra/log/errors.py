@@ -17,6 +17,18 @@ class LogUnavailable(EvctlError):
         self.servers, self.reason = servers, reason
 
 
+class InstanceReplaced(EvctlError):
+    """Another member of the group has this one's static id."""
+
+    exit_code = 75
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another process was started under the same --instance id, and has taken this one's "
+            "place: give each its own."
+        )
+
+
 class NotAcknowledged(EvctlError):
     """Records were handed to the log, and it did not acknowledge them."""
 

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from infra.log import codes
 from infra.log.cluster import ANSWER_TIMEOUT_S, Cluster
-from infra.log.errors import LogAltered, LogDiverged, LogTruncated, LogUnavailable
+from infra.log.errors import InstanceReplaced, LogAltered, LogDiverged, LogTruncated, LogUnavailable
 from schemas.record import Position
 
 _SPREAD_S = 5.0
@@ -48,8 +48,13 @@ def consume(consumer: Consumer, most: int, timeout: float) -> list[Message]:
 
 
 def pass_over(error: KafkaError, position: Position, cluster: Cluster) -> None:
-    """Pass over an error that mends itself; raise `LogAltered` or `LogUnavailable` for another."""
+    """Pass over an error that mends itself.
+
+    Raises `LogAltered`, `InstanceReplaced` or `LogUnavailable` for another.
+    """
     code = error.code()
+    if "group.instance.id" in error.str():  # the code only says that it is fatal
+        raise InstanceReplaced
     if code in {codes.BAD_MESSAGE, KafkaError.INVALID_MSG}:  # found by the client, by the broker
         raise LogAltered(position, error.str())
     if code not in codes.AWAY and (error.fatal() or not error.retriable()):

@@ -149,7 +149,7 @@ class Rebuilding:
                 if not (self._are_undisputed(positions) and fits(self.cluster, positions)):
                     continue
                 try:
-                    put_back(kept, self.new, base.digest)
+                    put_back(kept, base.path, self.new, base.digest)
                 except SnapshotDiffers as fault:
                     _LOGGER.warning("%s Passed over.", fault)
                     self._empty()

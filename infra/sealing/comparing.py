@@ -95,7 +95,7 @@ def _filled(site: Site, store: ViewStore, base: Base, positions: Mapping[Place, 
         if not site.fates.is_as_of(store.view.name, ends, base.made):
             return False
         try:
-            put_back(kept, store, base.digest)
+            put_back(kept, base.path, store, base.digest)
         except SnapshotDiffers:
             store.drop()
             store.create()

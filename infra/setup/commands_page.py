@@ -31,8 +31,8 @@ EXIT_CODES = {
     73: "what is to be made can't be, or is there already: a file, a replay id, a directory, "
     "a port",
     74: "the log or the disk did not take what was written",
-    75: "not now: tables are behind the log, a replay is incomplete or outdated, or another "
-    "process has taken over",
+    75: "not now: tables are behind the log, a replay is incomplete or outdated, another process "
+    "has taken over, or a worker can't see what came of a request",
     77: "the database or the schema registry refuses the user or the password",
     78: "the settings are wrong, or do not fit the log, the topics or the tables that are there",
     130: "ended by Ctrl+C, the batch in hand finished; a second one ends it there and then",

@@ -76,6 +76,9 @@ def test_the_epoch_rises_above_what_the_log_knows(store: SeatStore) -> None:
     assert above.epoch > 7
     assert not store.keep(kept(seat, 1))
     assert store.raise_above(above, 7) == above
+    newest = store.take("silence", PLACE, "topic-a", 0)  # and announced, when `above` wakes up
+    assert store.raise_above(above, newest.epoch) == above
+    assert store.keep(kept(newest, 1))
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])

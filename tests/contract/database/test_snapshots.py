@@ -50,7 +50,7 @@ def test_tables_come_back_as_they_were_whichever_database_they_are_from(
     for database in databases:
         store = emptied(database, view)
         write(store, read)
-        path = tmp_path / f"{next(_numbers)}.sqlite"
+        path = tmp_path / f"a name of %20 and #? {next(_numbers)}.sqlite"
         kept = keep(store, path, NIGHT)
         assert kept.shown == store.snapshot()
         assert kept.night.digest == store.digest(NIGHT)
@@ -58,7 +58,7 @@ def test_tables_come_back_as_they_were_whichever_database_they_are_from(
         for other in databases:
             target = emptied(other, view, "next")
             with opened(path, view, NAMESPACE) as there:
-                put_back(there, target, kept.shown.digest)
+                put_back(there, path, target, kept.shown.digest)
             assert target.snapshot() == kept.shown
             assert high_waters(target) == high_waters(store)
         assert file_digest(path) == before  # to read a snapshot does not alter it
@@ -78,4 +78,4 @@ def test_a_damaged_snapshot_is_refused(tmp_path: Path, databases: list[Database]
         file.execute(f"UPDATE {table.name} SET records = 4")
     target = emptied(databases[1], view, "next")
     with opened(path, view, NAMESPACE) as there, pytest.raises(SnapshotDiffers, match="damaged"):
-        put_back(there, target, kept.shown.digest)
+        put_back(there, path, target, kept.shown.digest)

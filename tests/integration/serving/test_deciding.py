@@ -164,6 +164,16 @@ def test_a_stopped_instance_that_wakes_up_can_not_speak(stage: Stage, telescope:
     end(stopped)
 
 
+def test_of_two_with_one_static_id_one_is_told(embedded: Stage) -> None:
+    first = silence(embedded, "one")
+    took_over(embedded, 1)
+    second = silence(embedded, "one")
+    result = ended(first)
+    assert result.code == 75
+    assert "started under the same --instance id" in result.sentence
+    end(second)
+
+
 def test_settings_changed_after_a_crash_count_from_their_record_on(
     stage: Stage, telescope: Telescope
 ) -> None:
@@ -265,6 +275,7 @@ def test_a_topic_made_anew_under_a_running_service_ends_it(embedded: Stage) -> N
     Telescope(embedded.cluster).fall_silent(3)
     running = silence(embedded)
     took_over(embedded, 1)
+    until(lambda: seat(embedded).next_offset > 0)
     topics.delete(embedded.cluster, ["observatory"])
     Telescope(embedded.cluster).fall_silent(9)
     result = ended(running)
