@@ -23,6 +23,8 @@ from infra.settings.option import Option
 from infra.settings.quantity import to_bytes
 from infra.settings.secret import Secret
 
+IPC = "ipc://"
+
 ClientValue = Secret | bool | int | float | str
 Size = Annotated[int, BeforeValidator(to_bytes)]
 
@@ -52,6 +54,11 @@ def _kept(url: str) -> str:
     if url.startswith("sqlite") and (":memory:" in url or "mode=memory" in url):
         raise ValueError("what is in memory is gone when the command ends")
     return url
+
+
+def listed(given: object) -> object:
+    """Take several in one text, as a variable or an OCD file has them, for a list."""
+    return tuple(given.replace(",", " ").split()) if isinstance(given, str) else given
 
 
 class Section(BaseModel):
@@ -187,6 +194,48 @@ class Notices(Section):
     directory: Annotated[Path | None, Option("static", "", "a directory")] = None
 
 
+Url = Annotated[str, Field(pattern=r"^(tcp://(\[[^\]\s]+\]|[^\s:/\[\]]+):\d{1,5}|ipc://[^\s]+)$")]
+Urls = Annotated[tuple[Url, ...], BeforeValidator(listed)]
+_URLS = Option("static", "", "a list of tcp://HOST:PORT and ipc://PATH")
+
+
+class ZeroMq(Section):
+    """Addresses of ZeroMQ, under OCD's names."""
+
+    event_urls: Annotated[Urls, _URLS] = ()
+    ocd_db_replay: Annotated[Urls, _URLS] = ()
+    ocd_main_loop: Annotated[Urls, _URLS] = ()
+
+
+class Topics(Section):
+    """Which of TCS's events are recorded, under OCD's names."""
+
+    extra_topics: Annotated[
+        tuple[Annotated[str, Field(min_length=1)], ...],
+        BeforeValidator(listed),
+        Option("static", "", "a list of names system.source.key, or patterns of them (pas.*)"),
+    ] = ()
+    auto_subscribe: Annotated[
+        Literal["all", "yes", "no"], Option("static", "", "all, yes or no")
+    ] = "all"
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value(cls, value: object) -> object:
+        """Take YAML's yes and no for the words they were."""
+        return ("no", "yes")[value] if isinstance(value, bool) else value
+
+
+class Bridge(Section):
+    """How events come from ZeroMQ."""
+
+    buffer: Annotated[
+        Size,
+        Option("static", "bytes, or with kB, MB, GB, MiB, GiB", "a size above 0"),
+        Field(gt=0),
+    ] = 64_000_000
+
+
 class Logging(Section):
     """What evctl says about itself; the log of the night is not concerned."""
 
@@ -225,6 +274,9 @@ class Settings(BaseModel):
     projections: Projections = Projections()
     silence: Silence = Silence()
     notices: Notices = Notices()
+    urls: ZeroMq = ZeroMq()
+    topics: Topics = Topics()
+    bridge: Bridge = Bridge()
     logging: Logging = Logging()
 
     @model_validator(mode="before")

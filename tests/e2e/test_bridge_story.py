@@ -1,0 +1,89 @@
+"""Sender, bridge, log and listener die in turn: each event is on the log once, and heard once."""
+
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from infra.broker import control
+from infra.log import reading
+from infra.log.decoding import Decoder
+from infra.log.registry import Registry
+from tests.e2e.stage import Stage, ended, on_stage, until
+from tests.zeromq_peers import Ear, Sender, message
+
+
+def free_ports() -> Iterator[int]:
+    """Yield ports that are free now."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            yield probe.getsockname()[1]
+
+
+def numbers(stage: Stage) -> list[int]:
+    """Return the number of each event on the log, repeats of the wire among them."""
+    cluster = stage.cluster
+    spans = {place: [span] for place, span in reading.whole(cluster, [("observatory", 0)]).items()}
+    decoder = Decoder(Registry(cluster))
+    found = [m for batch in reading.messages(cluster, spans) for m in batch]
+    return [decoder.record(one).event.values["n"] for one in found]
+
+
+def test_nothing_acknowledged_is_lost_and_nothing_doubled(tmp_path: Path) -> None:
+    ports = free_ports()
+    tcs, ears, log = f"tcp://127.0.0.1:{next(ports)}", f"tcp://127.0.0.1:{next(ports)}", next(ports)
+    sent: list[list[bytes]] = []
+
+    def some(count: int) -> list[list[bytes]]:
+        made = [message(len(sent) + number) for number in range(count)]
+        sent.extend(made)
+        return made
+
+    with (
+        on_stage(tmp_path, broker={"port": log}, urls={"event_urls": [tcs]}) as stage,
+        Ear(ears) as ear,
+    ):
+        out = stage.start("bridge", "out", ears)
+        bridge = stage.start("bridge", "in")
+        heard: list[int] = []
+        with Sender(tcs) as sender:
+            sender.heard().send(*some(500))
+            until(lambda: len(numbers(stage)) == 500)
+            heard += [members["n"] for _, members in ear.hear(500)]
+
+            sender.send(*some(1000))  # the broker dies under load: the bridge keeps the rest
+            stage.kill_broker()
+            sender.send(*some(500))
+            control.start(stage.settings.log.data_dir, port=log)
+            until(lambda: len(numbers(stage)) == 2000)
+            heard += [members["n"] for _, members in ear.hear(1500)]
+            assert heard == numbers(stage) == list(range(2000))
+
+        with Sender(tcs) as sender:  # the sender dies, and is back
+            sender.heard().send(*some(500))
+            until(lambda: len(numbers(stage)) == 2500)
+
+            sender.send(*some(2000))  # the bridge dies under load: what it had not sent is lost
+            until(lambda: len(numbers(stage)) > 2600)
+            bridge.send_signal(signal.SIGKILL)
+            bridge.wait()
+            bridge = stage.start("bridge", "in")
+            sender.heard().send(*some(100))
+            until(lambda: numbers(stage)[-1] == 4599)
+            bridge.send_signal(signal.SIGINT)
+            told = ended(bridge)
+            assert (told.code, told.sentence) == (130, "100 events recorded")
+        kept = numbers(stage)
+        assert kept == sorted(set(kept)), "nothing is doubled, and the order is TCS's"
+        assert set(kept) >= {*range(2600), *range(4500, 4600)}
+        heard += [members["n"] for _, members in ear.hear(len(kept) - 2000)]
+        assert heard == kept
+        out.send_signal(signal.SIGTERM)
+        told = ended(out)
+        assert (told.code, told.sentence) == (143, f"{len(kept):,} events served")
+
+        recording = tmp_path / "tcs.jsonl"  # TCS's own recording fills the gap, and only that
+        recording.write_bytes(b"".join(text + b"\n" for _, text in sent))
+        stage.done("import", recording)
+        assert sorted(numbers(stage)) == list(range(4600))
