@@ -28,6 +28,7 @@ MODULES = (
     "scaling_out",
     "rebuilding",
     "rubin",
+    "bridge",
     "replay_speed",
     "pacing",
 )

@@ -17,6 +17,7 @@ from producers.tcs_wire import NotOnWire
 
 _BATCH = 1000
 _WAIT_S = 0.05
+_LULL_S = 0.005
 _AGAIN_S = 1.0
 _REPORT_S = 60.0
 
@@ -62,13 +63,13 @@ class Recorder:
         while True:
             if stop.requested and not self._listener.ended:
                 self._listener.end()
-            if appender.has_room:
+            if not self._taken:
                 self._taken.extend(self._inbox.take(_BATCH, 0 if appender.waiting else _WAIT_S))
-                if not self._taken and self._listener.ended:
-                    break
-            while self._taken:
+            if not self._taken and self._listener.ended:
+                break
+            while self._taken and appender.has_room:
                 self._make(self._taken.popleft())
-            appender.serve(0 if appender.has_room and len(self._inbox) else _WAIT_S / 10)
+            appender.serve(0 if appender.has_room and len(self._inbox) else _LULL_S)
             self._report()
         appender.flush()
 

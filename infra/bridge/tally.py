@@ -10,8 +10,6 @@ class Tally:
     """Counts what was recorded, and what was not, by reason; the first of each reason is logged."""
 
     def __init__(self) -> None:
-        self.recorded = 0
-        self.not_wanted = 0
         self.passed_over: Counter[str] = Counter()
 
     def pass_over(self, reason: str, detail: str) -> None:

@@ -143,7 +143,7 @@ def test_a_log_that_is_gone_at_the_end_is_told(tmp_path: Path, ipc: str) -> None
         (tmp_path / "log").write_text("")
         sender.send(*map(message, range(1, 4)))
         until(lambda: bridge.recorder.waiting == 3)
-        with pytest.raises(NotRecorded, match="^The last 3 messages received did not get on the"):
+        with pytest.raises(NotRecorded, match=r"^The last 3 messages received did not get on the"):
             bridge.ended()
 
 
