@@ -180,12 +180,14 @@ def out(
             metavar="SECONDS", min=0, help="Wait before the first event, for listeners to connect."
         ),
     ] = 1.0,
-    heartbeat: Annotated[
+    no_heartbeat: Annotated[
         bool,
         typer.Option(
-            help="Answer ocd.heartbeat.enquiry events that come on the log from now on.",
+            "--no-heartbeat",
+            help="Leave ocd.heartbeat.enquiry unanswered. Without it, those that come from now on "
+            "are answered.",
         ),
-    ] = True,
+    ] = False,
     log_file: LogFile = None,
 ) -> None:
     """Send the log's events to listeners of ZeroMQ, from now on, until Ctrl+C.
@@ -204,7 +206,8 @@ def out(
     logs.configure(site.logging, "bridge-out", log_file)
     replay = is_replay(site.log.namespace)
     start = from_offset if from_offset is not None else Edge.START if from_start else Edge.NOW
-    wish = Wish(start, Names(names or ()), once, replay, heartbeat and not replay)
+    answers = not (no_heartbeat or replay)
+    wish = Wish(start, Names(names or ()), once, replay, answers)
     from_settings = site.urls.ocd_db_replay if replay and not addresses else site.urls.ocd_main_loop
     _serve(site, from_settings, wish, wait_setup)
 
