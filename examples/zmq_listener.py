@@ -13,8 +13,8 @@ def main(url: str, count: str) -> None:
         socket.subscribe(b"")
         for _ in range(int(count)):
             name, text = socket.recv_multipart()
-            members = json.loads(text)
-            print(name.decode(), {key: members[key] for key in members if key[:2] != "__"})
+            values = {key: value for key, value in json.loads(text).items() if key[:2] != "__"}
+            sys.stdout.write(f"{name.decode()} {values}\n")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,9 @@ class Sender(_Peer):
         """Wait until somebody subscribes."""
         deadline = monotonic() + within
         while True:
-            assert self.socket.poll(max(0, (deadline - monotonic()) * 1000)), "nobody listens"
+            assert self.socket.poll(max(0, round((deadline - monotonic()) * 1000))), (
+                "nobody listens"
+            )
             if self.socket.recv()[:1] == b"\1":
                 return self
 
@@ -82,16 +84,16 @@ class Ear(_Peer):
 
     def hear(self, messages: int, within: float = 30.0) -> list[tuple[str, dict[str, Any]]]:
         """Return the next messages: the name and the members of each."""
-        got = []
+        got: list[tuple[str, dict[str, Any]]] = []
         deadline = monotonic() + within
         while len(got) < messages:
             left = deadline - monotonic()
             assert left > 0, f"only {len(got)} of {messages} messages came"
-            if self.socket.poll(left * 1000):
+            if self.socket.poll(round(left * 1000)):
                 name, text = self.socket.recv_multipart()
                 got.append((name.decode(), json.loads(text)))
         return got
 
     def silent(self, seconds: float = 0.2) -> bool:
         """Tell whether nothing more comes."""
-        return not self.socket.poll(seconds * 1000)
+        return not self.socket.poll(round(seconds * 1000))

@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaException, Message
 
-from infra.broker import control
+from infra.bridge.moving import look_for_broker
 from infra.broker.errors import BrokerError
 from infra.log import reading, topics
-from infra.log.cluster import EMBEDDED, connect
+from infra.log.cluster import connect
 from infra.log.errors import (
     LogUnavailable,
     NotAcknowledged,
@@ -37,6 +37,7 @@ AWAY: Final = (LogUnavailable, NotAcknowledged, RegistryUnavailable, BrokerError
 _MOST_IN_FLIGHT = 20_000
 _MOST_BYTES_IN_FLIGHT = 32 * 1024 * 1024
 _LOOK_S = 1.0
+_SLICE_S = 0.05
 
 
 class _Sent(NamedTuple):
@@ -91,11 +92,12 @@ class Appender:
         self._producer.serve(timeout)
         if monotonic() - self._looked > _LOOK_S:
             self._looked = monotonic()
-            self._look_for_broker()
+            look_for_broker(self._site, self._cluster)
 
     def flush(self) -> None:
         """Wait until all is acknowledged; raise one of `AWAY`."""
-        self._producer.flush()
+        while self._waiting:
+            self.serve(_SLICE_S)
 
     def reconnect(self) -> None:
         """Find the log again, and send what it lacks; raise one of `AWAY` while it is away."""
@@ -143,11 +145,3 @@ class Appender:
                     highest = max(highest, seq) if source == self.source else highest
         self._behind = end
         return highest
-
-    def _look_for_broker(self) -> None:
-        """Raise `LogUnavailable` where the embedded broker is another now, at another port."""
-        log = self._site.log
-        if log.bootstrap_servers == EMBEDDED:
-            endpoint = control.find(log.data_dir)
-            if endpoint is None or endpoint.bootstrap_servers != self._cluster.servers:
-                raise LogUnavailable(self._cluster.servers, "its broker has ended")

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Iterator
+from functools import partial
 
 from confluent_kafka import KafkaException
 
 from infra import clock
 from infra.bridge.errors import BeyondEnd
+from infra.bridge.moving import look_for_broker
 from infra.bridge.sockets import Speaking
 from infra.bridge.tally import counted
 from infra.bridge.wish import Edge, Wish
@@ -125,7 +127,8 @@ class Server:
     ) -> Iterator[list[Message]]:
         yield from reading.messages(cluster, {place: [(start, end)]}, batch=1000)
         if not self._wish.once:
-            yield from following(cluster, {place: end}, self._stop)
+            look = partial(look_for_broker, self._site, cluster)
+            yield from following(cluster, {place: end}, self._stop, look)
 
     def _serve(self, record: AnyRecord) -> None:
         if self._repeats.has(record):

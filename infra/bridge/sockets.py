@@ -25,7 +25,7 @@ _PATIENCE_S = 1.0
 
 _LOOK_S = 0.001
 
-_COMMON = {
+_COMMON: dict[int, int] = {
     zmq.RECONNECT_IVL: 100,
     zmq.RECONNECT_IVL_MAX: 2000,
     zmq.TCP_KEEPALIVE: 1,  # a peer whose machine died is noticed within a minute, and tried again
@@ -134,7 +134,7 @@ class Speaking(_End):
 
 
 def _unusable(url: str, fault: zmq.ZMQError) -> AddressUnusable:
-    return AddressUnusable(url, zmq.strerror(fault.errno).lower())
+    return AddressUnusable(url, zmq.strerror(fault.errno or 0).lower())
 
 
 def _is_served(path: str) -> bool:

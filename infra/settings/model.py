@@ -61,6 +61,13 @@ def listed(given: object) -> object:
     return tuple(given.replace(",", " ").split()) if isinstance(given, str) else given
 
 
+def _with_port(url: str) -> str:
+    """Refuse a port that there is none of: ZeroMQ would try it for ever."""
+    if not url.startswith(IPC) and not 0 < int(url.rpartition(":")[2]) <= 65535:
+        raise ValueError("a port is 1 to 65535")
+    return url
+
+
 class Section(BaseModel):
     """One section of the site file."""
 
@@ -194,7 +201,11 @@ class Notices(Section):
     directory: Annotated[Path | None, Option("static", "", "a directory")] = None
 
 
-Url = Annotated[str, Field(pattern=r"^(tcp://(\[[^\]\s]+\]|[^\s:/\[\]]+):\d{1,5}|ipc://[^\s]+)$")]
+Url = Annotated[
+    str,
+    Field(pattern=r"^(tcp://(\[[^\]\s]+\]|[^\s:/\[\]]+):\d{1,5}|ipc://[^\s]+)$"),
+    AfterValidator(_with_port),
+]
 Urls = Annotated[tuple[Url, ...], BeforeValidator(listed)]
 _URLS = Option("static", "", "a list of tcp://HOST:PORT and ipc://PATH")
 

@@ -2,10 +2,9 @@
 
 import signal
 import socket
-from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
-from infra.broker import control
 from infra.log import reading
 from infra.log.decoding import Decoder
 from infra.log.registry import Registry
@@ -13,12 +12,13 @@ from tests.e2e.stage import Stage, ended, on_stage, until
 from tests.zeromq_peers import Ear, Sender, message
 
 
-def free_ports() -> Iterator[int]:
-    """Yield ports that are free now."""
-    while True:
-        with socket.socket() as probe:
+def free_ports(count: int) -> list[int]:
+    """Return ports that are free now."""
+    with ExitStack() as open_ones:
+        probes = [open_ones.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
             probe.bind(("127.0.0.1", 0))
-            yield probe.getsockname()[1]
+        return [probe.getsockname()[1] for probe in probes]
 
 
 def numbers(stage: Stage) -> list[int]:
@@ -31,8 +31,8 @@ def numbers(stage: Stage) -> list[int]:
 
 
 def test_nothing_acknowledged_is_lost_and_nothing_doubled(tmp_path: Path) -> None:
-    ports = free_ports()
-    tcs, ears, log = f"tcp://127.0.0.1:{next(ports)}", f"tcp://127.0.0.1:{next(ports)}", next(ports)
+    log, *others = free_ports(3)
+    tcs, ears = (f"tcp://127.0.0.1:{port}" for port in others)
     sent: list[list[bytes]] = []
 
     def some(count: int) -> list[list[bytes]]:
@@ -44,7 +44,9 @@ def test_nothing_acknowledged_is_lost_and_nothing_doubled(tmp_path: Path) -> Non
         on_stage(tmp_path, broker={"port": log}, urls={"event_urls": [tcs]}) as stage,
         Ear(ears) as ear,
     ):
-        out = stage.start("bridge", "out", ears)
+        out = stage.start("bridge", "out", ears, "--from-start")
+        assert out.stderr is not None
+        assert out.stderr.readline() == f"serving observatory at {ears}\n"
         bridge = stage.start("bridge", "in")
         heard: list[int] = []
         with Sender(tcs) as sender:
@@ -52,10 +54,9 @@ def test_nothing_acknowledged_is_lost_and_nothing_doubled(tmp_path: Path) -> Non
             until(lambda: len(numbers(stage)) == 500)
             heard += [members["n"] for _, members in ear.hear(500)]
 
-            sender.send(*some(1000))  # the broker dies under load: the bridge keeps the rest
+            sender.send(*some(1000))  # the broker dies under load: the bridge starts another
             stage.kill_broker()
             sender.send(*some(500))
-            control.start(stage.settings.log.data_dir, port=log)
             until(lambda: len(numbers(stage)) == 2000)
             heard += [members["n"] for _, members in ear.hear(1500)]
             assert heard == numbers(stage) == list(range(2000))
@@ -67,7 +68,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_doubled(tmp_path: Path) -> Non
             sender.send(*some(2000))  # the bridge dies under load: what it had not sent is lost
             until(lambda: len(numbers(stage)) > 2600)
             bridge.send_signal(signal.SIGKILL)
-            bridge.wait()
+            bridge.communicate()
             bridge = stage.start("bridge", "in")
             sender.heard().send(*some(100))
             until(lambda: numbers(stage)[-1] == 4599)

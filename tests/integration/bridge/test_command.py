@@ -40,7 +40,7 @@ def test_without_pyzmq_it_says_what_to_install(
             "There is no address to serve: give one, or set urls.ocd_db_replay in the settings.",
         ),
         (["in", "5556"], 78, "command line: urls.event_urls: ['5556'] is not allowed; allowed: a"),
-        (["in", "tcp://no.such.host:70000"], 78, "tcp://no.such.host:70000 can't be used: invalid"),
+        (["in", "tcp://a:70000"], 78, "['tcp://a:70000'] is not allowed (a port is 1 to 65535);"),
         (["out", "tcp://192.0.2.1:5556"], 78, "can't be used: cannot assign requested address."),
         (["out", "ipc://gone/x"], 78, "gone/x can't be used: no such file or directory."),
         (["in", "-t", "pas.*", "tcp://a:1"], 2, "every event is recorded (--auto-subscribe all)"),

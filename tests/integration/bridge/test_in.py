@@ -105,7 +105,7 @@ def test_while_the_log_is_silent_memory_is_bounded_and_what_is_dropped_is_said(
         said = bridge.ended()
     numbers = site.numbers()
     assert numbers == sorted(set(numbers))
-    assert 100 < len(numbers) < 500
+    assert 10 < len(numbers) < 500
     assert said == (
         f"{len(numbers)} events recorded; {501 - len(numbers)} messages dropped, for bridge.buffer "
         "was full: if TCS has recorded them, `evctl import` adds what is missing"
@@ -148,7 +148,7 @@ def test_a_log_that_is_gone_at_the_end_is_told(tmp_path: Path, ipc: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("url", "reason"), [("tcp://127.0.0.1:99999", "invalid argument"), ("ipc://", "invalid")]
+    ("url", "reason"), [("ipc://" + "x" * 200, "file name too long"), ("ipc://", "invalid")]
 )
 def test_an_address_that_can_not_be_is_one_sentence(url: str, reason: str) -> None:
     with pytest.raises(AddressUnusable, match=f"^{url} can't be used: {reason}"):

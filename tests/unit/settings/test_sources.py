@@ -60,10 +60,10 @@ def test_addresses_are_lists_or_one_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["tcp://5556", "udp://a:1", "tcp://a:b", "ipc://", "5556", "tcp://a:1 b"]
+    "url", ["tcp://5556", "udp://a:1", "tcp://a:b", "ipc://", "5556", "tcp://a:1 b", "tcp://a:0"]
 )
 def test_what_is_no_address_is_said(url: str) -> None:
-    with pytest.raises(SettingsError, match="allowed: a list of tcp://HOST:PORT and ipc://PATH"):
+    with pytest.raises(SettingsError, match="; allowed: a list of tcp://HOST:PORT and ipc://PATH"):
         settings(event_urls=[url])
 
 
