@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
@@ -16,9 +16,11 @@ from infra.bridge.recording import Recorder
 from infra.bridge.serving import Server
 from infra.bridge.sockets import Hearing, Speaking
 from infra.bridge.wish import Wish
+from infra.broker.errors import BrokerError
 from infra.log import reading, topics
 from infra.log.cluster import Cluster, connect
 from infra.log.decoding import Decoder
+from infra.log.errors import LogUnavailable
 from infra.log.reading import Message
 from infra.log.registry import Registry
 from infra.settings import Settings
@@ -48,12 +50,14 @@ class Site(NamedTuple):
         return ["--site-file", str(self.folder / "evctl-site.yaml"), "--namespace", namespace]
 
     def messages(self) -> list[Message]:
-        """Return what is on `observatory`; nothing where there is none."""
-        cluster, name = self.cluster, OBSERVATORY.full_name(self.settings.log.namespace)
-        if name not in topics.existing(cluster):
-            return []
-        spans = {place: [span] for place, span in reading.whole(cluster, [(name, 0)]).items()}
-        return [message for batch in reading.messages(cluster, spans) for message in batch]
+        """Return what is on `observatory`; nothing while that, or the log, is not there."""
+        name = OBSERVATORY.full_name(self.settings.log.namespace)
+        with suppress(LogUnavailable, BrokerError):
+            cluster = self.cluster
+            if name in topics.existing(cluster):
+                spans = {at: [span] for at, span in reading.whole(cluster, [(name, 0)]).items()}
+                return [message for batch in reading.messages(cluster, spans) for message in batch]
+        return []
 
     def records(self) -> list[AnyRecord]:
         """Return the same, decoded."""
