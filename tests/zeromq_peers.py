@@ -77,10 +77,26 @@ class Ear(_Peer):
 
     def __init__(self, *urls: str, prefix: str = "") -> None:
         super().__init__(zmq.SUB)
+        self._monitor = self.socket.get_monitor_socket(zmq.Event.HANDSHAKE_SUCCEEDED)
+        self._urls = urls
         self.socket.setsockopt(zmq.RCVHWM, 0)
         self.socket.subscribe(prefix.encode())
         for url in urls:
             self.socket.connect(url)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        self.socket.disable_monitor()
+        self._monitor.close(0)
+        super().__exit__(kind, _, __)
+
+    def connected(self) -> None:
+        """Wait until each address has somebody behind it who knows of this one."""
+        for url in self._urls:
+            assert self._monitor.poll(30_000), f"nobody serves {url}"
+            self._monitor.recv_multipart()
+        self.silent()  # the subscription is on its way
 
     def hear(self, messages: int, within: float = 30.0) -> list[tuple[str, dict[str, Any]]]:
         """Return the next messages: the name and the members of each."""

@@ -52,6 +52,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_doubled(tmp_path: Path) -> Non
         out = stage.start("bridge", "out", ears, "--from-start")
         assert out.stderr is not None
         assert out.stderr.readline() == f"serving observatory at {ears}\n"
+        ear.connected()
         bridge = stage.start("bridge", "in")
         heard: list[int] = []
         with Sender(tcs) as sender:

@@ -28,6 +28,7 @@ from infra.signals import Stop
 from producers.tcs_names import Names
 from schemas.record import AnyRecord
 from schemas.topics import OBSERVATORY
+from tests.zeromq_peers import Ear
 
 _EVERY = Names()
 
@@ -108,13 +109,14 @@ def recording(
 
 
 @contextmanager
-def serving(site: Site, urls: Sequence[str], wish: Wish) -> Iterator[Server]:
-    """Serve the log at the addresses while the block runs; with `once`, until it is through."""
+def serving(site: Site, urls: Sequence[str], wish: Wish, *ears: Ear) -> Iterator[Server]:
+    """Serve the log to listeners while the block runs; with `once`, until it is through."""
     stop, faults = Stop(), list[BaseException]()
     with Speaking(urls) as speaking:
         server = Server(site.settings, speaking, wish, stop)
         thread = Thread(target=_noting(faults, server.run))
-        stop.wait(0.3)  # listeners connect
+        for ear in ears:
+            ear.connected()
         thread.start()
         try:
             yield server

@@ -7,7 +7,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infra.bridge.sockets import Speaking
-from infra.cli import app
+from infra.cli import app, bridge
+from producers import ocd
+from producers.tcs_names import Names
 from tests.integration.bridge.bridged import Site
 
 
@@ -64,6 +66,25 @@ def test_what_can_not_be_meant(site: Site, words: list[str], code: int, sentence
 
     assert sentence in " ".join(result.stderr.replace("│", " ").split())
     assert result.exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("words", "patterns"),
+    [
+        ([], ()),
+        (["-a", "yes"], ocd.NEEDED),
+        (["-a", "yes", "-t", "pas.*"], (*ocd.NEEDED, "pas.*")),
+        (["-a", "no", "-t", "pas.*", "-t", "tcs.root.ra_dec"], ("pas.*", "tcs.root.ra_dec")),
+    ],
+)
+def test_which_events_are_recorded(
+    words: list[str], patterns: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Names] = []
+    monkeypatch.setattr(bridge, "_record", lambda _, names: asked.append(names))
+    CliRunner().invoke(app, ["bridge", "in", "tcp://127.0.0.1:1", *words])
+
+    assert [names.patterns for names in asked] == [patterns]
 
 
 def test_a_port_in_use_is_one_sentence(site: Site, tcp: str) -> None:

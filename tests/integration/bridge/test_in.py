@@ -18,11 +18,11 @@ from tests.zeromq_peers import Sender, message
 MB = 1_000_000
 
 
-def test_events_of_several_senders_are_records(site: Site, ipc: str) -> None:
+def test_events_of_several_senders_are_records_each_once(site: Site, ipc: str) -> None:
     with (
         Sender("tcp://127.0.0.1:*") as one,
         Sender(ipc) as other,
-        recording(site, one.url, other.url) as bridge,
+        recording(site, one.url, other.url, one.url) as bridge,
     ):
         one.heard().send(*(message(number) for number in range(50)))
         other.heard().send(*(message(number, "tcs.root.ra_dec") for number in range(50, 100)))
@@ -118,16 +118,16 @@ def test_a_log_that_moves_is_found_and_has_every_event_once(tmp_path: Path, ipc:
     try:
         with Sender(ipc) as sender, recording(site, ipc) as bridge:
             sender.heard()
-            for part in range(3):
+            for part in range(2):
                 numbers = range(part * 2000, (part + 1) * 2000)
                 sender.send(*map(message, numbers))
                 until(lambda: len(site.messages()) > numbers[200])  # noqa: B023 used at once
                 endpoint = control.find(tmp_path / "log")
                 assert endpoint is not None
                 os.kill(endpoint.pid, signal.SIGKILL)
-            until(lambda: len(site.messages()) >= 6000, 60)
-            assert bridge.ended() == "6,000 events recorded"
-        assert site.numbers() == list(range(6000))
+            until(lambda: len(site.messages()) >= 4000, 60)
+            assert bridge.ended() == "4,000 events recorded"
+        assert site.numbers() == list(range(4000))
     finally:
         control.stop(tmp_path / "log")
 
