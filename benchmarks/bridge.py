@@ -28,10 +28,11 @@ from infra.bridge.listening import Listener
 from infra.bridge.recording import Recorder
 from infra.bridge.serving import Server
 from infra.bridge.sockets import Hearing, Speaking
-from infra.bridge.wish import Edge, Wish
+from infra.bridge.wish import Wish
 from infra.log.reading import consume
 from infra.settings import Settings
 from infra.signals import Stop
+from infra.tailing.selection import Edge
 from producers import tcs_wire
 from producers.tcs_names import Names
 from schemas import avro

@@ -11,7 +11,7 @@ from infra.bridge.errors import BeyondEnd
 from infra.bridge.moving import look_for_broker
 from infra.bridge.sockets import Speaking
 from infra.bridge.tally import counted
-from infra.bridge.wish import Edge, Wish
+from infra.bridge.wish import Wish
 from infra.broker.errors import BrokerError
 from infra.log import reading, topics
 from infra.log.batches import Decoding
@@ -22,6 +22,7 @@ from infra.log.registry import Registry
 from infra.settings import Settings
 from infra.signals import Stop
 from infra.tailing.following import following
+from infra.tailing.selection import Edge
 from producers import ocd, tcs_wire
 from producers.tcs_wire import NotOnWire
 from schemas.events.tcs import TcsEvent
@@ -110,10 +111,8 @@ class Server:
         """Return the offset to go on at; raise where that is none of the log's."""
         if self._next is None:
             self._live_from = end
-            start = self._wish.start
-            self._next = (
-                {Edge.START: low, Edge.NOW: end}[start] if isinstance(start, Edge) else start
-            )
+            start, edges = self._wish.start, {Edge.START: low, Edge.END: end}
+            self._next = edges[start] if isinstance(start, Edge) else start
             if self._next > end:
                 raise BeyondEnd(place, self._next, end)
         if self._next > end:

@@ -7,11 +7,12 @@ import typer
 
 from infra import clock, logs, signals
 from infra.bridge.errors import Echo, IntoAReplay, NoAddress, require_zeromq
-from infra.bridge.wish import Edge, Wish
+from infra.bridge.wish import Wish
 from infra.cli.context import lay_over, settings
 from infra.cli.options import LogFile, examples
 from infra.replay.namespace import is_replay
 from infra.settings import Settings
+from infra.tailing.selection import Edge
 from producers import ocd
 from producers.tcs_names import Names
 from schemas.topics import OBSERVATORY
@@ -205,7 +206,7 @@ def out(
     site = settings(ctx)
     logs.configure(site.logging, "bridge-out", log_file)
     replay = is_replay(site.log.namespace)
-    start = from_offset if from_offset is not None else Edge.START if from_start else Edge.NOW
+    start = from_offset if from_offset is not None else Edge.START if from_start else Edge.END
     answers = not (no_heartbeat or replay)
     wish = Wish(start, Names(names or ()), once, replay, answers)
     from_settings = site.urls.ocd_db_replay if replay and not addresses else site.urls.ocd_main_loop

@@ -8,8 +8,8 @@ from typer.testing import CliRunner, Result
 
 from infra.bridge.sockets import Speaking
 from infra.cli import app, bridge
+from infra.settings import load
 from producers import ocd
-from producers.tcs_names import Names
 from tests.integration.bridge.bridged import Site
 
 
@@ -69,22 +69,18 @@ def test_what_can_not_be_meant(site: Site, words: list[str], code: int, sentence
 
 
 @pytest.mark.parametrize(
-    ("words", "patterns"),
+    ("topics", "patterns"),
     [
-        ([], ()),
-        (["-a", "yes"], ocd.NEEDED),
-        (["-a", "yes", "-t", "pas.*"], (*ocd.NEEDED, "pas.*")),
-        (["-a", "no", "-t", "pas.*", "-t", "tcs.root.ra_dec"], ("pas.*", "tcs.root.ra_dec")),
+        ({}, ()),
+        ({"auto_subscribe": "yes"}, ocd.NEEDED),
+        ({"auto_subscribe": "yes", "extra_topics": ["pas.*"]}, (*ocd.NEEDED, "pas.*")),
+        ({"auto_subscribe": "no", "extra_topics": "pas.*, tcs.root.b"}, ("pas.*", "tcs.root.b")),
     ],
 )
-def test_which_events_are_recorded(
-    words: list[str], patterns: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[Names] = []
-    monkeypatch.setattr(bridge, "_record", lambda _, names: asked.append(names))
-    CliRunner().invoke(app, ["bridge", "in", "tcp://127.0.0.1:1", *words])
+def test_which_events_are_recorded(topics: dict[str, object], patterns: tuple[str, ...]) -> None:
+    options = {f"topics.{name}": given for name, given in topics.items()}
 
-    assert [names.patterns for names in asked] == [patterns]
+    assert bridge._wanted(load(options=options, environ={}).settings).patterns == patterns
 
 
 def test_a_port_in_use_is_one_sentence(site: Site, tcp: str) -> None:

@@ -12,12 +12,13 @@ import zmq
 from infra.bridge.errors import AddressInUse, BeyondEnd
 from infra.bridge.serving import Server
 from infra.bridge.sockets import Speaking
-from infra.bridge.wish import Edge, Wish
+from infra.bridge.wish import Wish
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
 from infra.replay.player import Player
 from infra.replay.request import Request
 from infra.signals import Stop, stopping
+from infra.tailing.selection import Edge
 from infra.windows import offsets
 from producers import tcs_wire
 from producers.tcs_names import Names
