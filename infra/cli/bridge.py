@@ -10,7 +10,7 @@ from infra.bridge.errors import Echo, IntoAReplay, NoAddress, require_zeromq
 from infra.bridge.wish import Wish
 from infra.cli.context import lay_over, settings
 from infra.cli.options import LogFile, examples
-from infra.replay.namespace import is_replay
+from infra.cli.viewing import is_replay
 from infra.settings import Settings
 from infra.tailing.selection import Edge
 from producers import ocd

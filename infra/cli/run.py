@@ -6,7 +6,7 @@ import typer
 
 from infra.cli.context import settings
 from infra.cli.options import LogFile, examples
-from infra.cli.viewing import chosen_views
+from infra.cli.viewing import chosen_views, is_replay
 from infra.database import ViewStore
 from infra.database.seats import SeatStore
 from infra.indexing import open_database
@@ -17,7 +17,6 @@ from infra.log.registry import Registry
 from infra.logs import configure
 from infra.projecting.feeding import Feed
 from infra.projecting.running import Projector, group_name
-from infra.replay.namespace import is_replay
 from infra.serving import roles
 from infra.serving.running import Server
 from infra.settings import Settings

@@ -36,6 +36,11 @@ def chosen_views(site: Settings, names: Sequence[str]) -> list[View]:
     return [known[name] for name in names or sorted(known)]
 
 
+def is_replay(namespace: str) -> bool:
+    """Whether a namespace is that of a replay."""
+    return "replay" in namespace.split(".")[:-1]
+
+
 def patience(site: Settings) -> float:
     """Return how long tables may stand still before they count as behind the log, in s."""
     return _STILL_S + 2 * site.projections.max_delay

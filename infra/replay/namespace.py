@@ -47,11 +47,6 @@ def fresh_replay_id() -> str:
     return f"{now:%Y%m%dT%H%M%S}-{clock.fresh_id()[:6]}"
 
 
-def is_replay(namespace: str) -> bool:
-    """Whether a namespace is that of a replay."""
-    return "replay" in namespace.split(".")[:-1]
-
-
 def seen_by(source: Cluster, replay: str) -> Cluster:
     """Return the log seen with a replay's namespace; raise `NotAReplayId`."""
     if not _ID.fullmatch(replay):
