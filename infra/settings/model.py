@@ -56,18 +56,6 @@ def _kept(url: str) -> str:
     return url
 
 
-def listed(given: object) -> object:
-    """Take several in one text, as a variable or an OCD file has them, for a list."""
-    return tuple(given.replace(",", " ").split()) if isinstance(given, str) else given
-
-
-def _with_port(url: str) -> str:
-    """Refuse a port that there is none of: ZeroMQ would try it for ever."""
-    if not url.startswith(IPC) and not 0 < int(url.rpartition(":")[2]) <= 65535:
-        raise ValueError("a port is 1 to 65535")
-    return url
-
-
 class Section(BaseModel):
     """One section of the site file."""
 
@@ -199,6 +187,18 @@ class Notices(Section):
     """Where the worker `notices` puts what people on duty have to know."""
 
     directory: Annotated[Path | None, Option("static", "", "a directory")] = None
+
+
+def listed(given: object) -> object:
+    """Take several in one text, as a variable or an OCD file has them, for a list."""
+    return tuple(given.replace(",", " ").split()) if isinstance(given, str) else given
+
+
+def _with_port(url: str) -> str:
+    """Refuse a port that there is none of: ZeroMQ would try it for ever."""
+    if not url.startswith(IPC) and not 0 < int(url.rpartition(":")[2]) <= 65535:
+        raise ValueError("a port is 1 to 65535")
+    return url
 
 
 Url = Annotated[
