@@ -100,6 +100,7 @@ def test_while_the_log_is_silent_memory_is_bounded_and_what_is_dropped_is_said(
             until(lambda: "dropped" in bridge.recorder.said())
         finally:
             os.kill(endpoint.pid, signal.SIGCONT)
+        until(lambda: not bridge.recorder.waiting)
         sender.send(message(500))
         until(lambda: site.numbers()[-1] == 500)
         said = bridge.ended()
