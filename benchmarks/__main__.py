@@ -29,6 +29,7 @@ MODULES = (
     "rebuilding",
     "archive",
     "rubin",
+    "bridge",
     "replay_speed",
     "pacing",
 )

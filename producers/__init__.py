@@ -1,8 +1,9 @@
-"""What is reported: night recordings, the simulated night.
+"""What is reported: night recordings, events on TCS's wire, the simulated night.
 
 A *recording* is a file of TCS events; its format is one file in `producers/recordings`, found by
 its folder: a class derived from `Recording` and, where the format can be written too, one derived
-from `RecordingWriter`. Files are opened by way of `producers.formats`.
+from `RecordingWriter`. Files are opened by way of `producers.formats`. `producers.tcs_wire` has the
+frames of ZeroMQ, and `producers.ocd` the names under which OCD knows what we say.
 """
 
 import os

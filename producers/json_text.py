@@ -68,6 +68,15 @@ def write(value: Any) -> str:
     return text
 
 
+def write_object(members: Mapping[str, Any]) -> bytes:
+    """Return the JSON text in UTF-8; raises `UnicodeEncodeError` for half a surrogate pair."""
+    try:
+        text = orjson.dumps(members)
+    except orjson.JSONEncodeError:  # half a surrogate pair, which the other one names
+        text = b"null"
+    return write(members).encode() if b"null" in text else text  # orjson: NaN, the infinities
+
+
 def _exactly(text: str | bytes) -> Any:
     try:
         found = json.loads(text, parse_float=_double)

@@ -53,6 +53,22 @@ def _boolean(found: object, original: dict[str, str]) -> bool:
     return value
 
 
+def members_of(event: TcsEvent, original: dict[str, str]) -> dict[str, Any]:
+    """Return an event as an object: the reserved members, and the values flat beside them.
+
+    The spellings that these give back are taken away from `original`.
+    """
+    return {
+        SYSTEM: event.system,
+        SOURCE: event.source,
+        KEY: event.key,
+        DATA_TIME: time_text(DATA_TIME, event.data_time, original),
+        WIRE_TIME: time_text(WIRE_TIME, event.wire_time, original),
+        DATA: data_text(event.more_data, original) if DATA in original else event.more_data,
+        **event.values,
+    }
+
+
 def time_text(name: str, micros: int, original: dict[str, str]) -> str:
     """Return the text of a time; its recorded spelling, where that says the same, is taken away."""
     if name in original:

@@ -30,6 +30,7 @@ COMMANDS = {
     "doctor": ("infra.cli.doctor", "Find what is missing or misconfigured, and how to mend it."),
     "topic": ("infra.cli.topic", "List and describe the topics."),
     "schema": ("infra.cli.schema", "List, check and compare the schemas of events."),
+    "bridge": ("infra.cli.bridge", "Carry events from ZeroMQ to the log, and back."),
     "config": ("infra.cli.config", "Show, check and copy the settings."),
     "broker": ("infra.cli.broker", "Start, stop and look at the embedded log."),
 }

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import confluent_kafka
@@ -68,6 +69,7 @@ def site(loaded: Loaded) -> Iterator[Finding]:
     yield ok("site file", f"{loaded.site_file or 'none'} ({loaded.chosen_by})")
     yield from _mock_time(loaded.settings)
     yield from _secrets(loaded.settings)
+    yield from _zeromq(loaded.settings)
     if loaded.settings.log.bootstrap_servers == "embedded":
         yield from _data_directory(loaded.settings)
 
@@ -139,6 +141,16 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
         if is_secret_name(name) and not isinstance(value, Secret):
             mend = "Write {file: PATH} or {env: NAME} instead, and the secret there."
             yield Finding(Verdict.WARN, f"log.client.{name}", "a secret in plain text", mend)
+
+
+def _zeromq(settings: Settings) -> Iterator[Finding]:
+    urls = settings.urls
+    if urls.event_urls or urls.ocd_db_replay or urls.ocd_main_loop:
+        if find_spec("zmq") is None:
+            text = "pyzmq is missing, and urls names addresses of ZeroMQ"
+            yield Finding(Verdict.FAIL, "zeromq", text, "Run `pip install 'evctl[zmq]'`.")
+        else:
+            yield ok("zeromq", f"pyzmq {metadata.version('pyzmq')}")
 
 
 def _data_directory(settings: Settings) -> Iterator[Finding]:

@@ -39,6 +39,15 @@ def invocation(ctx: typer.Context) -> Invocation:
     return root.obj
 
 
+def lay_over(ctx: typer.Context, options: Mapping[str, object]) -> None:
+    """Let a command's own options lie over the settings, as the global ones do, where given.
+
+    It has to come before the settings are asked for; what is wrong in them is `SettingsError`.
+    """
+    run = invocation(ctx)
+    run.options = {**run.options, **{name: value for name, value in options.items() if value}}
+
+
 def loaded(ctx: typer.Context) -> "Loaded":
     """Return the settings with the origin of each value; raises `SettingsError`."""
     return invocation(ctx).loaded

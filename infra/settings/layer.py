@@ -10,7 +10,7 @@ import yaml
 
 from infra.settings import option
 from infra.settings.faults import Fault
-from infra.settings.model import Settings
+from infra.settings.model import IPC, Settings, listed
 from infra.settings.secret import Secret, is_secret_name
 
 KNOWN = option.options(Settings)
@@ -159,6 +159,8 @@ def _from_directory(path: option.Path, value: object, directory: Path) -> object
     """Make relative paths absolute: a site file means the same wherever evctl is started."""
     if isinstance(value, Mapping) and isinstance(value.get("file"), str):
         return {**value, "file": _absolute(value["file"], directory)}
+    if path[0] == "urls":
+        return _sockets_from(value, directory)
     if not isinstance(value, str | Path):
         return value
     if path == ("database", "url"):
@@ -168,6 +170,19 @@ def _from_directory(path: option.Path, value: object, directory: Path) -> object
     is_path = Path in _types(KNOWN[path[:2]][1].annotation)
     is_certificate = path[:2] == CLIENT and path[-1].endswith(".location") and value != "probe"
     return _absolute(value, directory) if is_path or is_certificate else value
+
+
+def _sockets_from(urls: object, directory: Path) -> object:
+    """Make the paths of `ipc://` addresses absolute; `@` names one that is in no directory."""
+    given = listed(urls)
+    if not isinstance(given, list | tuple):
+        return urls
+    return [
+        f"{IPC}{_absolute(url.removeprefix(IPC), directory)}"
+        if isinstance(url, str) and url.startswith(IPC) and url[len(IPC) :][:1] not in {"", "@"}
+        else url
+        for url in given
+    ]
 
 
 def _absolute(path: str | Path, directory: Path) -> str:

@@ -21,6 +21,7 @@ from infra.settings.layer import (
 )
 from infra.settings.model import Settings
 from infra.settings.secret import MASK, is_secret_name, without_password
+from infra.settings.sources import live_and_replay
 
 SITE_FILE = "evctl-site.yaml"
 OVERLAY = "evctl.yaml"
@@ -69,6 +70,8 @@ def load(
     given = _lay_over(layers)
     faults = [fault for layer in layers for fault in layer.faults]
     settings = _validated(given, faults)
+    both = live_and_replay(settings)
+    warnings += [both] if both else []
     sources = {option.dotted(path): DEFAULT for path in KNOWN}
     sources |= {option.dotted(path): value.where for path, value in given.items()}
     return Loaded(settings, sources, site, chosen_by, tuple(warnings))

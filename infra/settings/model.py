@@ -25,6 +25,8 @@ from infra.settings.quantity import to_bytes
 from infra.settings.secret import Secret
 from schemas import utc
 
+IPC = "ipc://"
+
 ClientValue = Secret | bool | int | float | str
 Size = Annotated[int, BeforeValidator(to_bytes)]
 
@@ -221,6 +223,64 @@ class Notices(Section):
     directory: Annotated[Path | None, Option("static", "", "a directory")] = None
 
 
+def listed(given: object) -> object:
+    """Take several in one text, as a variable or an OCD file has them, for a list."""
+    return tuple(given.replace(",", " ").split()) if isinstance(given, str) else given
+
+
+def _with_port(url: str) -> str:
+    """Refuse a port that there is none of: ZeroMQ would try it for ever."""
+    if not url.startswith(IPC) and not 0 < int(url.rpartition(":")[2]) <= 65535:
+        raise ValueError("a port is 1 to 65535")
+    return url
+
+
+Url = Annotated[
+    str,
+    Field(pattern=r"^(tcp://(\[[^\]\s]+\]|[^\s:/\[\]]+):\d{1,5}|ipc://[^\s]+)$"),
+    AfterValidator(_with_port),
+]
+Urls = Annotated[tuple[Url, ...], BeforeValidator(listed)]
+_URLS = Option("static", "", "a list of tcp://HOST:PORT and ipc://PATH")
+
+
+class ZeroMq(Section):
+    """Addresses of ZeroMQ, under OCD's names."""
+
+    event_urls: Annotated[Urls, _URLS] = ()
+    ocd_db_replay: Annotated[Urls, _URLS] = ()
+    ocd_main_loop: Annotated[Urls, _URLS] = ()
+
+
+class Topics(Section):
+    """Which of TCS's events are recorded, under OCD's names."""
+
+    extra_topics: Annotated[
+        tuple[Annotated[str, Field(min_length=1)], ...],
+        BeforeValidator(listed),
+        Option("static", "", "a list of names system.source.key, or patterns of them (pas.*)"),
+    ] = ()
+    auto_subscribe: Annotated[
+        Literal["all", "yes", "no"], Option("static", "", "all, yes or no")
+    ] = "all"
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value(cls, value: object) -> object:
+        """Take YAML's yes and no for the words they were."""
+        return ("no", "yes")[value] if isinstance(value, bool) else value
+
+
+class Bridge(Section):
+    """How events come from ZeroMQ."""
+
+    buffer: Annotated[
+        Size,
+        Option("static", "bytes, or with kB, MB, GB, MiB, GiB", "a size above 0"),
+        Field(gt=0),
+    ] = 64_000_000
+
+
 class Logging(Section):
     """What evctl says about itself; the log of the night is not concerned."""
 
@@ -260,6 +320,9 @@ class Settings(BaseModel):
     dates: Dates = Dates()
     silence: Silence = Silence()
     notices: Notices = Notices()
+    urls: ZeroMq = ZeroMq()
+    topics: Topics = Topics()
+    bridge: Bridge = Bridge()
     logging: Logging = Logging()
 
     @model_validator(mode="before")

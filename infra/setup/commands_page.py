@@ -26,7 +26,8 @@ EXIT_CODES = {
     5: "the embedded log is damaged on the disk",
     65: "data is refused: it does not fit, can't be read or decoded, or is gone from the log",
     66: "what is to be read is not there: a file, a topic, a table, a record in the window",
-    69: "the log, the database or the schema registry does not answer",
+    69: "the log, the database or the schema registry does not answer; of `bridge`: pyzmq is "
+    "missing",
     70: "a fault of evctl itself; `--debug` shows where",
     73: "what is to be made can't be, or is there already: a file, a replay id, a directory, "
     "a port",

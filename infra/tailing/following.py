@@ -1,6 +1,6 @@
 """What is appended while one looks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -16,11 +16,17 @@ _BATCH = 1000
 _LOOK_UP_S = 0.2
 
 
-def following(cluster: Cluster, starts: Mapping[Place, int], stop: Stop) -> Iterator[list[Message]]:
+def following(
+    cluster: Cluster,
+    starts: Mapping[Place, int],
+    stop: Stop,
+    idle: Callable[[], None] = lambda: None,
+) -> Iterator[list[Message]]:
     """Yield messages from the starts on, in batches as they come, until the wish to stop.
 
-    Goes on when the log comes back where it was. Raises `LogUnavailable` where it does not answer,
-    `LogTruncated` where a record is gone before it was read.
+    Goes on when the log comes back where it was; `idle` is called while nothing comes. Raises
+    `LogUnavailable` where it does not answer, `LogTruncated` where a record is gone before it was
+    read.
     """
     consumer = cluster.consumer()
     try:
@@ -34,7 +40,9 @@ def following(cluster: Cluster, starts: Mapping[Place, int], stop: Stop) -> Iter
             if got:
                 cluster.answered()
                 yield got
-            elif cluster.down_since is not None:
+                continue
+            idle()
+            if cluster.down_since is not None:
                 _ask(cluster, consumer, next(iter(starts)))
     finally:
         consumer.close()

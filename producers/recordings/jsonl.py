@@ -6,23 +6,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 from uuid import UUID
 
-import orjson
-
 from producers import Entry, RecordingWriter, json_text
 from producers.errors import ReservedName, Unfit
 from producers.lines import LineRecording, first_line
-from producers.tcs_members import (
-    DATA,
-    DATA_TIME,
-    KEY,
-    RESERVED,
-    SOURCE,
-    SYSTEM,
-    WIRE_TIME,
-    data_text,
-    take_reserved,
-    time_text,
-)
+from producers.tcs_members import RESERVED, members_of, take_reserved
 from schemas.events.tcs import TcsEvent
 
 ID, ORIGINAL_TEXT = "__id", "__original_text"
@@ -91,7 +78,7 @@ class JsonLinesWriter(RecordingWriter):
         """Write a line."""
         if self.file is None:
             raise ValueError("the writer is used outside its `with` block")
-        self.file.write(_line(_members(entry)))
+        self.file.write(json_text.write_object(_members(entry)) + b"\n")
 
     def finish(self) -> None:
         """Write what is held back, and close."""
@@ -113,26 +100,9 @@ def _members(entry: Entry) -> dict[str, Any]:
         name = next(name for name in event.values if name in _TAKEN)
         raise ReservedName(event.topic, name, JsonLines.format)
     original = dict(event.original_text)
-    members: dict[str, Any] = {
-        SYSTEM: event.system,
-        SOURCE: event.source,
-        KEY: event.key,
-        DATA_TIME: time_text(DATA_TIME, event.data_time, original),
-        WIRE_TIME: time_text(WIRE_TIME, event.wire_time, original),
-        DATA: data_text(event.more_data, original) if DATA in original else event.more_data,
-        **event.values,
-    }
+    members = members_of(event, original)
     if original:
         members[ORIGINAL_TEXT] = original
     if entry.given_id is not None:
         members[ID] = str(entry.given_id)
     return members
-
-
-def _line(members: dict[str, Any]) -> bytes:
-    """Return the line; orjson would write NaN and the infinities as null."""
-    try:
-        line = orjson.dumps(members, option=orjson.OPT_APPEND_NEWLINE)
-    except orjson.JSONEncodeError:  # half a surrogate pair, which the other one names
-        line = b"null"
-    return f"{json_text.write(members)}\n".encode() if b"null" in line else line

@@ -25,8 +25,8 @@ EVCTL = Path(sys.executable).with_name("evctl")
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
 OURS = {name: s for name, s in COMPOSE["services"].items() if s["image"] == "evctl"}
 UNITS = sorted(DEPLOY.glob("*.service"))
-INSTANCES = ("projections",)
-"""What the template unit may be enabled for."""
+INSTANCES = {"evctl@.service": ("projections",), "evctl-bridge@.service": ("in", "out")}
+"""What the template units may be enabled for."""
 
 
 def run(*words: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -49,7 +49,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
             yield "Containerfile", json.loads(text[text.index("[") :])[1:]
     for unit in UNITS:
         for line in re.findall(r"^Exec\w+=(.*)$", unit.read_text(encoding="utf-8"), re.MULTILINE):
-            for instance in INSTANCES if "%i" in line else ("",):
+            for instance in INSTANCES.get(unit.name, ("",)):
                 yield unit.name, shlex.split(line.replace("%i", instance))[1:]
     for file in ("README.md", "compose.yaml"):
         text = (DEPLOY / file).read_text(encoding="utf-8")
@@ -151,7 +151,7 @@ def test_the_image_has_the_whole_program_and_does_not_run_as_root() -> None:
 def test_systemd_takes_the_unit(unit: Path, tmp_path: Path) -> None:
     text = unit.read_text(encoding="utf-8")
     assert "/opt/evctl/bin/evctl" in text
-    tried = tmp_path / unit.name.replace("@.", "@projections.")
+    tried = tmp_path / unit.name.replace("@.", f"@{INSTANCES.get(unit.name, ('',))[0]}.")
     tried.write_text(text.replace("/opt/evctl/bin/evctl", str(EVCTL)), encoding="utf-8")
 
     found = run("systemd-analyze", "verify", "--man=no", tried)

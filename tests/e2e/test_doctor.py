@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,13 @@ def test_a_locked_setting_that_was_changed_fails(
         result.stdout,
         re.MULTILINE,
     )
+
+
+def test_addresses_of_zeromq_need_pyzmq(at: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = "urls: {event_urls: 'tcp://127.0.0.1:5556'}"
+    assert re.search(r"ok    zeromq: pyzmq \d", doctor(site).stdout)
+    monkeypatch.setitem(sys.modules, "zmq", None)
+    result = doctor(site)
+    assert result.exit_code == 1
+    assert "FAIL  zeromq: pyzmq is missing, and urls names addresses of ZeroMQ" in result.stdout
+    assert "zeromq:" not in doctor().stdout

@@ -1,0 +1,96 @@
+"""Sender, bridge, log and listener die in turn: each event is on the log once, and heard once."""
+
+import signal
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+
+from infra.broker.errors import BrokerError
+from infra.log import reading
+from infra.log.decoding import Decoder
+from infra.log.errors import LogUnavailable
+from infra.log.registry import Registry
+from tests.e2e.stage import Stage, ended, on_stage, until
+from tests.zeromq_peers import Ear, Sender, message
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that are free now."""
+    with ExitStack() as open_ones:
+        probes = [open_ones.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+def numbers(stage: Stage) -> list[int]:
+    """Return the number of each event on the log, repeats among them; none while it is away."""
+    try:
+        cluster = stage.cluster
+        spans = {at: [span] for at, span in reading.whole(cluster, [("observatory", 0)]).items()}
+        found = [message for batch in reading.messages(cluster, spans) for message in batch]
+        decoder = Decoder(Registry(cluster))
+        return [decoder.record(message).event.values["n"] for message in found]
+    except (LogUnavailable, BrokerError):
+        return []
+
+
+def test_nothing_acknowledged_is_lost_and_nothing_doubled(tmp_path: Path) -> None:
+    log, *others = free_ports(3)
+    tcs, ears = (f"tcp://127.0.0.1:{port}" for port in others)
+    sent: list[list[bytes]] = []
+
+    def some(count: int) -> list[list[bytes]]:
+        made = [message(len(sent) + number) for number in range(count)]
+        sent.extend(made)
+        return made
+
+    with (
+        on_stage(tmp_path, broker={"port": log}, urls={"event_urls": [tcs]}) as stage,
+        Ear(ears) as ear,
+    ):
+        out = stage.start("bridge", "out", ears, "--from-start")
+        assert out.stderr is not None
+        assert out.stderr.readline() == f"serving observatory at {ears}\n"
+        ear.connected()
+        bridge = stage.start("bridge", "in")
+        heard: list[int] = []
+        with Sender(tcs) as sender:
+            sender.heard().send(*some(500))
+            until(lambda: len(numbers(stage)) == 500)
+            heard += [members["n"] for _, members in ear.hear(500)]
+
+            sender.send(*some(1000))  # the broker dies under load: the bridge starts another
+            stage.kill_broker()
+            sender.send(*some(500))
+            until(lambda: len(numbers(stage)) == 2000)
+            heard += [members["n"] for _, members in ear.hear(1500)]
+            assert heard == numbers(stage) == list(range(2000))
+
+        with Sender(tcs) as sender:  # the sender dies, and is back
+            sender.heard().send(*some(500))
+            until(lambda: len(numbers(stage)) == 2500)
+
+            sender.send(*some(2000))  # the bridge dies under load: what it had not sent is lost
+            until(lambda: len(numbers(stage)) > 2600)
+            bridge.send_signal(signal.SIGKILL)
+            bridge.communicate()
+            bridge = stage.start("bridge", "in")
+            sender.heard().send(*some(100))
+            until(lambda: numbers(stage)[-1] == 4599)
+            bridge.send_signal(signal.SIGINT)
+            told = ended(bridge)
+            assert (told.code, told.sentence) == (130, "100 events recorded")
+        kept = numbers(stage)
+        assert kept == sorted(set(kept)), "nothing is doubled, and the order is TCS's"
+        assert set(kept) >= {*range(2600), *range(4500, 4600)}
+        heard += [members["n"] for _, members in ear.hear(len(kept) - 2000)]
+        assert heard == kept
+        out.send_signal(signal.SIGTERM)
+        told = ended(out)
+        assert (told.code, told.sentence) == (143, f"{len(kept):,} events served")
+
+        recording = tmp_path / "tcs.jsonl"  # TCS's own recording fills the gap, and only that
+        recording.write_bytes(b"".join(text + b"\n" for _, text in sent))
+        stage.done("import", recording)
+        assert sorted(numbers(stage)) == list(range(4600))
