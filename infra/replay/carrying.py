@@ -19,11 +19,10 @@ class Carrier:
     def __init__(self, producer: Producer, names: Mapping[str, str], replay: str) -> None:
         self._producer, self._names = producer, names
         self._mark = (REPLAY, replay.encode())
-        self.sent = 0
 
     def carry(self, messages: Iterable[Message]) -> None:
         """Queue messages; raise `NotAcknowledged` if earlier ones are known to have failed."""
-        send, names, mark, sent = self._producer.send, self._names, self._mark, 0
+        send, names, mark = self._producer.send, self._names, self._mark
         for message in messages:
             headers = message.headers()
             if headers is not None and len(headers) == 1 and headers[0][0] == SOURCE:
@@ -38,8 +37,6 @@ class Carrier:
                 message.timestamp()[1] or 1,  # librdkafka takes 0 for "now"
                 headers,
             )
-            sent += 1
-        self.sent += sent
 
 
 def marked(message: Message, mark: tuple[str, bytes]) -> list[tuple[str, bytes]]:

@@ -7,9 +7,12 @@ from infra.log.cluster import Cluster
 from infra.log.registry import Registry
 from infra.log.writing import Producer, Publisher
 from infra.replay.carrying import Carrier
-from infra.replay.namespace import make_topics
+from infra.replay.desk import Desk, Keys
+from infra.replay.listeners import ListenersMissing, await_listeners
+from infra.replay.namespace import make_topics, unmake_topics
 from infra.replay.report import Report
 from infra.replay.request import Request
+from infra.signals import Stop
 from schemas.events.replays import ReplayStarted
 from schemas.topics import REPLAY_CONTROL
 
@@ -19,7 +22,8 @@ _FULL_SPEED_LINGER_MS = 20
 class Stage:
     """Where a replay takes place. Making it makes the topics and records `ReplayStarted`.
 
-    `first_time` is the event time of the first record that will be carried (µs UTC).
+    `first_time` is the event time of the first record that will be carried (µs UTC). Raises
+    `ReplayIdInUse`, and `ListenersMissing`, where nothing is left of it.
     """
 
     def __init__(
@@ -29,9 +33,15 @@ class Stage:
         registry: Registry,
         request: Request,
         first_time: int,
+        stop: Stop,
+        keys: Keys | None = None,
     ) -> None:
-        self._target = target
-        names = make_topics(source, target, request.replay, request.topics)
+        names = make_topics(source, target, request.replay, request.topics, request.names)
+        try:
+            await_listeners(target, request.listeners, request.timeout, stop)
+        except ListenersMissing:
+            unmake_topics(target)
+            raise
         linger = 0 if isfinite(request.speed) else _FULL_SPEED_LINGER_MS
         self._producer = Producer(target, linger_ms=linger)
         self._journal = Publisher(
@@ -42,6 +52,7 @@ class Stage:
             producer=self._producer,
         )
         self.carrier = Carrier(self._producer, names, request.replay)
+        self.desk = Desk(target, registry, self._journal, request.replay, keys)
         self._journal.publish(
             ReplayStarted(
                 time=clock.utc_micros(),
@@ -67,3 +78,7 @@ class Stage:
         """Record `ReplayFinished`."""
         self._journal.publish(report.as_event(clock.utc_micros()))
         self.flush()
+
+    def close(self) -> None:
+        """Take no more orders."""
+        self.desk.close()
