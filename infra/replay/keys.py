@@ -31,6 +31,7 @@ HELP = (
     "\N{DOWNWARDS ARROW} \N{UPWARDS ARROW} 1 min   + - speed   1 real time   m max   q quit"
 )
 _AT_ONCE = 64
+_LOCAL_MODES = 3
 
 
 class Terminal:
@@ -55,10 +56,11 @@ class Terminal:
         try:
             if os.tcgetpgrp(self._fd) != os.getpgrp():
                 return False
-            if self._before is None:
-                self._before = termios.tcgetattr(self._fd)
+            modes = termios.tcgetattr(self._fd)
+            if modes[_LOCAL_MODES] & termios.ICANON:  # at the start, and after Ctrl+Z and fg
+                self._before = self._before or modes
                 tty.setcbreak(self._fd, termios.TCSANOW)
-        except OSError:
+        except (OSError, termios.error):
             return False
         return True
 

@@ -64,5 +64,5 @@ def said(course: Course, ends: Sequence[int] = ()) -> str:
         words.append(f"late p99 {late.percentile(0.99) / 1000:.1f} max {late.most / 1000:.1f} ms")
     left = (ends[course.part] - course.time) if course.part < len(ends) else 0
     if left > 0 and not course.paused and course.present_speed:
-        words.append(f"ETA {span(round(left / course.present_speed / MICROS) * MICROS)}")
+        words.append(f"ETA {span(max(round(left / course.present_speed / MICROS), 1) * MICROS)}")
     return "  ".join(words)
