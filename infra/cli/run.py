@@ -11,7 +11,7 @@ from infra.database import ViewStore
 from infra.database.seats import SeatStore
 from infra.indexing import open_database
 from infra.log import topics
-from infra.log.cluster import Cluster, connect
+from infra.log.cluster import connect
 from infra.log.membership import Membership
 from infra.log.registry import Registry
 from infra.logs import configure
@@ -20,10 +20,10 @@ from infra.projecting.running import Projector, group_name
 from infra.serving import roles
 from infra.serving.running import Server
 from infra.settings import Settings
-from infra.signals import Stop, stopping
+from infra.signals import stopping
 from infra.ticking import tick
 from schemas.errors import EvctlError
-from schemas.topics import OBSERVATORY, QUARANTINE, RECORDED
+from schemas.topics import QUARANTINE, RECORDED
 
 EPILOG = examples(
     "evctl run projections",
@@ -34,7 +34,6 @@ EPILOG = examples(
     "evctl --namespace replay.first run projections --once",
 )
 PROJECTIONS, CLOCK = "projections", "clock"
-_RETRY_S = 0.5
 
 
 class UnknownService(EvctlError):
@@ -126,16 +125,7 @@ def _serve(site: Settings, name: str, instance: str, once: bool) -> NoReturn:
     with stopping() as stop:
         if once:
             server.once(stop)
-        elif _topics_there(cluster, stop):
+        else:
             server.run(stop, Membership(cluster, f"{cluster.namespace}evctl.{name}", instance))
         typer.echo(f"{server.handled:,} records handled")
         raise typer.Exit(stop.exit_code)
-
-
-def _topics_there(cluster: Cluster, stop: Stop) -> bool:
-    """Wait for the topics of a replay, which it makes itself, and may begin after its services."""
-    name = OBSERVATORY.full_name(cluster.namespace)
-    while is_replay(cluster.namespace) and name not in topics.existing(cluster):
-        if stop.wait(_RETRY_S):
-            return False
-    return True

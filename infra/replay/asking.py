@@ -138,7 +138,7 @@ def said(answer: ReplayControlled) -> str:
     """Return how a replay stands, in a line."""
     how = f"{'paused' if answer.paused else 'plays'} at {utc.iso(answer.position)}"
     until = "" if answer.until is None else f", until {utc.iso(answer.until)}"
-    return f"{answer.replay} {how}, {factor(answer.speed)}{until}, {answer.records:,} records sent"
+    return f"{answer.replay} {how}, {factor(answer.speed)}{until}, {answer.records:,} sent"
 
 
 def as_json(answer: ReplayControlled) -> dict[str, Any]:

@@ -133,6 +133,7 @@ class Feed:
                 return batch
         while self._reader.left and not self._stopped():
             if batch := self._taken(BATCH, 0.1):
+                self._wanted += len(batch)
                 return batch
         return []
 
@@ -209,7 +210,6 @@ class Feed:
         if self._early:
             wanted = self._late_enough(wanted)
         self.skipped += len(found) - len(wanted)
-        self._wanted += len(wanted)
         return wanted
 
     def _late_enough(self, messages: list[Message]) -> list[Message]:
@@ -229,6 +229,7 @@ class Feed:
 
     def _store(self, messages: list[Message]) -> None:
         of, buffers = self._times.of, self._buffers
+        self._wanted += len(messages)
         for message in messages:
             buffer = buffers[message.topic(), message.partition()]
             buffer.waiting.append((of(message), message))

@@ -23,18 +23,19 @@ AnyFeed = Feed | TapeFeed
 
 @dataclass(frozen=True, slots=True)
 class Opener:
-    """Opens parts of a log; what goes on of a window's messages is the `sieve`'s to say."""
+    """Opens parts of a log, windows with `feed`; the `sieve` says what goes on of a window."""
 
     cluster: Cluster
     times: EventTimes
     stopped: Callable[[], bool]
     sieve: Sieve | None = None
+    feed: Callable[..., Feed] = Feed
 
     def open(self, part: Part, since: Cue | None = None, end: Cue | None = None) -> AnyFeed:
         """Return the messages of a part from one place in its order to before another."""
         if isinstance(part, Tape):
             return part.feed(since, end)
-        return Feed(
+        return self.feed(
             self.cluster, part, self.times, self.stopped, sieve=self.sieve, since=since, end=end
         )
 

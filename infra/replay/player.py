@@ -36,11 +36,12 @@ _TIME_TO_LOOK_S = 0.02
 _LOOK_S = 0.05
 """So often it is asked what is wished for, where records leave no time."""
 
-Standing = Callable[[Part, Cue], Iterable[Message]]
-"""The messages that hold the last known value of each key before a place in a part's order."""
+Standing = Callable[[Part, Cue | None], Iterable[Message]]
+"""The messages that hold the last known value of each key before a place in a part's order, or
+before its beginning."""
 
 
-def nothing_stands(_part: Part, _cue: Cue) -> Iterable[Message]:
+def nothing_stands(_part: Part, _cue: Cue | None) -> Iterable[Message]:
     """Return nothing: what begins in the middle begins without the past."""
     return ()
 
@@ -61,7 +62,7 @@ class Player:
         self._registry = Registry(source)
         self._times = EventTimes(self._registry.decoder)
         self._standing = standing
-        opener = Opener(source, self._times, lambda: stop.requested, request.sieve)
+        opener = Opener(source, self._times, lambda: stop.requested, request.sieve, request.feed)
         self._seeking = Seeking(opener, request)
         self._stage: Stage | None = None
         self._goal: Stretch | None = None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from infra.replay.cue import Cue
-from infra.replay.feed import Sieve
+from infra.replay.feed import Feed, Sieve
 from infra.replay.holes import Hole
 from infra.replay.parts import Part, records_of, topics_of
 
@@ -14,7 +14,8 @@ class Request:
     """Parts to be played one after the other, each from its first record on, and how.
 
     `speed` is event time per wall time, infinity for as fast as possible. `nights` returns those
-    that the log has, for the sentence that a window is empty. It begins at `begin` in the first
+    that the log has, for the sentence that a window is empty. `feed` makes what reads a window, and
+    `sieve` says what goes on of it. It begins at `begin` in the first
     part and ends before `end` in the last; of each, `duration` µs are played. Gaps count as
     `longest_gap` µs at most. It waits `timeout` s for the `listeners`. `names` are other names of
     Kafka topics, without namespace.
@@ -25,6 +26,7 @@ class Request:
     replay: str
     nights: Callable[[], Sequence[str]] = tuple
     sieve: Sieve | None = None
+    feed: Callable[..., Feed] = Feed
     begin: Cue | None = None
     end: Cue | None = None
     duration: int | None = None

@@ -46,14 +46,15 @@ class NotAhead(EvctlError):
 class Stretch:
     """A part opened at a place: its first message from there, and when that is due.
 
-    `time` is the event time (µs UTC) that is due when it begins; `cue` is the place.
+    `time` is the event time (µs UTC) that is due when it begins; `cue` is the place, none for the
+    part's beginning.
     """
 
     index: int
     feed: AnyFeed
     first: tuple[int, Message]
     time: int
-    cue: Cue
+    cue: Cue | None
 
 
 class Seeking:
@@ -90,7 +91,7 @@ class Seeking:
             if request.duration is not None:
                 feed.end_at(Cue(first[0] + request.duration))
         begins = first[0] if time is None else max(time, self.first_time(index))
-        return Stretch(index, feed, first, begins, since or Cue(first[0]))
+        return Stretch(index, feed, first, begins, since)
 
     def find(self, time: int, present: int, *, relative: bool) -> Stretch:
         """Return the part that has an event time, the present one first, opened there.

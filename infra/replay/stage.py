@@ -37,11 +37,6 @@ class Stage:
         keys: Keys | None = None,
     ) -> None:
         names = make_topics(source, target, request.replay, request.topics, request.names)
-        try:
-            await_listeners(target, request.listeners, request.timeout, stop)
-        except ListenersMissing:
-            unmake_topics(target)
-            raise
         linger = 0 if isfinite(request.speed) else _FULL_SPEED_LINGER_MS
         self._producer = Producer(target, linger_ms=linger)
         self._journal = Publisher(
@@ -65,6 +60,12 @@ class Stage:
             )
         )
         self.flush()
+        try:
+            await_listeners(target, request.listeners, request.timeout, stop)
+        except ListenersMissing:
+            self.close()
+            unmake_topics(target)
+            raise
 
     def flush(self) -> None:
         """Wait until everything sent is acknowledged; raise `NotAcknowledged` otherwise."""

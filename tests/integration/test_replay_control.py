@@ -15,6 +15,7 @@ from infra.broker import control
 from infra.log import topics
 from infra.log.cluster import Cluster, connect
 from infra.log.decoding import Decoder
+from infra.log.reading import Message
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
 from infra.replay.asking import NoAnswer, Refused, ReplayOver, answer_to, as_json, said
@@ -22,7 +23,8 @@ from infra.replay.cue import Cue, cue_of
 from infra.replay.event_time import EventTimes
 from infra.replay.feed import Feed
 from infra.replay.outcome import NoSuchReplay
-from infra.replay.player import Player
+from infra.replay.parts import Part
+from infra.replay.player import Player, Standing, nothing_stands
 from infra.replay.report import Report
 from infra.replay.request import Request
 from infra.settings import Settings
@@ -62,9 +64,11 @@ def index_of(cluster: Cluster) -> NightIndex:
 class Running:
     """A replay that runs in a thread of its own."""
 
-    def __init__(self, cluster: Cluster, request: Request) -> None:
+    def __init__(
+        self, cluster: Cluster, request: Request, standing: Standing = nothing_stands
+    ) -> None:
         self._cluster, self.replay, self.stop = cluster, request.replay, Stop()
-        self._player = Player(cluster, request, self.stop)
+        self._player = Player(cluster, request, self.stop, standing=standing)
         self._ended: list[Report | BaseException] = []
         self._thread = Thread(target=self._run)
         self._thread.start()
@@ -228,6 +232,23 @@ def test_a_seek_leads_to_another_of_several_nights(cluster: Cluster) -> None:
     run.tell("resume")
     run.report()
     assert run.played == [5, 0, 2, 4, 6, 1, 3, 5, 7]
+
+
+def test_what_stands_at_a_place_goes_out_in_front_of_it(cluster: Cluster) -> None:
+    publish(cluster, range(MIDNIGHT, MIDNIGHT + 5 * STEP, STEP))
+    first, asked = read(cluster, OBSERVATORY)[:1], list[Cue | None]()
+
+    def standing(_part: Part, cue: Cue | None) -> list[Message]:
+        asked.append(cue)
+        return first if cue is not None else []
+
+    request = Request([index_of(cluster).all()], inf, "stands", paused=True)
+    run = Running(cluster, request, standing)
+    run.tell(f"seek {iso(MIDNIGHT + 3 * STEP)}")
+    run.tell("resume")
+    assert run.report().records == 2
+    assert run.played == [0, 3, 4]
+    assert asked == [None, Cue(MIDNIGHT + 3 * STEP)]
 
 
 def test_gaps_are_shortened_and_a_duration_ends_it(cluster: Cluster) -> None:
