@@ -35,7 +35,7 @@ def await_listeners(cluster: Cluster, names: Sequence[str], timeout: float, stop
     missing, deadline = [*names], monotonic() + timeout
     while missing:
         missing = [name for name in missing if not _listens(cluster, name)]
-        if missing and (monotonic() > deadline):
+        if missing and not monotonic() <= deadline:  # which nothing is, of a time-out that is NaN
             raise ListenersMissing(missing, cluster.namespace, timeout)
         if missing and stop.wait(_LOOK_S):
             return

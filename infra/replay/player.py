@@ -147,6 +147,7 @@ class Player:
         """Send everything on; false where the end was not reached."""
         held: list[tuple[int, Message]] = [first]
         while not self._leaving:
+            stage.go(flat_out=self._pace.transport.flat_out)
             if self._pace.transport.flat_out:
                 over = self._at_full_speed(feed, held, stage)
             else:

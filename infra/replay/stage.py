@@ -36,9 +36,10 @@ class Stage:
         stop: Stop,
         keys: Keys | None = None,
     ) -> None:
+        self._target = target
         names = make_topics(source, target, request.replay, request.topics, request.names)
-        linger = 0 if isfinite(request.speed) else _FULL_SPEED_LINGER_MS
-        self._producer = Producer(target, linger_ms=linger)
+        self._flat_out = not isfinite(request.speed)
+        self._producer = _producer(target, flat_out=self._flat_out)
         self._journal = Publisher(
             target,
             registry,
@@ -67,6 +68,14 @@ class Stage:
             unmake_topics(target)
             raise
 
+    def go(self, *, flat_out: bool) -> None:
+        """Send from now on as is best at full speed, or with deadlines: in batches, or at once."""
+        if flat_out != self._flat_out:
+            self.flush()
+            self._flat_out = flat_out
+            self._producer = _producer(self._target, flat_out=flat_out)
+            self.carrier.producer = self._journal.producer = self._producer
+
     def flush(self) -> None:
         """Wait until everything sent is acknowledged; raise `NotAcknowledged` otherwise."""
         self._producer.flush()
@@ -83,3 +92,7 @@ class Stage:
     def close(self) -> None:
         """Take no more orders."""
         self.desk.close()
+
+
+def _producer(target: Cluster, *, flat_out: bool) -> Producer:
+    return Producer(target, linger_ms=_FULL_SPEED_LINGER_MS if flat_out else 0)
