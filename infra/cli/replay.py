@@ -220,7 +220,6 @@ def command(
     limit = None if require_lateness is None else LatenessLimit.of(require_lateness, factor)
     if (no_convert_number or no_convert_bool) and not files:
         raise typer.BadParameter("--no-convert-… is for a FILE: the log has values, no text")
-    choice = Choice(topics or (), exclude or ())
     selection = Selection(
         nights=nights or (),
         start=None if start is None else utc.parse(start),
@@ -229,7 +228,7 @@ def command(
         last=last,
         everything=everything,
         files=len(files or ()),
-        choice=choice,
+        choice=Choice(topics or (), exclude or ()),
     )
     recordings = [
         open_recording(
@@ -241,7 +240,6 @@ def command(
         selection,
         recordings,
         None if sort_by is None else SortBy.of(sort_by),
-        choice,
         Remap(remap or ()),
         start_event,
         end_event,
@@ -279,6 +277,6 @@ def _play(cluster: Cluster, site: Settings, wish: Wish, how: Request, stop: Stop
         ends = preparing.ends(request) if sys.stderr.isatty() else ()
         with shown(player.course, ends, HELP if keys else ""):
             report = player.run()
-    for pattern in wish.choice.unmet():
+    for pattern in wish.selection.choice.unmet():
         typer.echo(f"evctl: note: nothing fitted {pattern}", err=True)
     return report

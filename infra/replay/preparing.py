@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from infra.log.cluster import Cluster
 from infra.log.reading import Message
 from infra.log.registry import Registry
-from infra.replay.choosing import Choice
 from infra.replay.cue import Cue
 from infra.replay.event_time import EventTimes
 from infra.replay.feed import Sieve
@@ -39,7 +38,6 @@ class Wish:
     selection: Selection
     recordings: Sequence[Recording] = ()
     sort: SortBy | None = None
-    choice: Choice = field(default_factory=Choice)
     remap: Remap = field(default_factory=Remap)
     start: str | None = None
     end: str | None = None
@@ -92,7 +90,8 @@ class Preparing:
             raise SystemExit(self._stop.exit_code)
 
     def _sieve(self, wish: Wish) -> Sieve | None:
-        steps: list[Sieve] = [wish.choice.chosen] if wish.choice else []
+        choice = wish.selection.choice
+        steps: list[Sieve] = [choice.chosen] if choice else []
         if wish.remap.events:
             steps.append(Renaming(wish.remap.events, self._registry).renamed)
         if not steps:

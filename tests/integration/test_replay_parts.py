@@ -187,12 +187,13 @@ def test_a_sorted_window_of_the_log_says_what_it_is(theatre: Theatre) -> None:
 
 def test_a_part_of_a_recording(theatre: Theatre, tmp_path: Path) -> None:
     recording = open_recording(record(tmp_path / "night", "jsonl", [0] * 30))
-    part = Selection(files=1, start=MIDNIGHT + 5 * SECOND, end=MIDNIGHT + 25 * SECOND)
-    wish = Wish(part, [recording], choice=Choice(("*.k1",)), start="tcs.tracker.k1 y=-0.25")
+    start, end = MIDNIGHT + 5 * SECOND, MIDNIGHT + 25 * SECOND
+    part = Selection(files=1, start=start, end=end, choice=Choice(("*.k1",)))
+    wish = Wish(part, [recording], start="tcs.tracker.k1 y=-0.25")
     theatre.play(wish, "part", duration=10 * SECOND)
     assert theatre.keys("part") == ["tcs.tracker.k1"] * 4  # 7, 10, 13 and 16
     with pytest.raises(NothingWanted, match="the recording night has 30 events, and none that"):
-        theatre.play(Wish(part, [recording], choice=Choice(("a.b.c",))), "none")
+        theatre.play(Wish(Selection(files=1, choice=Choice(("a.b.c",))), [recording]), "none")
 
 
 def test_large_events_are_played_and_too_large_ones_are_named(
@@ -217,11 +218,9 @@ def test_large_events_are_played_and_too_large_ones_are_named(
 def test_topics_and_events_are_chosen_and_renamed(theatre: Theatre) -> None:
     publish(theatre.cluster, range(MIDNIGHT, MIDNIGHT + 6))
     send_foreign(theatre.cluster, [(1, MIDNIGHT // 1000, b"alert")])
-    wish = Wish(
-        replace(ALL, choice=Choice(("*.k1", "*.k2", "alerts"), ("re:k2$",))),
-        choice=Choice(("*.k1", "*.k2", "alerts"), ("re:k2$",)),
-        remap=Remap(["tcs.tracker.k1=sim.tracker.first", "alerts=packets"]),
-    )
+    choice = Choice(("*.k1", "*.k2", "alerts"), ("re:k2$",))
+    remap = Remap(["tcs.tracker.k1=sim.tracker.first", "alerts=packets"])
+    wish = Wish(replace(ALL, choice=choice), remap=remap)
     report = theatre.play(wish, "some")
     target = theatre.target("some")
     assert (report.records, report.missed) == (3, 0)
