@@ -156,14 +156,17 @@ def places_of(cluster: Cluster, wanted: Sequence[Topic]) -> list[Place]:
 
 
 def offsets(cluster: Cluster, topic: Topic, start: int | None, end: int | None) -> Window:
-    """Return the window of a topic's offsets from `start` to before `end`, within what there is."""
+    """Return the window of a topic's offsets from `start` to before `end`, as far as it goes.
+
+    What stood at `start` may be gone by now: `infra.replay.holes` says so.
+    """
     if start is not None and end is not None and end < start:
         raise BackwardsWindow(f"offset {start}", f"offset {end}")
     places = places_of(cluster, [topic])
     ranges: dict[Place, list[Span]] = {}
     whole = reading.whole(cluster, places)
     for place, (low, high) in whole.items():
-        first, last = max(low, start or 0), high if end is None else min(high, end)
+        first, last = low if start is None else start, high if end is None else min(high, end)
         if first < last:
             ranges[place] = [(first, last)]
     name = f"offsets {start or 0} to {'the end' if end is None else end} of {topic.name}"

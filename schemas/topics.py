@@ -108,9 +108,9 @@ IMPORTS = Topic(
 )
 REPLAY_CONTROL = Topic(
     name="replay.control",
-    about="what a replay did; in the replay's own namespace only",
+    about="what a replay did and was asked to do; in the replay's own namespace only",
     key="the replay's id",
-    events=("ReplayStarted", "ReplayFinished"),
+    events=("ReplayStarted", "ReplayControlRequested", "ReplayControlled", "ReplayFinished"),
 )
 QUARANTINE = Topic(
     name="quarantine",

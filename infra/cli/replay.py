@@ -1,5 +1,8 @@
-"""`evctl replay`: a part of the log plays again, where it does no harm."""
+"""`evctl replay`: a part of the log, or a recording, plays again, where it does no harm."""
 
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import orjson
@@ -7,29 +10,58 @@ import typer
 
 from infra.cli.context import settings
 from infra.cli.options import LogFile, examples
-from infra.log.cluster import connect
+from infra.cli.progress import progress
+from infra.cli.words import each_with_its_option
+from infra.log.cluster import Cluster, connect
 from infra.logs import configure
+from infra.replay.choosing import Choice
+from infra.replay.keys import HELP, terminal
+from infra.replay.limit import LatenessLimit
 from infra.replay.namespace import fresh_replay_id
 from infra.replay.pacing import parse_speed
 from infra.replay.player import Player
+from infra.replay.preparing import Preparing, Wish
 from infra.replay.progress import shown
+from infra.replay.recording import SortBy
+from infra.replay.remapping import Remap
+from infra.replay.report import Report
 from infra.replay.request import Request
 from infra.replay.selection import Selection
-from infra.signals import stopping
+from infra.replay.spans import parse_span
+from infra.settings import Settings
+from infra.signals import Stop, stopping
+from producers.formats import open_recording
 from schemas import utc
 from schemas.topics import OBSERVATORY, RECORDED
 
 EPILOG = examples(
     "evctl replay --night 2026-11-20                 as it was, in real time",
-    "evctl replay --night 2026-11-20 --speed 10 --id rehearsal",
+    "evctl replay night.db -s 10 -T 'tcs.root.*' pas.Guider1.metrology_data",
+    "evctl replay --night 2026-11-20 --speed 10 --id rehearsal --wait-for projections",
     "evctl replay --night 2026-11-20 --night 2026-11-21 --speed max",
-    "evctl replay --from 2026-11-20T03:00 --until 2026-11-20T03:10",
-    "evctl replay --all --speed max --json",
+    "evctl replay --all --from 2026-11-20T03:00 --duration 10m --skip-gaps 60",
+    "evctl replay --night 2026-11-20 --from-event 'ocd.run_shot.run shotid=0042' --paused",
+    "evctl replay ctl -h                             pause, seek … from another terminal",
 )
+_SEVERAL = ("-T", "--topics", "--exclude")
+
+
+def arranged(words: Sequence[str]) -> list[str]:
+    """Return the words with `-T` in front of each of the topics that follow one."""
+    return each_with_its_option(words, _SEVERAL)
 
 
 def command(
     ctx: typer.Context,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FILE",
+            help="Recordings to play as they are, in turn, without importing them: what `evctl "
+            "import` reads.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     nights: Annotated[
         list[str] | None,
@@ -48,6 +80,19 @@ def command(
     end: Annotated[
         str | None, typer.Option("--until", metavar="TIME", help="Event time to end before (UTC).")
     ] = None,
+    start_event: Annotated[
+        str | None,
+        typer.Option(
+            "--from-event",
+            metavar="EVENT",
+            help="Begin with the first event of this name or key, and of these values: 'NAME "
+            "FIELD=VALUE…', such as 'ocd.run_shot.run shotid=0042 obs_number=3'.",
+        ),
+    ] = None,
+    end_event: Annotated[
+        str | None,
+        typer.Option("--until-event", metavar="EVENT", help="End before the first such event."),
+    ] = None,
     first: Annotated[
         int | None,
         typer.Option(
@@ -61,15 +106,95 @@ def command(
     everything: Annotated[
         bool, typer.Option("--all", help="Everything that was recorded.")
     ] = False,
+    duration: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPAN", help="So much event time of each night or FILE: seconds, 90s, 1h30m."
+        ),
+    ] = None,
     speed: Annotated[
-        str, typer.Option(metavar="FACTOR|max", help="1 is real time, 10 is ten times as fast.")
+        str,
+        typer.Option(
+            "-s",
+            "--speed",
+            "--speedup",
+            metavar="FACTOR|max",
+            help="1 is real time, 10 is ten times as fast.",
+        ),
     ] = "1",
+    paused: Annotated[
+        bool, typer.Option("--paused", help="Begin paused, in front of the first record.")
+    ] = False,
+    loop: Annotated[
+        bool,
+        typer.Option("--loop", "--serve-forever", help="Begin anew after the end, until Ctrl+C."),
+    ] = False,
+    skip_gaps: Annotated[
+        str | None,
+        typer.Option(metavar="SPAN", help="Wait through a gap as if it had this length at most."),
+    ] = None,
     topics: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME",
-            help="Only this topic; may be given again.",
+            "-T",
+            "--topics",
+            metavar="PATTERN…",
+            help="Only these: names or globs of events (system.source.key) or Kafka topics, or "
+            "regular expressions behind re:.",
             show_default=", ".join(topic.name for topic in RECORDED),
+        ),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN…", help="Without these.")
+    ] = None,
+    remap: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OLD=NEW",
+            help="Another name for TCS events of a name, or for a Kafka topic; may be given again.",
+        ),
+    ] = None,
+    sort_by: Annotated[
+        str | None,
+        typer.Option(
+            "-S",
+            "--sort-by",
+            metavar="none|data-time|wire-time",
+            help="Order of the events; none is the file's own, or the log's.",
+            show_default="wire-time for a FILE, none for the log",
+        ),
+    ] = None,
+    no_convert_number: Annotated[
+        bool,
+        typer.Option("--no-convert-number", help="Leave text of a FILE that is a number as text."),
+    ] = False,
+    no_convert_bool: Annotated[
+        bool,
+        typer.Option("--no-convert-bool", help="Leave the texts true and false of a FILE as text."),
+    ] = False,
+    wait_for: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Begin when this listens: what `evctl run` has, such as projections, in the "
+            "replay's namespace, or a consumer group; may be given again.",
+        ),
+    ] = None,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            "-t", "--timeout", metavar="S", min=0, help="Wait so many seconds for it, then abort."
+        ),
+    ] = 10.0,
+    allow_holes: Annotated[
+        bool,
+        typer.Option("--allow-holes", help="Play what the log still has of the window."),
+    ] = False,
+    require_lateness: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPAN",
+            help="End with 1 if the lateness that 99 % of the records kept (p99) is more, as 5ms.",
         ),
     ] = None,
     replay_id: Annotated[
@@ -83,13 +208,18 @@ def command(
     ] = False,
     log_file: LogFile = None,
 ) -> None:
-    """Play a part of the log again, in the order and at the pace in which it happened.
+    """Play a part of the log, or a recording, again, in the order and at the pace of its events.
 
-    Give one window: nights, times, offsets, or all. Its records go byte for byte to topics of the
-    replay's own, such as replay.ID.observatory, so that nothing that reads the log live sees them.
-    Ctrl+C ends it after the record in hand, with exit code 130.
+    Give one window: a FILE, nights, offsets, all, or times, which also narrow the others. Its
+    records go byte for byte to topics of the replay's own, such as replay.ID.observatory, so that
+    nothing that reads the log live sees them. Keys pause, step, seek and change the speed, and
+    `evctl replay ctl` does from elsewhere. Ctrl+C ends it after the record in hand, with exit code
+    130.
     """
     factor = parse_speed(speed)
+    limit = None if require_lateness is None else LatenessLimit.of(require_lateness, factor)
+    if (no_convert_number or no_convert_bool) and not files:
+        raise typer.BadParameter("--no-convert-… is for a FILE: the log has values, no text")
     selection = Selection(
         nights=nights or (),
         start=None if start is None else utc.parse(start),
@@ -97,17 +227,56 @@ def command(
         first=first,
         last=last,
         everything=everything,
-        topics=topics or (),
+        files=len(files or ()),
+        choice=Choice(topics or (), exclude or ()),
+    )
+    recordings = [
+        open_recording(
+            file, convert_numbers=not no_convert_number, convert_booleans=not no_convert_bool
+        )
+        for file in files or ()
+    ]
+    wish = Wish(
+        selection,
+        recordings,
+        None if sort_by is None else SortBy.of(sort_by),
+        Remap(remap or ()),
+        start_event,
+        end_event,
+        allow_holes,
+    )
+    how = Request(
+        (),
+        factor,
+        replay_id or fresh_replay_id(),
+        duration=None if duration is None else parse_span(duration, "--duration"),
+        longest_gap=None if skip_gaps is None else parse_span(skip_gaps, "--skip-gaps"),
+        loop=loop,
+        paused=paused,
+        listeners=wait_for or (),
+        timeout=timeout,
     )
     site = settings(ctx)
     configure(site.logging, "replay", log_file)
-    cluster = connect(site)
-    windows, there = selection.windows(cluster, site)
-    request = Request(windows, factor, replay_id or fresh_replay_id(), there)
     with stopping() as stop:
-        player = Player(cluster, request, stop)
-        with shown(player.course, request):
+        report = _play(connect(site), site, wish, how, stop)
+        typer.echo(orjson.dumps(report.as_json()) if as_json else report.sentence())
+        if stop.requested:
+            raise typer.Exit(stop.exit_code)
+    if limit is not None:
+        limit.check(report)
+
+
+def _play(cluster: Cluster, site: Settings, wish: Wish, how: Request, stop: Stop) -> Report:
+    preparing = Preparing(cluster, site, stop, progress)
+    request = preparing.request(wish, how)
+    for note in preparing.notes(wish, request):
+        typer.echo(f"evctl: note: {note}", err=True)
+    with terminal() as keys:
+        player = Player(cluster, request, stop, keys)
+        ends = preparing.ends(request) if sys.stderr.isatty() else ()
+        with shown(player.course, ends, HELP if keys else ""):
             report = player.run()
-    typer.echo(orjson.dumps(report.as_json()) if as_json else report.sentence())
-    if stop.requested:
-        raise typer.Exit(stop.exit_code)
+    for pattern in wish.selection.choice.unmet():
+        typer.echo(f"evctl: note: nothing fitted {pattern}", err=True)
+    return report

@@ -43,8 +43,14 @@ class Shell(TyperGroup):
         return super().make_context(info_name, globals_first(args), *more, **extra)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find a command of one word, or of two, and let its module arrange the other words."""
+        if (two := " ".join(args[:2])) in self.rows:
+            args = [two, *args[2:]]
         if args and args[0] in self.rows:
-            self.add_command(_imported(args[0], *self.rows[args[0]]), args[0])
+            module_name, text = self.rows[args[0]]
+            self.add_command(_imported(args[0], module_name, text), args[0])
+            arranged = getattr(import_module(module_name), "arranged", list)
+            args = [args[0], *arranged(args[1:])]
         return super().resolve_command(ctx, args)
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:

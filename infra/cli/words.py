@@ -4,7 +4,8 @@ Global options may stand anywhere before `--`; the parser wants them before the 
 `--config` may come without a value, which the parser knows no way to say.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 OVERLAY = "evctl.yaml"
@@ -43,3 +44,31 @@ def globals_first(words: Sequence[str]) -> list[str]:
 
 def _is_overlay(word: str) -> bool:
     return not word.startswith("-") and (word.endswith((".yaml", ".yml")) or Path(word).is_file())
+
+
+def each_with_its_option(words: Sequence[str], options: Collection[str]) -> list[str]:
+    """Return the words with an option put in front of each of several values behind it.
+
+    Its values go on to the next option, or to a file that exists.
+    """
+    found: list[str] = []
+    at = 0
+    while at < len(words) and words[at] != "--":
+        word = words[at]
+        at += 1
+        found.append(word)
+        if word not in options or words[at : at + 1] == [] or words[at].startswith("-"):
+            continue
+        found.append(words[at])
+        at += 1
+        while at < len(words) and not words[at].startswith("-") and not Path(words[at]).is_file():
+            found += [word, words[at]]
+            at += 1
+    return [*found, *words[at:]]
+
+
+def negatives_last(words: Sequence[str]) -> list[str]:
+    """Return the words with those like `-10m` behind `--`, where they are no options."""
+    negative = [word for word in words if re.match(r"-[\d.]", word)]
+    others = [word for word in words if word not in negative]
+    return [*others, *(("--", *negative) if negative else ())]

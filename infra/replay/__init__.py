@@ -1,7 +1,13 @@
 """A window of the log played again, at a chosen speed, into a namespace where it does no harm.
 
-- `order`: the one order of several partitions; `pacing`: when each record is due; `lateness`
-- `event_time`: when a message happened, read from its bytes without decoding the rest
-- `feed`: the window's messages, read ahead within bounds; `carrying`: messages into the replay
-- `namespace`: the place of a replay, made for it alone; `player`: the whole; `report`: how it went
+- what is asked for: `selection`, `choosing`, `remapping`, `finding`, `holes`; `preparing` makes a
+  `request` of it
+- `parts`: windows of the log, fed by `feed` in the one `order`; and a `tape`, for a `recording` or
+  another order; `cue`: a place in an order; `event_time`: when a message happened, from its bytes
+- `controls`: how a replay goes on, as a pure state; `pacing`: when each record is due by it
+- `desk`: what is wished for, by the control topic and by `keys`; `commands`: as text; `asking`:
+  from another process; `seeking`: where it may go on
+- `namespace`: the place of a replay, made for it alone; `listeners`: who has to be there;
+  `carrying`: messages into it; `stage`: all of that side
+- `player`: the whole; `course`, `lateness`, `report`, `limit`, `progress`: how it goes and went
 """

@@ -10,20 +10,19 @@ REPLAY, SOURCE = "replay", "src"
 
 
 class Carrier:
-    """Sends messages on to the topics of one replay, in the order given.
+    """Sends messages on to the topics of one replay, in the order given, by way of its `producer`.
 
     Value, key, timestamp and partition stay the same. So does the id: a record that a foreign
     client wrote gets its original position as its source, since its id derives from that.
     """
 
     def __init__(self, producer: Producer, names: Mapping[str, str], replay: str) -> None:
-        self._producer, self._names = producer, names
+        self.producer, self._names = producer, names
         self._mark = (REPLAY, replay.encode())
-        self.sent = 0
 
     def carry(self, messages: Iterable[Message]) -> None:
         """Queue messages; raise `NotAcknowledged` if earlier ones are known to have failed."""
-        send, names, mark, sent = self._producer.send, self._names, self._mark, 0
+        send, names, mark = self.producer.send, self._names, self._mark
         for message in messages:
             headers = message.headers()
             if headers is not None and len(headers) == 1 and headers[0][0] == SOURCE:
@@ -38,8 +37,6 @@ class Carrier:
                 message.timestamp()[1] or 1,  # librdkafka takes 0 for "now"
                 headers,
             )
-            sent += 1
-        self.sent += sent
 
 
 def marked(message: Message, mark: tuple[str, bytes]) -> list[tuple[str, bytes]]:

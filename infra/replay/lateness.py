@@ -1,5 +1,8 @@
 """How late records went out: percentiles of a run of any length in a few kilobytes."""
 
+from collections.abc import Sequence
+from typing import Self
+
 _DIGITS = 6  # binary digits kept: a percentile is at most 1/32 too high
 
 
@@ -9,6 +12,16 @@ class Lateness:
     def __init__(self) -> None:
         self._counts: dict[int, int] = {}
         self.most = 0
+
+    @classmethod
+    def of(cls, others: Sequence["Lateness"]) -> Self:
+        """Return the delays of several counts together."""
+        both = cls()
+        for other in others:
+            both.most = max(both.most, other.most)
+            for bucket, count in list(other._counts.items()):  # noqa: SLF001 its own kind
+                both._counts[bucket] = both._counts.get(bucket, 0) + count
+        return both
 
     def add(self, micros: int) -> None:
         """Count one delay; what was early is not late."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from infra import clock
 from infra.log import topics
@@ -66,21 +67,38 @@ def claim(source: Cluster, replay: str) -> Cluster:
 
 
 def make_topics(
-    source: Cluster, target: Cluster, replay: str, carried: Iterable[str]
+    source: Cluster,
+    target: Cluster,
+    replay: str,
+    carried: Iterable[str],
+    names: Mapping[str, str] = MappingProxyType({}),
 ) -> Mapping[str, str]:
     """Make the replay's topics; return the full name of each in it, by the full name it is from.
 
     Of two replays that begin at once with one id, the second fails to make the control topic, and
     raises `ReplayIdInUse`. The others have as many partitions as the originals, so that every
-    record keeps its number. They are not synced: what is lost with the machine is on the original
-    topics still. Readers in the replay have a quarantine of their own.
+    record keeps its number, and the names that `names` has instead of the declared ones. They are
+    not synced: what is lost with the machine is on the original topics still. Readers in the
+    replay have a quarantine of their own.
     """
     if not topics.create(target, REPLAY_CONTROL):
         raise ReplayIdInUse(replay, REPLAY_CONTROL.full_name(target.namespace))
-    names, made = {}, []
-    for full_name, real in topics.describe(source, sorted(carried)).items():
+    there = set(topics.existing(source))
+    known = [name for name in carried if name in there]
+    real = topics.describe(source, known) if known else {}
+    made = [replace(QUARANTINE, synced=False)]
+    found = {}
+    for full_name in carried:
         declared = topic(full_name.removeprefix(source.namespace))
-        made.append(replace(declared, partitions=real.partitions, synced=False))
-        names[full_name] = declared.full_name(target.namespace)
-    topics.ensure(target, [*made, replace(QUARANTINE, synced=False)])
-    return names
+        if full_name in real:  # a recording may be played where nothing was ever recorded
+            declared = replace(declared, partitions=real[full_name].partitions)
+        renamed = replace(declared, name=names.get(declared.name, declared.name), synced=False)
+        made.append(renamed)
+        found[full_name] = renamed.full_name(target.namespace)
+    topics.ensure(target, made)
+    return found
+
+
+def unmake_topics(target: Cluster) -> None:
+    """Remove the topics of a replay that carried nothing, so that its id is free again."""
+    topics.delete(target, [n for n in topics.existing(target) if n.startswith(target.namespace)])

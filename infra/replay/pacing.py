@@ -7,6 +7,7 @@ back in the one order, everything slows down together, and lateness says by how 
 from collections.abc import Callable
 from math import inf, isfinite
 
+from infra.replay.controls import Transport
 from schemas.errors import EvctlError
 from schemas.utc import MICROS
 
@@ -42,36 +43,24 @@ def parse_speed(text: str) -> float:
 
 
 class Pace:
-    """The schedule of a window: an event time's deadline on a monotonic clock.
+    """Waits until records are due, as its `transport` says, which may be another at any time.
 
     `clock` returns seconds; `nap` sleeps for at most so many, and says whether to give up waiting.
-    The first event time is due when the clock shows, or showed, `started`.
     """
 
     def __init__(
-        self,
-        speed: float,
-        first_time: int,
-        started: float,
-        clock: Callable[[], float],
-        nap: Callable[[float], bool],
+        self, transport: Transport, clock: Callable[[], float], nap: Callable[[float], bool]
     ) -> None:
         self._clock, self._nap = clock, nap
-        self._first_time, self._started = first_time, started
-        self._per_micro = 1 / (speed * MICROS)
+        self.transport = transport
 
-    def deadline(self, time: int) -> float:
-        """Return when an event time (µs UTC) is due, on the clock."""
-        return self._started + (time - self._first_time) * self._per_micro
-
-    def wait(self, time: int, meanwhile: Callable[[float], bool]) -> int:
+    def wait(self, time: int, meanwhile: Callable[[float], bool]) -> int | None:
         """Wait until an event time is due and return how late it is then, in µs.
 
         `meanwhile` is called with the seconds left, to use them: false if there is nothing to do
-        but nap. The result is negative where the nap gave up.
+        but nap. The result is negative where the nap gave up, and none where there is no deadline.
         """
-        deadline = self.deadline(time)
-        while (left := deadline - self._clock()) > 0:
+        while (left := self.transport.deadline(time) - self._clock()) > 0:
             if not meanwhile(left) and self._nap(min(left, _LONGEST_NAP_S)):
                 break
-        return round(-left * MICROS)
+        return round(-left * MICROS) if isfinite(left) else None

@@ -1,144 +1,275 @@
-"""Plays windows of the log: reads, orders, paces, sends on, waits for the acknowledgements."""
+"""Plays parts: reads, orders, paces, sends on, obeys, waits for the acknowledgements."""
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
 from itertools import chain
-from math import isfinite
 from time import monotonic
 
 from infra.log.cluster import Cluster
 from infra.log.reading import Message
 from infra.log.registry import Registry
+from infra.replay.controls import PlayUntil, Quit, Seek, Status, Transport
 from infra.replay.course import Course
+from infra.replay.cue import Cue
+from infra.replay.desk import Keys, Order
 from infra.replay.event_time import EventTimes
-from infra.replay.feed import Feed
 from infra.replay.namespace import claim
 from infra.replay.pacing import Pace
-from infra.replay.report import Report
+from infra.replay.parts import AnyFeed, Opener, Part
+from infra.replay.report import Report, report_of
 from infra.replay.request import Request
+from infra.replay.seeking import NotAhead, Seeking, SeekOutside, Stretch
 from infra.replay.stage import Stage
 from infra.signals import Stop
 from infra.steady import steady
-from infra.windows import EmptyWindow, Window
+from infra.windows import EmptyWindow
+from schemas.errors import EvctlError
 
 _TIME_TO_READ_S = 0.0005
 """Reading ahead takes less, so that it makes no record late."""
 
 _TIME_TO_LOOK_S = 0.02
-"""With so much time left, it is asked whether the log still answers."""
+"""With so much time left, it is asked whether the log still answers, and what is wished for."""
+
+_LOOK_S = 0.05
+"""So often it is asked what is wished for, where records leave no time."""
+
+Standing = Callable[[Part, Cue | None], Iterable[Message]]
+"""The messages that hold the last known value of each key before a place in a part's order, or
+before its beginning."""
+
+
+def nothing_stands(_part: Part, _cue: Cue | None) -> Iterable[Message]:
+    """Return nothing: what begins in the middle begins without the past."""
+    return ()
 
 
 class Player:
     """One replay, played once. Making it raises `NotAReplayId` or `ReplayIdInUse`."""
 
-    def __init__(self, source: Cluster, request: Request, stop: Stop) -> None:
+    def __init__(
+        self,
+        source: Cluster,
+        request: Request,
+        stop: Stop,
+        keys: Keys | None = None,
+        standing: Standing = nothing_stands,
+    ) -> None:
         self._target = claim(source, request.replay)
-        self._source, self._request, self._stop = source, request, stop
+        self._source, self._request, self._stop, self._keys = source, request, stop, keys
         self._registry = Registry(source)
         self._times = EventTimes(self._registry.decoder)
+        self._standing = standing
+        opener = Opener(source, self._times, lambda: stop.requested, request.sieve, request.feed)
+        self._seeking = Seeking(opener, request)
         self._stage: Stage | None = None
+        self._goal: Stretch | None = None
+        self._pace = Pace(Transport(request.speed, 0, 0, request.paused), monotonic, self._nap)
         self.course = Course()
 
     def run(self) -> Report:
         """Play to the end, or until the wish to stop, and return how it went.
 
-        Raises `EmptyWindow` before anything is made, `LogUnavailable` and `NotAcknowledged`.
+        Raises `EmptyWindow` and `ListenersMissing`, which leave nothing behind, `LogUnavailable`
+        and `NotAcknowledged`.
         """
-        play = self._at_pace if isfinite(self._request.speed) else self._at_full_speed
-        for window in self._request.windows:
-            with Feed(self._source, window, self._times, lambda: self._stop.requested) as feed:
-                play(feed, window)
-                self.course.out_of_order += feed.out_of_order
-                self.course.skipped += feed.skipped
-        report = self._report()
-        if self._stage is not None:
-            self._stage.finish(report)
+        try:
+            stretch = self._beginning(0)
+            while stretch is not None:
+                stretch = self._play(stretch)
+            sides, whole = (self._source, self._target), not self._stop.requested
+            report = report_of(self.course, self._request, *sides, complete=whole)
+            if self._stage is not None:
+                self._stage.finish(report)
+        finally:
+            if self._stage is not None:
+                self._stage.close()
         return report
 
-    def _at_full_speed(self, feed: Feed, window: Window) -> None:
-        batches = feed.batches()
-        first = next(batches, None)
-        if first is None:
-            self._found_nothing(window)
-            return
-        stage = self._set_out(self._times.of(first[0]))
-        for batch in chain([first], batches):
+    def _beginning(self, index: int) -> Stretch | None:
+        """Return a part from where it begins; none after the last."""
+        if index == len(self._request.windows):
+            return self._beginning(0) if self._request.loop else None
+        stretch = self._seeking.open(index)
+        if stretch is None and not self._stop.requested:
+            raise EmptyWindow(self._request.windows[index].name, self._request.nights())
+        return stretch
+
+    def _play(self, stretch: Stretch) -> Stretch | None:
+        """Play a part from a place on, and return what comes next."""
+        feed = stretch.feed
+        try:
+            while feed.read_ahead():  # so that the first records are not late already
+                pass
+            with steady():
+                stage = self._begin(stretch)
+                whole = self._carry(feed, stretch.first, stage)
+                stage.flush()
+                self.course.arrive()
+        finally:
+            feed.close()
+        self.course.out_of_order += feed.out_of_order
+        self.course.skipped += feed.skipped
+        self.course.missed += feed.missed if whole else 0
+        goal, self._goal = self._goal, None
+        if not self._stop.requested:
+            return goal or self._beginning(stretch.index + 1)
+        if goal is not None:
+            goal.feed.close()
+        return None
+
+    def _begin(self, stretch: Stretch) -> Stage:
+        """Begin at a place, where what stands there comes first: the one way that a stretch begins.
+
+        Its first record is due when this returns, or later where a seek led in front of it.
+        """
+        if self._stage is None:
+            self._stage = Stage(
+                self._source,
+                self._target,
+                self._registry,
+                self._request,
+                stretch.first[0],
+                self._stop,
+                self._keys,
+            )
+        self._stage.carrier.carry(self._standing(self._request.windows[stretch.index], stretch.cue))
+        course, pace = self.course, self._pace
+        course.part, course.part_from = stretch.index, self._seeking.first_time(stretch.index)
+        course.set_out(stretch.time)
+        course.turn(paused=pace.transport.paused)
+        pace.transport = replace(pace.transport, time=stretch.time, since=course.began)
+        return self._stage
+
+    def _carry(self, feed: AnyFeed, first: tuple[int, Message], stage: Stage) -> bool:
+        """Send everything on; false where the end was not reached."""
+        held: list[tuple[int, Message]] = [first]
+        while not self._leaving:
+            stage.go(flat_out=self._pace.transport.flat_out)
+            if self._pace.transport.flat_out:
+                over = self._at_full_speed(feed, held, stage)
+            else:
+                over = self._at_pace(feed, held, stage)
+            if over:
+                return not self._leaving
+            held = []
+        return False
+
+    @property
+    def _leaving(self) -> bool:
+        """Whether to end this stretch where it stands."""
+        return self._goal is not None or self._stop.requested
+
+    def _nap(self, seconds: float) -> bool:
+        return self._leaving or self._stop.wait(seconds)
+
+    def _at_full_speed(self, feed: AnyFeed, held: list[tuple[int, Message]], stage: Stage) -> bool:
+        """Send batches until the end; false if there are deadlines from now on."""
+        course = self.course
+        for batch in chain(filter(None, [[message for _, message in held]]), feed.batches()):
             stage.carrier.carry(batch)
             stage.look()
-            self.course.records = stage.carrier.sent
-            self.course.time = self._times.of(batch[-1])
-        self._arrive(stage)
+            course.records += len(batch)
+            course.time = self._times.of(batch[-1])
+            self._heed(course.time, stage)
+            if self._leaving:
+                return True
+            if not self._pace.transport.flat_out:
+                return False
+        return True
 
-    def _at_pace(self, feed: Feed, window: Window) -> None:
-        messages = feed.timed()
-        first = next(messages, None)
-        if first is None:
-            self._found_nothing(window)
-            return
-        while feed.read_ahead():  # so that the first records are not late already
-            pass
-        with steady():
-            stage = self._set_out(first[0])
-            self._send_when_due(chain([first], messages), feed, stage)
-            self._arrive(stage)
-
-    def _send_when_due(
-        self, messages: Iterator[tuple[int, Message]], feed: Feed, stage: Stage
-    ) -> None:
-        course, stop = self.course, self._stop
-        pace = Pace(self._request.speed, course.time, course.began, monotonic, stop.wait)
+    def _at_pace(self, feed: AnyFeed, held: list[tuple[int, Message]], stage: Stage) -> bool:
+        """Send each record when it is due until the end; false if there are no deadlines then."""
+        course, pace, late, carry = self.course, self._pace, self.course.late, stage.carrier.carry
+        ahead, state, look_at = course.time, pace.transport, monotonic() + _LOOK_S
+        longest = self._request.longest_gap
 
         def meanwhile(left: float) -> bool:
             if left > _TIME_TO_LOOK_S:
                 stage.look()
+                self._heed(ahead, stage)
             return left > _TIME_TO_READ_S and feed.read_ahead()
 
-        for time, message in messages:
-            late = pace.wait(time, meanwhile)
-            if stop.requested:
-                return
-            stage.carrier.carry((message,))
+        for ahead, message in chain(held, feed.timed()):
+            if longest is not None:
+                self._pass_over_gap(ahead, longest)
+            delay = pace.wait(ahead, meanwhile)
+            if self._goal is not None or self._stop.requested:
+                return True
+            carry((message,))
             stage.look()
-            course.time = time
+            course.time = ahead
             course.records += 1
-            course.lateness.add(late)
+            if delay is not None:
+                late[message.topic()].add(delay)
+            if pace.transport.burst:
+                pace.transport = pace.transport.sent(ahead)
+            if monotonic() > look_at:
+                self._heed(ahead, stage)
+                look_at = monotonic() + _LOOK_S
+            if pace.transport is not state:
+                state = pace.transport
+                if state.flat_out:
+                    return False
+        return True
 
-    def _found_nothing(self, window: Window) -> None:
-        if not self._stop.requested:
-            raise EmptyWindow(window.name, self._request.nights())
+    def _pass_over_gap(self, ahead: int, longest: int) -> None:
+        before = self._pace.transport
+        self._pace.transport = before.over_gap(self.course.time, ahead, longest)
+        self.course.leap(self._pace.transport.time - before.time)
 
-    def _set_out(self, first_time: int) -> Stage:
-        if self._stage is None:
-            self._stage = Stage(
-                self._source, self._target, self._registry, self._request, first_time
-            )
-        self.course.set_out(first_time)
-        return self._stage
+    # What is wished for
 
-    def _arrive(self, stage: Stage) -> None:
-        stage.flush()
-        self.course.arrive()
+    def _heed(self, ahead: int, stage: Stage) -> None:
+        """Do what is wished for by now; the next record is of event time `ahead` (µs UTC)."""
+        self._change(self._pace.transport.settled(monotonic(), ahead))
+        for order in stage.desk.look():
+            refused = ""
+            try:
+                self._obey(order, self._next_time(ahead))
+            except EvctlError as fault:
+                if not isinstance(fault, SeekOutside | NotAhead) and fault is not order.command:
+                    raise
+                refused = str(fault)
+            state = self._pace.transport
+            position = state.at(monotonic(), self._next_time(ahead))
+            stage.desk.answer(order, refused, state, position, self.course.records)
 
-    def _report(self) -> Report:
-        course, request = self.course, self._request
-        paced = isfinite(request.speed)
+    def _next_time(self, ahead: int) -> int:
+        """Return the event time of the next record, where a seek led if one did since."""
+        return ahead if self._goal is None else self._goal.first[0]
 
-        def milliseconds(share: float) -> float | None:
-            return course.lateness.percentile(share) / 1000 if paced else None
+    def _obey(self, order: Order, ahead: int) -> None:
+        """Carry an order out; raise why it can't be."""
+        state, now, command = self._pace.transport, monotonic(), order.command
+        if isinstance(command, EvctlError):
+            raise command
+        if isinstance(command, Quit):
+            with suppress(KeyboardInterrupt):
+                self._stop.on_signal(signal.SIGINT)
+        elif isinstance(command, Status):
+            return
+        elif isinstance(command, Seek):
+            self._seek(replace(state, time=state.at(now, ahead), since=now), command)
+        else:
+            if isinstance(command, PlayUntil):
+                here = replace(state, time=state.at(now, ahead))
+                NotAhead.refuse(here.goal(command), here.time)
+            self._change(state.after(command, now, ahead))
+        self.course.controls += 1
 
-        return Report(
-            replay=request.replay,
-            namespace=self._target.namespace,
-            windows=[window.name for window in request.windows],
-            topics=[name.removeprefix(self._source.namespace) for name in request.topics],
-            records=course.records,
-            complete=not self._stop.requested,
-            duration=course.taken,
-            first_time=course.first_time,
-            last_time=None if course.first_time is None else course.time,
-            requested_speed=request.speed,
-            achieved_speed=course.speed,
-            lateness_p50=milliseconds(0.5),
-            lateness_p99=milliseconds(0.99),
-            lateness_max=milliseconds(1.0),
-            out_of_order=course.out_of_order,
-        )
+    def _seek(self, here: Transport, command: Seek) -> None:
+        goal = self._seeking.find(here.goal(command), self.course.part, relative=command.relative)
+        if self._goal is not None:
+            self._goal.feed.close()
+        self._goal = goal
+        self._change(here.moved(goal.time))
+
+    def _change(self, state: Transport) -> None:
+        if state is self._pace.transport:
+            return
+        if self._goal is None:
+            self.course.turn(paused=state.paused)
+        self._pace.transport = state

@@ -1,32 +1,49 @@
-"""What is to be replayed."""
+"""What is to be replayed, and how."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from infra.windows import Window
+from infra.replay.cue import Cue
+from infra.replay.feed import Feed, Sieve
+from infra.replay.holes import Hole
+from infra.replay.parts import Part, records_of, topics_of
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Windows to be played one after the other, each from its first record on, and how.
+    """Parts to be played one after the other, each from its first record on, and how.
 
     `speed` is event time per wall time, infinity for as fast as possible. `nights` returns those
-    that the log has, for the sentence that a window is empty.
+    that the log has, for the sentence that a window is empty. `feed` makes what reads a window, and
+    `sieve` says what goes on of it. It begins at `begin` in the first
+    part and ends before `end` in the last; of each, `duration` µs are played. Gaps count as
+    `longest_gap` µs at most. It waits `timeout` s for the `listeners`. `names` are other names of
+    Kafka topics, without namespace.
     """
 
-    windows: Sequence[Window]
+    windows: Sequence[Part]
     speed: float
     replay: str
     nights: Callable[[], Sequence[str]] = tuple
+    sieve: Sieve | None = None
+    feed: Callable[..., Feed] = Feed
+    begin: Cue | None = None
+    end: Cue | None = None
+    duration: int | None = None
+    longest_gap: int | None = None
+    loop: bool = False
+    paused: bool = False
+    listeners: Sequence[str] = ()
+    timeout: float = 10.0
+    names: Mapping[str, str] = field(default_factory=dict)
+    holes: Sequence[Hole] = ()
 
     @property
     def topics(self) -> Sequence[str]:
-        """The full names of the topics in the windows, sorted."""
-        return sorted({topic for window in self.windows for topic, _ in window.ranges})
+        """The full names of the topics in the parts, sorted."""
+        return topics_of(self.windows)
 
     @property
     def records(self) -> int:
         """How many records are read: those of other nights that lie between count too."""
-        spans = (spans for window in self.windows for spans in window.ranges.values())
-        return sum(end - start for start, end in chain.from_iterable(spans))
+        return sum(map(records_of, self.windows))

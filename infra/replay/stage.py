@@ -7,9 +7,12 @@ from infra.log.cluster import Cluster
 from infra.log.registry import Registry
 from infra.log.writing import Producer, Publisher
 from infra.replay.carrying import Carrier
-from infra.replay.namespace import make_topics
+from infra.replay.desk import Desk, Keys
+from infra.replay.listeners import ListenersMissing, await_listeners
+from infra.replay.namespace import make_topics, unmake_topics
 from infra.replay.report import Report
 from infra.replay.request import Request
+from infra.signals import Stop
 from schemas.events.replays import ReplayStarted
 from schemas.topics import REPLAY_CONTROL
 
@@ -19,7 +22,8 @@ _FULL_SPEED_LINGER_MS = 20
 class Stage:
     """Where a replay takes place. Making it makes the topics and records `ReplayStarted`.
 
-    `first_time` is the event time of the first record that will be carried (µs UTC).
+    `first_time` is the event time of the first record that will be carried (µs UTC). Raises
+    `ReplayIdInUse`, and `ListenersMissing`, where nothing is left of it.
     """
 
     def __init__(
@@ -29,11 +33,13 @@ class Stage:
         registry: Registry,
         request: Request,
         first_time: int,
+        stop: Stop,
+        keys: Keys | None = None,
     ) -> None:
         self._target = target
-        names = make_topics(source, target, request.replay, request.topics)
-        linger = 0 if isfinite(request.speed) else _FULL_SPEED_LINGER_MS
-        self._producer = Producer(target, linger_ms=linger)
+        names = make_topics(source, target, request.replay, request.topics, request.names)
+        self._flat_out = not isfinite(request.speed)
+        self._producer = _producer(target, flat_out=self._flat_out)
         self._journal = Publisher(
             target,
             registry,
@@ -42,6 +48,7 @@ class Stage:
             producer=self._producer,
         )
         self.carrier = Carrier(self._producer, names, request.replay)
+        self.desk = Desk(target, registry, self._journal, request.replay, keys)
         self._journal.publish(
             ReplayStarted(
                 time=clock.utc_micros(),
@@ -54,6 +61,20 @@ class Stage:
             )
         )
         self.flush()
+        try:
+            await_listeners(target, request.listeners, request.timeout, stop)
+        except ListenersMissing:
+            self.close()
+            unmake_topics(target)
+            raise
+
+    def go(self, *, flat_out: bool) -> None:
+        """Send from now on as is best at full speed, or with deadlines: in batches, or at once."""
+        if flat_out != self._flat_out:
+            self.flush()
+            self._flat_out = flat_out
+            self._producer = _producer(self._target, flat_out=flat_out)
+            self.carrier.producer = self._journal.producer = self._producer
 
     def flush(self) -> None:
         """Wait until everything sent is acknowledged; raise `NotAcknowledged` otherwise."""
@@ -67,3 +88,11 @@ class Stage:
         """Record `ReplayFinished`."""
         self._journal.publish(report.as_event(clock.utc_micros()))
         self.flush()
+
+    def close(self) -> None:
+        """Take no more orders."""
+        self.desk.close()
+
+
+def _producer(target: Cluster, *, flat_out: bool) -> Producer:
+    return Producer(target, linger_ms=_FULL_SPEED_LINGER_MS if flat_out else 0)

@@ -18,16 +18,16 @@ UTC everywhere. Text for people and programs goes to stdout; bars, warnings and 
 EXIT_CODES = {
     0: "done",
     1: "an error that has no code of its own here; and of `demo`, `verify`: something differs; of "
-    "`schema check`: versions that can't read each other; "
-    "of `doctor`: something fails",
+    "`schema check`: versions that can't read each other; of `replay --require-lateness`: records "
+    "were later; of `doctor`: something fails",
     2: "the command line makes no sense: an unknown command, option, topic, event, view or night",
     3: "`evctl broker`: no broker serves the log's directory",
     4: "`evctl broker`: another process holds the log's directory",
     5: "the embedded log is damaged on the disk",
     65: "data is refused: it does not fit, can't be read or decoded, or is gone from the log",
     66: "what is to be read is not there: a file, a topic, a table, a record in the window",
-    69: "the log, the database or the schema registry does not answer; of `bridge`: pyzmq is "
-    "missing",
+    69: "the log, the database, the schema registry or a replay does not answer, or a replay's "
+    "listeners did not come; of `bridge`: pyzmq is missing",
     70: "a fault of evctl itself; `--debug` shows where",
     73: "what is to be made can't be, or is there already: a file, a replay id, a directory, "
     "a port",

@@ -1,4 +1,4 @@
-"""What a replay did; written into the replay's own namespace only."""
+"""What a replay did, and was asked to do; written into the replay's own namespace only."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -23,6 +23,32 @@ class ReplayStarted:
 
 
 @event(REPORTED)
+class ReplayControlRequested:
+    """Somebody asked a replay that is under way to do something."""
+
+    time: Micros
+    replay: str
+    request: Annotated[str, Doc("identity of the request; the answer has it")]
+    command: Annotated[str, Doc("such as `pause` or `seek -10m`")]
+
+
+@event(REPORTED)
+class ReplayControlled:
+    """A replay did what it was asked to, or refused: how it stands from then on."""
+
+    time: Micros
+    replay: str
+    request: Annotated[str, Doc("identity of the request; empty: a key in its own terminal")]
+    command: str
+    refused: Annotated[str, Doc("why it was not done; empty: it was")]
+    paused: bool
+    speed: Factor
+    position: Annotated[Micros, Doc("event time that is due")]
+    until: Annotated[Micros | None, Doc("event time before which it pauses")]
+    records: Annotated[int, Doc("records carried by then")]
+
+
+@event(REPORTED)
 class ReplayFinished:
     """A replay ended: what it carried, and how well it kept the pace."""
 
@@ -36,3 +62,7 @@ class ReplayFinished:
     lateness_p50: Milliseconds
     lateness_p99: Milliseconds
     lateness_max: Milliseconds
+    missed: Annotated[int, Doc("wanted records that were read and not carried")] = 0
+    out_of_order: Annotated[int, Doc("records carried before an earlier one")] = 0
+    holes: Annotated[Sequence[str], Doc("offsets of the window that the log no longer has")] = ()
+    controls: Annotated[int, Doc("how often it was paused, moved, or set to another speed")] = 0

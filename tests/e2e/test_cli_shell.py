@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infra.cli import COMMANDS, app
-from infra.cli.words import globals_first
+from infra.cli.words import each_with_its_option, globals_first, negatives_last
 
 EVCTL = Path(sys.executable).with_name("evctl")
 TRIAL = '''
@@ -119,6 +119,37 @@ def test_global_options_come_first_and_config_gets_its_value(
     (at / "there").touch()
     (at / "tail").mkdir()
     assert globals_first(line.split()) == read.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        ("-T a b c", "-T a -T b -T c"),
+        ("-s 2 -T a b --loop x", "-s 2 -T a -T b --loop x"),
+        ("-T a b there -T c", "-T a -T b there -T c"),
+        ("-T there b", "-T there -T b"),
+        ("x --topics a -T b c", "x --topics a -T b -T c"),
+        ("-T a -- b c", "-T a -- b c"),
+        ("a b", "a b"),
+        ("-T", "-T"),
+        ("-T -s 2", "-T -s 2"),
+    ],
+)
+def test_several_values_may_follow_one_option(line: str, read: str, at: Path) -> None:
+    (at / "there").touch()
+    assert each_with_its_option(line.split(), ("-T", "--topics")) == read.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        ("a seek -10h", "a seek -- -10h"),
+        ("a seek -.5 --json -t 3", "a seek --json -t 3 -- -.5"),
+        ("a pause --json", "a pause --json"),
+    ],
+)
+def test_a_way_back_is_no_option(line: str, read: str) -> None:
+    assert negatives_last(line.split()) == read.split()
 
 
 @pytest.mark.parametrize(

@@ -6,17 +6,23 @@ import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from infra.broker import control
 from infra.log import topics
 from infra.log.cluster import Cluster, connect
+from infra.log.decoding import Decoder
+from infra.log.registry import Registry
 from infra.settings import Settings
-from schemas.topics import OBSERVATORY
+from schemas.events.replays import ReplayControlled
+from schemas.topics import OBSERVATORY, REPLAY_CONTROL
 from tests.integration.replay_log import DAY, MIDNIGHT, carried, publish, read
 
 EVCTL = Path(sys.executable).with_name("evctl")
@@ -104,8 +110,8 @@ def test_a_night_in_a_line(site: Site) -> None:
     code, out, err = site.replay("--night", "2026-11-21", "--speed", "max", "--id", "line")
     assert (code, err) == (0, "")
     assert re.fullmatch(
-        r"Replayed 200 records in \d+\.\d s at [\d,.]+x \(asked for max\), no deadlines, out of "
-        r"order 0; they are in replay\.line\.\n",
+        r"Replayed 200 records in \d+\.\d s at [\d,.]+x \(asked for max\), no deadlines, missed 0, "
+        r"out of order 0; they are in replay\.line\.\n",
         out,
     )
     assert carried(read(site.target("line"), OBSERVATORY)) == carried(
@@ -152,7 +158,7 @@ def test_each_kind_of_window(site: Site, window: list[str], records: int) -> Non
         (["--all", "--speed", "-1"], 2, "The speed is -1, and has to be"),
         (["--all", "--speed", "nan"], 2, "The speed is nan, and has to be"),
         (["--all", "--speed", "fast"], 2, "The speed is 'fast', and has to be"),
-        ([], 2, "No window is given, and a replay takes one kind: --night DATE"),
+        ([], 2, "No window is given, and a replay takes one kind: a FILE, --night"),
         (["--all", "--night", "2026-11-21"], 2, "2 kinds of window are given"),
         (["--night", "yesterday"], 2, "'yesterday' is not a night"),
         (["--from", "noon"], 2, "'noon' is not an instant"),
@@ -230,7 +236,7 @@ def test_a_terminal_gets_a_live_line_and_pipes_get_none(site: Site) -> None:
     os.close(terminal)
     shown = os.read(controller, 65536).decode()
     os.close(controller)
-    assert re.search(r"2026-11-21T00:00:01 +\d+ records", shown)
+    assert re.search(r"2026-11-21T00:00:01\.\d{3}  [\d.]+x  \d+ records", shown)
 
 
 @pytest.mark.slow
@@ -257,3 +263,71 @@ def test_a_log_that_comes_back_gets_every_record_once(frail: Site) -> None:
     assert process.returncode == 0, err
     played = read(frail.target("back"), OBSERVATORY)
     assert carried(played) == carried(read(frail.cluster, OBSERVATORY))
+
+
+class Terminal:
+    """A terminal with a command in its foreground: its screen is kept, keys can be pressed."""
+
+    def __init__(self, *command: object) -> None:
+        self._ours, theirs = os.openpty()
+        self._before = termios.tcgetattr(theirs)
+        own = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+        words = [sys.executable, "-c", own + "os.execv(sys.argv[1], sys.argv[1:])", *command]
+        self.process = subprocess.Popen(
+            [str(word) for word in words],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        self._theirs, self.screen = theirs, ""
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with suppress(OSError):
+            while shown := os.read(self._ours, 65536):
+                self.screen += shown.decode(errors="replace")
+
+    def press(self, *keys: bytes) -> None:
+        os.write(self._ours, b"".join(keys))
+
+    def close(self) -> bool:
+        """Wait for the command's end; tell whether the terminal is as it was before."""
+        self.process.wait(timeout=WAIT_S)
+        restored = termios.tcgetattr(self._theirs) == self._before
+        os.close(self._theirs)
+        self._reader.join(WAIT_S)
+        os.close(self._ours)
+        return restored
+
+
+def test_keys_in_its_terminal_control_a_replay(site: Site) -> None:
+    words = ["--night", "2026-11-21", "--speed", "0.001", "--paused", "--id", "keys"]
+    terminal = Terminal(EVCTL, "--site-file", site.file, "replay", *words)
+    until(lambda: "paused" in terminal.screen)
+    terminal.press(b"n")
+    until(lambda: site.sent("keys") == 1)
+    terminal.press(b"b")
+    until(lambda: site.sent("keys") == 11)
+    terminal.press(b"\x1b[C", b"?", b"\x1b[D", b"n")
+    until(lambda: site.sent("keys") == 12)
+    terminal.press(b"m", b" ")
+    assert terminal.close()
+    assert terminal.process.returncode == 0
+    assert "space pause" in terminal.screen
+    assert re.search(r"\d+% 2026-11-21T00:00:00\.\d{3}  paused  1[12] records", terminal.screen)
+    assert "Replayed 211 records in" in terminal.screen
+
+    record = Decoder(Registry(site.cluster)).record
+    account = [record(m).event for m in read(site.target("keys"), REPLAY_CONTROL)]
+    told = [(e.command, bool(e.refused)) for e in account if isinstance(e, ReplayControlled)]
+    assert told == [
+        ("step", False),
+        ("burst 10", False),
+        ("seek +10s", True),
+        ("seek -10s", False),
+        ("step", False),
+        ("speed max", False),
+        ("toggle", False),
+    ]

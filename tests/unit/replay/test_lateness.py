@@ -41,3 +41,10 @@ def test_nothing_sent_is_not_late() -> None:
 def test_a_long_run_takes_little_memory() -> None:
     found = of([step * 37 for step in range(100_000)])
     assert len(found._counts) < 700
+
+
+@given(DELAYS, DELAYS)
+def test_two_counts_together_are_one(one: list[int], other: list[int]) -> None:
+    both = Lateness.of([of(one), of(other)])
+    assert both._counts == of([*one, *other])._counts
+    assert both.most == max(*one, *other)

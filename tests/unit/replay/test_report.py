@@ -4,7 +4,9 @@ from dataclasses import replace
 from math import inf
 
 import orjson
+import pytest
 
+from infra.replay.limit import LatenessLimit, NoDeadlines, TooLate
 from infra.replay.report import Report, factor
 
 REPORT = Report(
@@ -37,19 +39,22 @@ FULL_SPEED = replace(
 def test_the_final_line() -> None:
     assert REPORT.sentence() == (
         "Replayed 11,394 records in 12.2 s at 9.991x (asked for 10x), lateness p50 0.08 ms, p99 "
-        "0.31 ms, max 4.20 ms, out of order 0; they are in het.replay.night."
+        "0.31 ms, max 4.20 ms, missed 0, out of order 0; they are in het.replay.night."
     )
 
 
 def test_the_final_line_at_full_speed_promises_no_deadlines() -> None:
-    assert "at 52,000x (asked for max), no deadlines, out of order 0;" in FULL_SPEED.sentence()
+    assert (
+        "at 52,000x (asked for max), no deadlines, missed 0, out of order 0;"
+        in FULL_SPEED.sentence()
+    )
 
 
 def test_the_final_line_of_one_record_knows_no_speed() -> None:
     report = replace(FULL_SPEED, records=1, last_time=FULL_SPEED.first_time, achieved_speed=0.0)
     assert report.sentence() == (
-        "Replayed 1 record in 12.2 s (asked for max), no deadlines, out of order 0; it is in "
-        "het.replay.night."
+        "Replayed 1 record in 12.2 s (asked for max), no deadlines, missed 0, out of order 0; it "
+        "is in het.replay.night."
     )
 
 
@@ -83,3 +88,24 @@ def test_the_log_gets_an_event() -> None:
     event = FULL_SPEED.as_event(now=5)
     assert (event.time, event.replay, event.records) == (5, "night", 11_394)
     assert (event.requested_speed, event.lateness_max) == (inf, 0.0)
+
+
+def test_holes_are_told_everywhere() -> None:
+    report = replace(REPORT, holes=["alerts[2]@0 to 99"])
+    assert "out of order 0, holes alerts[2]@0 to 99; they" in report.sentence()
+    assert report.as_json()["holes"] == report.as_event(now=5).holes == ["alerts[2]@0 to 99"]
+
+
+@pytest.mark.parametrize("text", ["312us", "0.5ms", "1"])
+def test_a_limit_of_lateness_that_was_kept(text: str) -> None:
+    LatenessLimit.of(text, 10.0).check(REPORT)
+
+
+def test_a_limit_of_lateness_that_was_not_kept_names_both_figures() -> None:
+    with pytest.raises(TooLate, match=r"p99 is 0.312 ms, and --require-lateness allows 0.3 ms"):
+        LatenessLimit.of("0.3ms", 10.0).check(REPORT)
+
+
+def test_at_full_speed_nothing_can_be_late() -> None:
+    with pytest.raises(NoDeadlines, match="needs deadlines"):
+        LatenessLimit.of("5ms", inf)

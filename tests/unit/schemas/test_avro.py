@@ -117,7 +117,7 @@ def test_another_avro_library_reads_the_bytes(event: Any) -> None:
     ("name", "number"),
     [
         ("RecordingImported", 897236745),
-        ("ReplayFinished", 1205865179),
+        ("ReplayFinished", 479293101),
         ("ReplayStarted", 61968777),
         ("TcsEvent", 713362445),
         ("TimePassed", 1415696416),

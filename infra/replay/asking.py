@@ -1,0 +1,151 @@
+"""A request to a replay that is under way, and its answer, by way of its control topic."""
+
+from dataclasses import asdict
+from math import isfinite
+from time import monotonic
+from typing import Any
+
+from confluent_kafka import TopicPartition
+
+from infra import clock
+from infra.log import reading, topics
+from infra.log.cluster import Cluster
+from infra.log.decoding import Decoder
+from infra.log.reading import Message
+from infra.log.registry import Registry
+from infra.log.writing import Publisher
+from infra.replay.namespace import seen_by
+from infra.replay.outcome import NoSuchReplay
+from infra.replay.report import factor
+from schemas import utc
+from schemas.errors import EvctlError
+from schemas.events.replays import ReplayControlled, ReplayControlRequested, ReplayFinished
+from schemas.record import Position
+from schemas.topics import REPLAY_CONTROL
+
+_WAIT_S = 0.1
+
+
+class ReplayOver(EvctlError):
+    """A replay has come to its end and takes no commands."""
+
+    exit_code = 66
+
+    def __init__(self, replay: str) -> None:
+        super().__init__(f"The replay {replay} is over: there is nothing to control.")
+        self.replay = replay
+
+
+class NoAnswer(EvctlError):
+    """A replay does not answer."""
+
+    exit_code = 69
+
+    def __init__(self, replay: str, timeout: float) -> None:
+        super().__init__(
+            f"The replay {replay} gave no answer within {timeout:g} s: it was killed, or waits for "
+            "its listeners or its first record. What was asked for is done if it comes back."
+        )
+        self.replay = replay
+
+
+class Refused(EvctlError):
+    """A replay did not do what it was asked to."""
+
+    exit_code = 66
+
+    def __init__(self, replay: str, reason: str) -> None:
+        super().__init__(f"The replay {replay} refused: {reason}")
+        self.replay = replay
+
+
+def answer_to(source: Cluster, replay: str, command: str, timeout: float) -> ReplayControlled:
+    """Ask a replay for something, and return its answer.
+
+    Raises `NotAReplayId`, `NoSuchReplay`, `ReplayOver`, `NoAnswer` and `Refused`.
+    """
+    target = seen_by(source, replay)
+    name = REPLAY_CONTROL.full_name(target.namespace)
+    if name not in topics.existing(target):
+        raise NoSuchReplay(replay, name)
+    registry = Registry(source)
+    answers = _Answers(target, registry, replay)
+    try:
+        request = clock.fresh_id()
+        log = Publisher(target, registry, REPLAY_CONTROL, f"ctl/{request}", linger_ms=0)
+        log.publish(ReplayControlRequested(clock.utc_micros(), replay, request, command))
+        log.flush()
+        answer = answers.to(request, timeout)
+    finally:
+        answers.close()
+    if answer.refused:
+        raise Refused(replay, answer.refused)
+    return answer
+
+
+class _Answers:
+    """Reads a control topic from its beginning on."""
+
+    def __init__(self, target: Cluster, registry: Registry, replay: str) -> None:
+        self._cluster, self._replay = target, replay
+        self._record = Decoder(registry).record
+        name = REPLAY_CONTROL.full_name(target.namespace)
+        self._end = reading.whole(target, [(name, 0)])[name, 0][1]
+        self._consumer = target.consumer()
+        self._consumer.assign([TopicPartition(name, 0, 0)])
+        self._require_running()
+
+    def _require_running(self) -> None:
+        """Raise `ReplayOver` where the replay's end is on the log already."""
+        read = 0
+        while read < self._end:
+            for message in self._next():
+                read = message.offset() + 1
+                if isinstance(self._record(message).event, ReplayFinished):
+                    self.close()
+                    raise ReplayOver(self._replay)
+
+    def to(self, request: str, timeout: float) -> ReplayControlled:
+        """Return the answer to a request."""
+        deadline = monotonic() + timeout
+        while monotonic() < deadline:
+            for message in self._next():
+                event: Any = self._record(message).event
+                if isinstance(event, ReplayControlled) and event.request == request:
+                    return event
+                if isinstance(event, ReplayFinished):
+                    raise ReplayOver(self._replay)
+        raise NoAnswer(self._replay, timeout)
+
+    def _next(self) -> list[Message]:
+        found = []
+        for message in reading.consume(self._consumer, 100, _WAIT_S):
+            fault = message.error()
+            if fault is None:
+                found.append(message)
+            else:
+                position = Position(message.topic(), message.partition(), message.offset())
+                reading.pass_over(fault, position, self._cluster)
+        self._cluster.check()
+        return found
+
+    def close(self) -> None:
+        """Leave the log."""
+        self._consumer.close()
+
+
+def said(answer: ReplayControlled) -> str:
+    """Return how a replay stands, in a line."""
+    how = f"{'paused' if answer.paused else 'plays'} at {utc.iso(answer.position)}"
+    until = "" if answer.until is None else f", until {utc.iso(answer.until)}"
+    return f"{answer.replay} {how}, {factor(answer.speed)}{until}, {answer.records:,} sent"
+
+
+def as_json(answer: ReplayControlled) -> dict[str, Any]:
+    """Return how a replay stands, for programs: times as ISO 8601, a speed as number or `max`."""
+    found = asdict(answer)
+    del found["request"], found["refused"]
+    for name in ("time", "position", "until"):
+        found[name] = None if found[name] is None else utc.iso(found[name])
+    found["speed"] = answer.speed if isfinite(answer.speed) else "max"
+    return found

@@ -1,0 +1,108 @@
+"""Where commands to a replay come in, and answers go out: its control topic, and its terminal."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+from confluent_kafka import TopicPartition
+
+from infra import clock
+from infra.log.cluster import Cluster
+from infra.log.decoding import Decoder
+from infra.log.errors import Undecodable
+from infra.log.reading import Message, consume, pass_over
+from infra.log.registry import Registry
+from infra.log.writing import Publisher
+from infra.replay.commands import parse, text_of
+from infra.replay.controls import Command, Transport
+from schemas.errors import EvctlError
+from schemas.events.replays import ReplayControlled, ReplayControlRequested
+from schemas.record import Position
+from schemas.topics import REPLAY_CONTROL
+
+_AT_ONCE = 100
+
+
+class Keys(Protocol):
+    """What gives the commands that keys were pressed for since the last look."""
+
+    def look(self) -> Iterator[Command]: ...
+
+
+class Order(NamedTuple):
+    """A command, or what is wrong with it; `request` is what the answer names, if one waits."""
+
+    command: Command | EvctlError
+    text: str
+    request: str = ""
+
+
+class Desk:
+    """Takes the orders of one replay, and says on the log how each was carried out.
+
+    So the log has what was done to a replay, whoever did it.
+    """
+
+    def __init__(
+        self,
+        target: Cluster,
+        registry: Registry,
+        journal: Publisher,
+        replay: str,
+        keys: Keys | None,
+    ) -> None:
+        self._cluster, self._journal, self._replay, self._keys = target, journal, replay, keys
+        self._record = Decoder(registry).record
+        self._consumer = target.consumer()
+        name = REPLAY_CONTROL.full_name(target.namespace)
+        self._consumer.assign([TopicPartition(name, 0, 0)])
+
+    def look(self) -> Iterator[Order]:
+        """Yield what was asked for since the last look, without waiting."""
+        if self._keys is not None:
+            for command in self._keys.look():
+                yield Order(command, text_of(command))
+        for message in consume(self._consumer, _AT_ONCE, 0):
+            yield from self._read(message)
+
+    def _read(self, message: Message) -> Iterator[Order]:
+        position = Position(message.topic(), message.partition(), message.offset())
+        fault = message.error()
+        if fault is not None:
+            pass_over(fault, position, self._cluster)
+            return
+        try:
+            event = self._record(message).event
+        except Undecodable:
+            return
+        if isinstance(event, ReplayControlRequested):
+            yield Order(_parsed(event.command), event.command, event.request)
+
+    def answer(
+        self, order: Order, refused: str, transport: Transport, position: int, records: int
+    ) -> None:
+        """Record how a replay stands after an order: carried out, or refused for a reason."""
+        self._journal.publish(
+            ReplayControlled(
+                time=clock.utc_micros(),
+                replay=self._replay,
+                request=order.request,
+                command=order.text,
+                refused=refused,
+                paused=transport.paused,
+                speed=transport.speed,
+                position=position,
+                until=transport.until,
+                records=records,
+            )
+        )
+
+    def close(self) -> None:
+        """Take no more orders."""
+        self._consumer.close()
+
+
+def _parsed(text: str) -> Command | EvctlError:
+    try:
+        return parse(text)
+    except EvctlError as fault:
+        return fault

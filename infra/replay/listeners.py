@@ -1,0 +1,60 @@
+"""Whether those are there who are to listen to a replay, before its first record goes out."""
+
+from collections.abc import Sequence
+from time import monotonic
+
+from confluent_kafka import KafkaException
+
+from infra.log.cluster import ANSWER_TIMEOUT_S, Cluster
+from infra.signals import Stop
+from schemas.errors import EvctlError
+
+_LOOK_S = 0.1
+
+
+class ListenersMissing(EvctlError):
+    """A listener did not come in time."""
+
+    exit_code = 69
+
+    def __init__(self, names: Sequence[str], namespace: str, timeout: float) -> None:
+        super().__init__(
+            f"Nobody reads {namespace}* as {' and '.join(names)} after {timeout:g} s, so nothing "
+            f"was played: start it meanwhile (`evctl --namespace {namespace} run {names[0]}`), or "
+            "wait longer with --timeout. The id is free again."
+        )
+        self.names = names
+
+
+def await_listeners(cluster: Cluster, names: Sequence[str], timeout: float, stop: Stop) -> None:
+    """Wait until each name's consumer group has members that read topics of the replay.
+
+    A name is what `evctl run` has, such as `projections`, or that of a consumer group. Raises
+    `ListenersMissing` after `timeout` s.
+    """
+    missing, deadline = [*names], monotonic() + timeout
+    while missing:
+        missing = [name for name in missing if not _listens(cluster, name)]
+        if missing and not monotonic() <= deadline:  # which nothing is, of a time-out that is NaN
+            raise ListenersMissing(missing, cluster.namespace, timeout)
+        if missing and stop.wait(_LOOK_S):
+            return
+
+
+def _listens(cluster: Cluster, name: str) -> bool:
+    groups = [f"{cluster.namespace}evctl.{name}", name]
+    return any(_reads(cluster, group) for group in groups)
+
+
+def _reads(cluster: Cluster, group: str) -> bool:
+    """Whether a member of a group was given a partition of the namespace."""
+    asked = cluster.admin().describe_consumer_groups([group], request_timeout=ANSWER_TIMEOUT_S)
+    try:
+        found = cluster.ask(asked[group].result)
+    except KafkaException:
+        return False  # it is not there, or moves to another broker
+    return any(
+        partition.topic.startswith(cluster.namespace)
+        for member in found.members
+        for partition in (member.assignment.topic_partitions if member.assignment else ())
+    )
