@@ -6,6 +6,10 @@ Two rules, for each source within a partition, in the order of the log:
 - a decided record whose epoch is below that of the newest take-over was written by an instance
   that had been replaced: stopped, and awake too late.
 
+What a replay carries from before its start (`Provenance.standing`) follows a third rule: its source
+goes on behind it, often with lower numbers, so it raises no high-water. It is remembered by its id
+instead (`stand`), among the high-waters too, and is a repeat when it comes again.
+
 A take-over is a record of the source's *epoch line* (`epoch_line`), with the epoch as its seq; so
 what a reader keeps is one number for each source, its high-water, and serves both.
 """
@@ -16,10 +20,38 @@ from schemas.record import AnyRecord, Provenance
 
 _LINE = "/epoch"
 
+STOOD = "/standing"
+"""The source of no record: it is among the high-waters of a partition of which records stood."""
+
 
 def epoch_line(source: str) -> str:
     """Return the source under which the take-overs of a service's source are numbered."""
     return source + _LINE
+
+
+def standing_line(source: str) -> str:
+    """Return the source under which the highest seq is kept of what stood of a source."""
+    return source + STOOD
+
+
+def has_stood(provenance: Provenance, high_waters: Mapping[str, int]) -> bool:
+    """Whether a record was there before as a standing one."""
+    source, seq = provenance[:2]
+    return seq <= high_waters.get(source + STOOD, -1) and _by_id(provenance) in high_waters
+
+
+def stand(provenance: Provenance, high_waters: MutableMapping[str, int]) -> None:
+    """Take note of a standing record."""
+    source, seq = provenance[:2]
+    line = standing_line(source)
+    high_waters[line] = max(seq, high_waters.get(line, -1))
+    high_waters[_by_id(provenance)] = seq
+    high_waters[STOOD] = 1
+
+
+def _by_id(provenance: Provenance) -> str:
+    """Name a record by its id: a service that decides anew in a replay numbers anew, too."""
+    return f"{STOOD}/{provenance.id_bytes.hex()}"
 
 
 def is_outdated(provenance: Provenance, high_waters: Mapping[str, int]) -> bool:
@@ -46,9 +78,16 @@ class Repeats:
 
 
 def is_news(provenance: Provenance, high_waters: MutableMapping[str, int]) -> bool:
-    """Whether a partition's next record adds something; its seq is the high-water then."""
+    """Whether a partition's next record adds something; take note of it then."""
     source, seq = provenance[:2]
-    if is_outdated(provenance, high_waters) or seq <= high_waters.get(source, -1):
+    if seq <= high_waters.get(source, -1):
+        return False
+    if STOOD in high_waters and has_stood(provenance, high_waters):
+        return False
+    if provenance.standing:
+        stand(provenance, high_waters)
+        return True
+    if is_outdated(provenance, high_waters):
         return False
     high_waters[source] = seq
     return True
