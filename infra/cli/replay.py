@@ -78,6 +78,14 @@ def command(
             "--id", metavar="ID", help="Name of the replay.", show_default="made from the time"
         ),
     ] = None,
+    state: Annotated[
+        bool | None,
+        typer.Option(
+            "--state/--no-state",
+            help="Send first what holds where the window begins: the last known values.",
+            show_default="as the window: on for times and offsets, off for nights and all",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the final report as one JSON object.")
     ] = False,
@@ -103,7 +111,8 @@ def command(
     configure(site.logging, "replay", log_file)
     cluster = connect(site)
     windows, there = selection.windows(cluster, site)
-    request = Request(windows, factor, replay_id or fresh_replay_id(), there)
+    with_state = selection.is_part if state is None else state
+    request = Request(windows, factor, replay_id or fresh_replay_id(), there, with_state)
     with stopping() as stop:
         player = Player(cluster, request, stop)
         with shown(player.course, request):

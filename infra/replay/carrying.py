@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from infra.log.reading import Message
 from infra.log.writing import Producer
-from schemas.record import Position, from_headers
+from schemas.record import STANDING, Position, from_headers
 
 REPLAY, SOURCE = "replay", "src"
 
@@ -40,6 +40,23 @@ class Carrier:
             )
             sent += 1
         self.sent += sent
+
+    def stand(self, messages: Iterable[Message]) -> None:
+        """Queue what holds where the replay begins, marked as such; raise as `carry` does.
+
+        Nothing of a topic that the replay does not have. It counts for none of what is `sent`.
+        """
+        for message in messages:
+            if message.topic() in self._names:
+                headers = [h for h in marked(message, self._mark) if h[0] != STANDING[0]]
+                self._producer.send(
+                    self._names[message.topic()],
+                    message.value(),
+                    message.key(),
+                    message.partition(),
+                    message.timestamp()[1] or 1,
+                    [*headers, STANDING],
+                )
 
 
 def marked(message: Message, mark: tuple[str, bytes]) -> list[tuple[str, bytes]]:

@@ -16,6 +16,7 @@ from infra.replay.pacing import Pace
 from infra.replay.report import Report
 from infra.replay.request import Request
 from infra.replay.stage import Stage
+from infra.sealing import standings
 from infra.signals import Stop
 from infra.steady import steady
 from infra.windows import EmptyWindow, Window
@@ -60,7 +61,7 @@ class Player:
         if first is None:
             self._found_nothing(window)
             return
-        stage = self._set_out(self._times.of(first[0]))
+        stage = self._set_out(self._times.of(first[0]), window)
         for batch in chain([first], batches):
             stage.carrier.carry(batch)
             stage.look()
@@ -77,7 +78,7 @@ class Player:
         while feed.read_ahead():  # so that the first records are not late already
             pass
         with steady():
-            stage = self._set_out(first[0])
+            stage = self._set_out(first[0], window)
             self._send_when_due(chain([first], messages), feed, stage)
             self._arrive(stage)
 
@@ -106,11 +107,14 @@ class Player:
         if not self._stop.requested:
             raise EmptyWindow(window.name, self._request.nights())
 
-    def _set_out(self, first_time: int) -> Stage:
+    def _set_out(self, first_time: int, window: Window) -> Stage:
         if self._stage is None:
             self._stage = Stage(
                 self._source, self._target, self._registry, self._request, first_time
             )
+        if self._request.state:
+            found = standings.before(self._source, self._registry, window)
+            self._stage.carrier.stand(found)
         self.course.set_out(first_time)
         return self._stage
 

@@ -12,13 +12,15 @@ class Request:
     """Windows to be played one after the other, each from its first record on, and how.
 
     `speed` is event time per wall time, infinity for as fast as possible. `nights` returns those
-    that the log has, for the sentence that a window is empty.
+    that the log has, for the sentence that a window is empty. With `state`, what holds where a
+    window begins is sent before it.
     """
 
     windows: Sequence[Window]
     speed: float
     replay: str
     nights: Callable[[], Sequence[str]] = tuple
+    state: bool = False
 
     @property
     def topics(self) -> Sequence[str]:

@@ -54,6 +54,11 @@ class Selection:
             topic(name)
 
     @property
+    def is_part(self) -> bool:
+        """Whether it begins wherever was asked, and not where a night does, or the log."""
+        return not self.nights and not self.everything
+
+    @property
     def _by_offset(self) -> bool:
         return (self.first, self.last) != (None, None)
 
