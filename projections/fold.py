@@ -13,7 +13,7 @@ from projections.columns import MAX_SOURCE
 from projections.limits import Limits, RecordDoesNotFit
 from projections.merging import Merging, Statement
 from schemas.record import AnyRecord, Position
-from schemas.repeats import STOOD, epoch_line, has_stood, stand, standing_line
+from schemas.repeats import STOOD, epoch_line, goes_by_id, has_stood, stand, standing_line
 
 __all__ = ["Fold", "FoldedBatch", "Held", "Partition", "RecordDoesNotFit", "Span"]
 
@@ -114,7 +114,7 @@ class Fold:
             known = reading.held.high_waters.get(source)
             if known is None and len(source) > MAX_SOURCE:
                 raise RecordDoesNotFit(record.position, "its source", source, MAX_SOURCE)
-        if (known is not None and seq <= known) or (
+        if (known is not None and seq <= known and not goes_by_id(record.provenance)) or (
             reading.stood and has_stood(record.provenance, reading.waters)
         ):
             self.repeats += 1

@@ -8,7 +8,8 @@ Two rules, for each source within a partition, in the order of the log:
 
 What a replay carries from before its start (`Provenance.standing`) follows a third rule: its source
 goes on behind it, often with lower numbers, so it raises no high-water. It is remembered by its id
-instead (`stand`), among the high-waters too, and is a repeat when it comes again.
+instead (`stand`), among the high-waters too, and is a repeat when it comes again. What a service
+said goes by the id alone: one that runs in the replay gives the same numbers to records of its own.
 
 A take-over is a record of the source's *epoch line* (`epoch_line`), with the epoch as its seq; so
 what a reader keeps is one number for each source, its high-water, and serves both.
@@ -34,6 +35,11 @@ def standing_line(source: str) -> str:
     return source + STOOD
 
 
+def goes_by_id(provenance: Provenance) -> bool:
+    """Whether the high-water of a record's source says nothing of it: an old one of a service."""
+    return provenance.standing and provenance.epoch is not None
+
+
 def has_stood(provenance: Provenance, high_waters: Mapping[str, int]) -> bool:
     """Whether a record was there before as a standing one."""
     source, seq = provenance[:2]
@@ -50,7 +56,7 @@ def stand(provenance: Provenance, high_waters: MutableMapping[str, int]) -> None
 
 
 def _by_id(provenance: Provenance) -> str:
-    """Name a record by its id: a service that decides anew in a replay numbers anew, too."""
+    """Name a record by its id."""
     return f"{STOOD}/{provenance.id_bytes.hex()}"
 
 
@@ -80,7 +86,7 @@ class Repeats:
 def is_news(provenance: Provenance, high_waters: MutableMapping[str, int]) -> bool:
     """Whether a partition's next record adds something; take note of it then."""
     source, seq = provenance[:2]
-    if seq <= high_waters.get(source, -1):
+    if seq <= high_waters.get(source, -1) and not goes_by_id(provenance):
         return False
     if STOOD in high_waters and has_stood(provenance, high_waters):
         return False

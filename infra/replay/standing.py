@@ -91,7 +91,7 @@ def standing(
         reader.close()
     found = holding.kept()
     since = "the log's beginning" if base is None else base.name
-    _LOGGER.info("%d records hold before %s: of %d, from %s", len(found), window.name, count, since)
+    _LOGGER.debug("%d records hold; %d were read, from %s on", len(found), count, since)
     return found
 
 

@@ -85,7 +85,7 @@ def test_the_latest_values_are_those_of_a_replay_from_the_beginning(
     tmp_path: Path, stop: Stop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(windows, "_JOIN_GAP", 0)
-    caplog.set_level(logging.INFO, "evctl.replay")
+    caplog.set_level(logging.DEBUG, "evctl.replay")
     with on_stage(tmp_path / "site") as stage:
         append(stage, MIDNIGHT, range(300))
         append(stage, MIDNIGHT + DAY, range(300, 400))
@@ -120,7 +120,7 @@ def test_the_latest_values_are_those_of_a_replay_from_the_beginning(
 
 def scanned(caplog: pytest.LogCaptureFixture) -> int:
     """Return how many records were read for the last state that was looked for, as was logged."""
-    found = re.search(r"hold before .*: of (\d+), from", caplog.records[-1].getMessage())
+    found = re.search(r"hold; (\d+) were read, from", caplog.records[-1].getMessage())
     assert found is not None
     return int(found[1])
 

@@ -116,7 +116,7 @@ def digest(module: Any, records: Sequence[AnyRecord]) -> str:
 
 
 @given(events=st.lists(EVENTS, max_size=20), until=TIMES)
-@settings(max_examples=25)
+@settings(max_examples=40)
 def test_from_a_time_on_the_latest_values_are_those_of_all(
     events: Sequence[Any], until: int
 ) -> None:
@@ -127,7 +127,7 @@ def test_from_a_time_on_the_latest_values_are_those_of_all(
 
 
 @given(events=st.lists(EVENTS, max_size=20), first=st.integers(0, 20))
-@settings(max_examples=25)
+@settings(max_examples=40)
 def test_from_a_place_on_values_and_a_service_s_state_are_those_of_all(
     events: Sequence[Any], first: int
 ) -> None:

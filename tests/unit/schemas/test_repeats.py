@@ -60,6 +60,7 @@ def standing(seq: int, epoch: int | None = None) -> Provenance:
         ([standing(9), standing(9), standing(8)], [True, False, True]),
         ([decided(5, 1), standing(5), standing(4), standing(6)], [True, False, False, True]),
         ([took_over(2), standing(9, epoch=1), decided(5, 2)], [True, True, True]),
+        ([decided(5, 1), standing(4, epoch=1), standing(4, epoch=1)], [True, True, False]),
     ],
 )
 def test_what_stands_before_a_replay_s_start_hides_nothing_behind_it(
