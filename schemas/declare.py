@@ -77,7 +77,8 @@ class Event(Protocol):
 
     `holds` says of what the event states what is so until a later one states it anew, and which of
     its values: the name of a TCS event, and the names in its payload. Without values it is all
-    that is said of it. `None`: the event tells what happened, and nothing that goes on holding.
+    that is said of it. It depends on neither an instant nor what a map has under its names. `None`:
+    the event tells what happened, and nothing that goes on holding.
     """
 
     __dataclass_fields__: dict[str, Any]

@@ -10,9 +10,9 @@ seal keeps) and what came since, or else from the log's beginning.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from infra.log import reading
 from infra.log.cluster import Cluster
@@ -20,9 +20,11 @@ from infra.log.decoding import SCHEMA_FAULTS
 from infra.log.errors import UnknownSchema
 from infra.log.reading import Message, Place, Span, SpanReader
 from infra.log.registry import Decode, Registry
-from infra.replay.event_time import EventTimes
+from infra.replay.event_time import EventTimes, first_long
+from infra.replay.shapes import shape_of
 from infra.windows import Ranges, Window, united
-from schemas.avro import NotAvro
+from schemas import avro
+from schemas.avro import NotAvro, Schema
 from schemas.catalogue import event_class
 from schemas.declare import Holds, time_field
 from schemas.framing import HEADER_SIZE, NotFramed, schema_id_of
@@ -32,14 +34,35 @@ from schemas.topics import bare_name, topic
 
 _LOGGER = logging.getLogger("evctl.replay")
 _BATCH = 5000
+_SHAPES_OF_KEY = 4
+"""Records of a key that come in more shapes are decoded."""
+
 _SHAPES = 10_000
 """So many different `holds` are kept before those that others cover are let go."""
 
-Decoders = Callable[[int, Position], tuple[type | None, Decode]]
 Rank = tuple[int, Place, int]
 """A place in the one order of a replay: merge time (µs UTC), partition, offset."""
 
-_Reader = tuple[Decode, Callable[[Any], int]]
+_Fits = Callable[[bytes], object]
+_position: Callable[[tuple[str, int, int]], Position] = partial(tuple.__new__, Position)
+
+
+Decoder = Callable[[int, Position], tuple[type | None, Decode]]
+
+
+class Schemas(Protocol):
+    """The schemas of a log: `Registry`."""
+
+    def decoder(self, number: int, position: Position) -> tuple[type | None, Decode]: ...
+    def schema(self, number: int, position: Position) -> Schema: ...
+
+
+class _Kind(NamedTuple):
+    """What decodes records of a schema and tells their times; the schema, if it is today's."""
+
+    decode: Decode
+    time_of: Callable[[Any], int]
+    schema: Schema | None
 
 
 class Base(NamedTuple):
@@ -78,7 +101,7 @@ def standing(
     places = [p for p in ranges if _has_state(p[0]) and (not played or p[0] in played)]
     on_log = reading.whole(cluster, places)
     spans = {place: _within(ranges[place], on_log[place]) for place in places}
-    before, holding, count = Before(window, cue, registry.decoder), Holding(registry.decoder), 0
+    before, holding, count = Before(window, cue, registry.decoder), Holding(registry), 0
     reader = SpanReader(cluster, spans)
     try:
         while reader.left:
@@ -142,7 +165,7 @@ class Before:
     one order, as `infra.replay.order` has it. `passed` are the partitions without any more.
     """
 
-    def __init__(self, window: Window, cue: Rank | None, decoder: Decoders) -> None:
+    def __init__(self, window: Window, cue: Rank | None, decoder: Decoder) -> None:
         self._window, self._cue = window, cue
         self._times = EventTimes(decoder)
         self._inside = self._times.within(None, window.start)
@@ -197,31 +220,24 @@ class _Held:
 class Holding:
     """Takes records, and keeps those that hold; what is a repeat to every reader does not count.
 
-    `decoder` is `Registry.decoder`.
+    Records of a shape that was seen before are not decoded: see `infra.replay.shapes`.
     """
 
-    def __init__(self, decoder: Decoders) -> None:
-        self._decoder, self._held = decoder, dict[Holds, _Held]()
-        self._readers: dict[bytes, _Reader | None] = {}
+    def __init__(self, schemas: Schemas) -> None:
+        self._schemas, self._held = schemas, dict[Holds, _Held]()
+        self._kinds: dict[bytes, _Kind | None] = {}
+        self._shapes: dict[bytes | None, list[tuple[_Fits, Holds]]] = {}
         self._high_waters: dict[Place, dict[str, int]] = {}
         self._most = _SHAPES
 
     def add(self, messages: Iterable[Message]) -> None:
         """Take messages, each partition's in its order."""
-        held, readers = self._held, self._readers
-        for message in filter(self._is_news, messages):
-            value = message.value() or b""
-            prefix = value[:HEADER_SIZE]
-            if prefix not in readers:
-                readers[prefix] = self._reader(prefix, message)
-            reader = readers[prefix]
-            if reader is None:
+        held = self._held
+        for message in messages:
+            found = self._told(message) if self._is_news(message) else None
+            if found is None:
                 continue
-            try:
-                event = reader[0](value, HEADER_SIZE)
-            except NotAvro:
-                continue
-            time, holds = reader[1](event), event.holds
+            time, holds = found
             known = held.get(holds)
             if known is None:
                 held[holds] = _Held(time, message)
@@ -231,27 +247,52 @@ class Holding:
             self._let_go()
 
     def _is_news(self, message: Message) -> bool:
-        place = (message.topic(), message.partition())
+        topic, partition = place = message.topic(), message.partition()
         waters = self._high_waters.get(place)
         if waters is None:
             waters = self._high_waters[place] = {}
         try:
-            said = from_headers(message.headers(), Position(*place, message.offset()))
+            position = _position((topic, partition, message.offset()))
+            return is_news(from_headers(message.headers(), position), waters)
         except BadHeaders:
             return False  # a reader of the topic says so
-        return is_news(said, waters)
 
-    def _reader(self, prefix: bytes, message: Message) -> _Reader | None:
+    def _told(self, message: Message) -> tuple[int, Holds] | None:
+        """Return when a message happened and what it holds; none if it holds nothing."""
+        value, key = message.value() or b"", message.key()
+        for fits, holds in self._shapes.get(key, ()):
+            if fits(value):
+                return first_long(value), holds
+        prefix = value[:HEADER_SIZE]
+        if prefix not in self._kinds:
+            self._kinds[prefix] = self._kind(prefix, message)
+        kind = self._kinds[prefix]
+        if kind is None:
+            return None
+        try:
+            event = kind.decode(value, HEADER_SIZE)
+        except NotAvro:
+            return None
+        known = self._shapes.setdefault(key, [])
+        if kind.schema is not None and len(known) < _SHAPES_OF_KEY:
+            shape = shape_of(kind.schema, event, value, HEADER_SIZE)
+            known += [] if shape is None else [(shape.fits.fullmatch, shape.holds)]
+        return kind.time_of(event), event.holds
+
+    def _kind(self, prefix: bytes, message: Message) -> "_Kind | None":
         """Return what decodes records of a schema, none where they hold nothing."""
         position = Position(message.topic(), message.partition(), message.offset())
         try:
             number = schema_id_of(prefix)
-            cls, decode = self._decoder(number, position)
+            cls, decode = self._schemas.decoder(number, position)
+            written = self._schemas.schema(number, position)
         except (NotFramed, UnknownSchema, *SCHEMA_FAULTS):
             return None
         if cls is None or getattr(cls, "holds", None) is None:
             return None
-        return decode, attrgetter(time_field(cls))
+        todays = avro.schema_of(cls)
+        same = avro.fingerprint_of(written) == avro.fingerprint_of(todays)
+        return _Kind(decode, attrgetter(time_field(cls)), todays if same else None)
 
     def _let_go(self) -> None:
         """Keep only what holds, so that values which come in ever other groups take no memory."""
@@ -272,7 +313,7 @@ class Holding:
             last = [(holds, known.last) for holds, known in those]
             for said in (*_latest(newest, _age), *_latest(last, _offset)):
                 found[id(said.message)] = said
-        return sorted(found.values(), key=lambda said: _position(said.message))
+        return sorted(found.values(), key=lambda said: _where(said.message))
 
 
 def _latest(
@@ -295,5 +336,5 @@ def _offset(said: Standing) -> int:
     return said.message.offset()
 
 
-def _position(message: Message) -> Position:
+def _where(message: Message) -> Position:
     return Position(message.topic(), message.partition(), message.offset())

@@ -19,6 +19,7 @@ from infra.replay.standing import Before, Holding
 from infra.windows import Window
 from projections.shown import tcs_activity, tcs_latest
 from schemas import avro, framing
+from schemas.avro import Schema
 from schemas.catalogue import events
 from schemas.events.services import SettingsTookEffect
 from schemas.events.silence import SystemFellSilent, SystemSpokeAgain
@@ -55,10 +56,15 @@ EVENTS = st.one_of(
 )
 
 
-def decoder(number: int, _: Position) -> tuple[type | None, Decode]:
-    """Answer as a registry does that has the schema of each class under its place in CLASSES."""
-    cls = CLASSES[number]
-    return cls, todays().reader(avro.schema_of(cls), cls)
+class Schemas:
+    """A registry that has the schema of each class under its place in CLASSES."""
+
+    def decoder(self, number: int, _: Position) -> tuple[type | None, Decode]:
+        cls = CLASSES[number]
+        return cls, todays().reader(avro.schema_of(cls), cls)
+
+    def schema(self, number: int, _: Position) -> Schema:
+        return avro.schema_of(CLASSES[number])
 
 
 ENCODERS = {cls: avro.writer(cls, framing.prefix(CLASSES.index(cls))) for cls in CLASSES}
@@ -86,7 +92,7 @@ def on_log(events: Sequence[Any], partition: int = 0) -> list[Message]:
 
 def held(messages: Sequence[Message], until: int | None = None) -> list[int]:
     """Return the offsets of what holds."""
-    before, holding = Before(Window({}, until), None, decoder), Holding(decoder)
+    before, holding = Before(Window({}, until), None, Schemas().decoder), Holding(Schemas())
     for message in messages:
         holding.add(before.of([message]))
     return [said.message.offset() for said in holding.kept()]
@@ -163,7 +169,7 @@ def test_before_a_place_in_a_window_comes_what_the_one_order_has_before_it(
     }
     order = [(time, (m.topic(), m.partition()), m.offset()) for time, m in in_order(timed)]
     cue = data.draw(st.sampled_from([*order, (data.draw(TIMES), ("", -1), -1)]))
-    before = Before(window, cue, decoder)
+    before = Before(window, cue, Schemas().decoder)
     came = {(m.partition(), m.offset()) for place in log for m in before.of(log[place])}
     wanted = {(place[1], offset) for time, place, offset in order if (time, place, offset) < cue}
     wanted |= {
@@ -205,11 +211,11 @@ def test_values_that_others_cover_take_no_memory(monkeypatch: pytest.MonkeyPatch
         for n, name in enumerate(f"value {n % 97}" for n in range(400))
     ]
     messages = on_log(events)
-    holding = Holding(decoder)
+    holding = Holding(Schemas())
     for message in messages:
         holding.add([message])
     assert [said.message.offset() for said in holding.kept()] == list(range(303, 400))
-    holding = Holding(decoder)
+    holding = Holding(Schemas())
     many = [TcsEvent(DUSK + n, 0, "tcs", "root", "ra", False, {"x": n}, {}) for n in range(50)]
     for message in on_log(many):
         holding.add([message])
