@@ -115,7 +115,7 @@ class NightIndex:
         for (number, place, _), (low, high) in self.chunks.items():
             if first <= number <= last:
                 found.setdefault(place, []).append((low, high + 1))
-        return {place: _joined(sorted(spans)) for place, spans in found.items()}
+        return {place: joined(sorted(spans)) for place, spans in found.items()}
 
     def night(self, name: str) -> Window:
         """Return the window of a night; raise `EmptyWindow` or `NotANight`."""
@@ -141,12 +141,6 @@ class NightIndex:
 
         return earlier
 
-    def all(self) -> Window:
-        """Return the window of everything on the log."""
-        if not (ranges := self.whole()):
-            raise EmptyWindow("the whole log", [])
-        return Window(ranges)
-
     def whole(self) -> Ranges:
         """Return the offsets of everything on the log."""
         return {place: [span] for place, span in self.ends.items() if span[0] < span[1]}
@@ -156,24 +150,22 @@ class NightIndex:
         earlier = self._before(self.nights.number(start - 1))
         return Window({}, start, start, utc.iso(start), earlier)
 
+    def all(self) -> Window:
+        """Return the window of everything on the log."""
+        if not (ranges := self.whole()):
+            raise EmptyWindow("the whole log", [])
+        return Window(ranges)
 
-def _joined(spans: Iterable[Span]) -> list[Span]:
-    joined: list[Span] = []
+
+def joined(spans: Iterable[Span]) -> list[Span]:
+    """Return spans, which are sorted, with those made one that lie close to each other."""
+    found: list[Span] = []
     for first, end in spans:
-        if joined and first - joined[-1][1] <= _JOIN_GAP:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        if found and first - found[-1][1] <= _JOIN_GAP:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
         else:
-            joined.append((first, end))
-    return joined
-
-
-def united(*many: Ranges) -> dict[Place, list[Span]]:
-    """Return the offsets that are in some of the ranges."""
-    found: dict[Place, list[Span]] = {}
-    for ranges in many:
-        for place, spans in ranges.items():
-            found.setdefault(place, []).extend(spans)
-    return {place: _joined(sorted(spans)) for place, spans in found.items()}
+            found.append((first, end))
+    return found
 
 
 def places_of(cluster: Cluster, wanted: Sequence[Topic]) -> list[Place]:
@@ -185,6 +177,15 @@ def places_of(cluster: Cluster, wanted: Sequence[Topic]) -> list[Place]:
         raise TopicMissing(names[0], cluster.servers)
     described = topics.describe(cluster, found)
     return [(name, n) for name in found for n in range(described[name].partitions)]
+
+
+def united(*many: Ranges) -> dict[Place, list[Span]]:
+    """Return the offsets that are in some of the ranges."""
+    found: dict[Place, list[Span]] = {}
+    for ranges in many:
+        for place, spans in ranges.items():
+            found.setdefault(place, []).extend(spans)
+    return {place: joined(sorted(spans)) for place, spans in found.items()}
 
 
 def offsets(cluster: Cluster, topic: Topic, start: int | None, end: int | None) -> Window:
