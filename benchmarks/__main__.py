@@ -1,6 +1,7 @@
 """`make bench`: every table, printed and kept in `benchmarks/results/`.
 
-`python -m benchmarks [--quick] [NAME…]` runs only some of the modules.
+`python -m benchmarks [--quick] [NAME…]` runs only some of the modules, and those that `make bench`
+leaves out because they take long: `drift`.
 """
 
 import platform
@@ -31,7 +32,10 @@ MODULES = (
     "rubin",
     "bridge",
     "replay_speed",
+    "whole_night",
+    "standing",
     "pacing",
+    "side_by_side",
 )
 RESULTS = Path(__file__).parent / "results"
 _PACKAGES = ("confluent-kafka", "fastavro", "sqlalchemy", "pymysql", "orjson", "kio")

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from schemas.declare import REPORTED, Doc, Micros, Unit, event
+from schemas.declare import REPORTED, Doc, Holds, Micros, Unit, event
 
 
 @event(REPORTED)
@@ -12,3 +12,8 @@ class DomeMoved:
     time: Micros
     azimuth: Annotated[float, Unit("deg"), Doc("from north through east")]
     shutter_open: bool
+
+    @property
+    def holds(self) -> Holds:
+        """The dome is where it is until it moves."""
+        return "dome", ()

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from schemas.declare import REPORTED, Doc, Micros, Unit, Was, event
+from schemas.declare import REPORTED, Doc, Holds, Micros, Unit, Was, event
 
 
 @event(REPORTED)
@@ -13,3 +13,8 @@ class DomeMoved:
     azimuth: Annotated[float, Unit("deg"), Doc("from north through east")]
     slit_open: Annotated[bool, Was("shutter_open")]
     asked_by: str = "unknown"
+
+    @property
+    def holds(self) -> Holds:
+        """The dome is where it is until it moves."""
+        return "dome", ()

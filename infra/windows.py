@@ -5,8 +5,9 @@ is found by the night index: where each night's records lie. What the index's ta
 yet is read from the log's tail.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from infra.log import reading, topics
 from infra.log.cluster import Cluster
@@ -26,6 +27,10 @@ CHUNK_BITS = 16
 
 _JOIN_GAP = 20_000
 """Ranges closer than so many records are read as one: a seek costs more than passing these over."""
+
+
+_BEFORE_ALL = -(2**62)
+"""An event time before all others, µs UTC."""
 
 
 class EmptyWindow(EvctlError):
@@ -55,18 +60,29 @@ def _listed(nights: Sequence[str]) -> str:
     return f"{len(nights)} nights from {nights[0]} to {nights[-1]}"
 
 
+Ranges: TypeAlias = Mapping[Place, Sequence[Span]]
+"""Offsets of partitions, disjoint and rising."""
+
+
+def _nothing(_: int | None) -> Ranges:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A part of the log, with fixed ends.
 
     `ranges` are the offsets to read; of what they hold, the records with `start` ≤ event time <
-    `end` (µs UTC; `None`: no bound) are the window's.
+    `end` (µs UTC; `None`: no bound) are the window's. `earlier` tells the offsets where records
+    from before the window stand, those from an event time on, or all (`None`); of what they hold,
+    what happened before `start` is earlier.
     """
 
-    ranges: Mapping[Place, Sequence[Span]]
+    ranges: Ranges
     start: int | None = None
     end: int | None = None
     name: str = "the whole log"
+    earlier: Callable[[int | None], Ranges] = field(default=_nothing, compare=False)
 
     def holds(self, time: int) -> bool:
         """Whether an event time (µs UTC) lies in the window."""
@@ -123,12 +139,29 @@ class NightIndex:
         name = name or f"{utc.iso(start)} to {utc.iso(end)}"
         if not ranges:
             raise EmptyWindow(name, self.names())
-        return Window(ranges, start, end, name)
+        return Window(ranges, start, end, name, self._before(self.nights.number(start - 1)))
+
+    def _before(self, last: int) -> Callable[[int | None], Ranges]:
+        """Return what tells where records of the nights up to `last` (a number) stand."""
+
+        def earlier(since: int | None) -> Ranges:
+            first = self.nights.number(_BEFORE_ALL if since is None else since)
+            return self.ranges(first, last)
+
+        return earlier
+
+    def whole(self) -> Ranges:
+        """Return the offsets of everything on the log."""
+        return {place: [span] for place, span in self.ends.items() if span[0] < span[1]}
+
+    def before(self, start: int) -> Window:
+        """Return the empty window at an event time (µs UTC): what is earlier than that."""
+        earlier = self._before(self.nights.number(start - 1))
+        return Window({}, start, start, utc.iso(start), earlier)
 
     def all(self) -> Window:
         """Return the window of everything on the log."""
-        ranges = {place: [span] for place, span in self.ends.items() if span[0] < span[1]}
-        if not ranges:
+        if not (ranges := self.whole()):
             raise EmptyWindow("the whole log", [])
         return Window(ranges)
 
@@ -155,6 +188,15 @@ def places_of(cluster: Cluster, wanted: Sequence[Topic]) -> list[Place]:
     return [(name, n) for name in found for n in range(described[name].partitions)]
 
 
+def united(*many: Ranges) -> dict[Place, list[Span]]:
+    """Return the offsets that are in some of the ranges."""
+    found: dict[Place, list[Span]] = {}
+    for ranges in many:
+        for place, spans in ranges.items():
+            found.setdefault(place, []).extend(spans)
+    return {place: joined(sorted(spans)) for place, spans in found.items()}
+
+
 def offsets(cluster: Cluster, topic: Topic, start: int | None, end: int | None) -> Window:
     """Return the window of a topic's offsets from `start` to before `end`, as far as it goes.
 
@@ -164,16 +206,17 @@ def offsets(cluster: Cluster, topic: Topic, start: int | None, end: int | None) 
         raise BackwardsWindow(f"offset {start}", f"offset {end}")
     places = places_of(cluster, [topic])
     ranges: dict[Place, list[Span]] = {}
+    before: dict[Place, list[Span]] = {}
     whole = reading.whole(cluster, places)
     for place, (low, high) in whole.items():
         first, last = low if start is None else start, high if end is None else min(high, end)
         if first < last:
-            ranges[place] = [(first, last)]
+            ranges[place], before[place] = [(first, last)], [(low, first)]
     name = f"offsets {start or 0} to {'the end' if end is None else end} of {topic.name}"
     if not ranges:
         there = [f"offsets {low} to {high - 1}" for low, high in whole.values() if low < high]
         raise EmptyWindow(name, (), " and ".join(there) or "nothing at all")
-    return Window(ranges, name=name)
+    return Window(ranges, name=name, earlier=lambda _: before)
 
 
 def read_index(

@@ -3,6 +3,7 @@
 Pure: a batch is a function of the records and of what the reader holds of their partitions.
 """
 
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
@@ -12,7 +13,7 @@ from projections.columns import MAX_SOURCE
 from projections.limits import Limits, RecordDoesNotFit
 from projections.merging import Merging, Statement
 from schemas.record import AnyRecord, Position
-from schemas.repeats import epoch_line
+from schemas.repeats import STOOD, epoch_line, goes_by_id, has_stood, stand, standing_line
 
 __all__ = ["Fold", "FoldedBatch", "Held", "Partition", "RecordDoesNotFit", "Span"]
 
@@ -64,18 +65,24 @@ class FoldedBatch(NamedTuple):
 class _Reading:
     """One partition within the batch."""
 
-    __slots__ = ("end", "held", "high_waters", "last")
+    __slots__ = ("end", "held", "high_waters", "last", "stood")
 
     def __init__(self, held: Held) -> None:
         self.held = held
         self.end = held.next_offset
         self.high_waters: dict[str, int] = {}
         self.last: AnyRecord | None = None
+        self.stood = STOOD in held.high_waters
 
     def high_water(self, source: str) -> int:
         """Return the highest seq of a source, −1 if there is none."""
         found = self.high_waters.get(source)
         return self.held.high_waters.get(source, -1) if found is None else found
+
+    @property
+    def waters(self) -> ChainMap[str, int]:
+        """The high-waters of the batch over those that are held."""
+        return ChainMap(self.high_waters, self.held.high_waters)
 
 
 class Fold:
@@ -101,21 +108,34 @@ class Fold:
         if offset < reading.end:
             self.repeats += 1
             return
-        source, seq, _, _, epoch, _ = record.provenance
+        source, seq, _, _, epoch, _, standing = record.provenance
         known = reading.high_waters.get(source)
         if known is None:
             known = reading.held.high_waters.get(source)
             if known is None and len(source) > MAX_SOURCE:
                 raise RecordDoesNotFit(record.position, "its source", source, MAX_SOURCE)
-        if (known is not None and seq <= known) or (
-            epoch is not None and epoch < reading.high_water(epoch_line(source))
+        if (known is not None and seq <= known and not goes_by_id(record.provenance)) or (
+            reading.stood and has_stood(record.provenance, reading.waters)
         ):
+            self.repeats += 1
+        elif standing:
+            self._stand(record, reading)
+        elif epoch is not None and epoch < reading.high_water(epoch_line(source)):
             self.repeats += 1
         else:
             self._apply(record)
             reading.high_waters[source] = seq
             reading.last = record
         reading.end = offset + 1
+
+    def _stand(self, record: AnyRecord, reading: _Reading) -> None:
+        """Apply a record that a replay carries from before its start."""
+        source = record.provenance.source
+        if len(standing_line(source)) > MAX_SOURCE:
+            raise RecordDoesNotFit(record.position, "its source", source, MAX_SOURCE)
+        self._apply(record)
+        stand(record.provenance, reading.waters)
+        reading.stood, reading.last = True, record
 
     def _apply(self, record: AnyRecord) -> None:
         changes = self._project(record)

@@ -15,7 +15,7 @@ read where records have no such field; `Was` and `Widened` say what else a field
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Annotated, Any, Protocol, TypeVar, dataclass_transform
+from typing import Annotated, Any, Protocol, TypeAlias, TypeVar, dataclass_transform
 
 AVRO_NAMESPACE = "evctl"
 
@@ -73,13 +73,25 @@ Micros = Annotated[int, Logical("timestamp-micros"), Unit("us")]
 
 
 class Event(Protocol):
-    """What every declared event class has; `key` is the Kafka record key (`None`: no key)."""
+    """What every declared event class has; `record_key` is the Kafka record key (`None`: no key).
+
+    `holds` says of what the event states what is so until a later one states it anew, and which of
+    its values: the name of a TCS event, and the names in its payload. Without values it is all
+    that is said of it. It depends on neither an instant nor what a map has under its names. `None`:
+    the event tells what happened, and nothing that goes on holding.
+    """
 
     __dataclass_fields__: dict[str, Any]
     ORIGIN: Origin
 
     @property
     def record_key(self) -> str | None: ...
+
+    @property
+    def holds(self) -> "Holds | None": ...
+
+
+Holds: TypeAlias = tuple[str, tuple[str, ...]]
 
 
 def _no_key(_: object) -> None:
@@ -95,6 +107,8 @@ def event(origin: Origin) -> Callable[[type[_E]], type[_E]]:
         made.ORIGIN = origin
         if "record_key" not in made.__dict__:
             made.record_key = property(_no_key)
+        if "holds" not in made.__dict__:
+            made.holds = None
         return made  # type: ignore[no-any-return]  # the decorated class, under its own type
 
     return declared

@@ -1,15 +1,16 @@
 """The envelope: an event, who said it, when, and where it stands in the log.
 
-On the wire the value is the Avro event alone; the rest travels in at most five headers, short
+On the wire the value is the Avro event alone; the rest travels in at most six headers, short
 because a TCS event has about 140 bytes:
 
-| header   | value                              | present                               |
-|----------|------------------------------------|---------------------------------------|
-| `src`    | `SOURCE:SEQ`, ASCII                | always                                |
-| `id`     | 16 bytes, a UUID                   | only where it can't be derived        |
-| `cause`  | 16 bytes, the id of the cause      | decided events                        |
-| `epoch`  | decimal, of the service's instance | decided events, a service's settings  |
-| `replay` | the replay's id, ASCII             | records that a replay carried         |
+| header     | value                              | present                               |
+|------------|------------------------------------|---------------------------------------|
+| `src`      | `SOURCE:SEQ`, ASCII                | always                                |
+| `id`       | 16 bytes, a UUID                   | only where it can't be derived        |
+| `cause`    | 16 bytes, the id of the cause      | decided events                        |
+| `epoch`    | decimal, of the service's instance | decided events, a service's settings  |
+| `replay`   | the replay's id, ASCII             | records that a replay carried         |
+| `standing` | `1`                                | records from before a replay's start  |
 """
 
 from collections.abc import Callable, Sequence
@@ -29,6 +30,9 @@ INDEX_BITS = 16
 """A decided event's seq is its cause's offset, then in so many bits its index among the effects."""
 
 Headers = Sequence[tuple[str, bytes]]
+
+STANDING = "standing", b"1"
+"""The header of a record that a replay carries from before its start."""
 
 _E = TypeVar("_E")
 
@@ -57,7 +61,8 @@ class Provenance(NamedTuple):
 
     `seq` rises within (source, partition). `given_id` is the id of an imported record that kept
     its own. `cause` is the id of the record a decision rests on, and `source` then names the
-    service and its input partition.
+    service and its input partition. `standing` marks what a replay carries from before the point
+    where it begins: it holds there, and is no news.
     """
 
     source: str
@@ -66,6 +71,7 @@ class Provenance(NamedTuple):
     cause: UUID | None = None
     epoch: int | None = None
     replay: str | None = None
+    standing: bool = False
 
     @property
     def id_bytes(self) -> bytes:
@@ -101,6 +107,11 @@ class Record(NamedTuple, Generic[_E]):
         """The record's identity, the same in every log and replay."""
         return UUID(bytes=self.provenance.id_bytes)
 
+    @property
+    def standing(self) -> bool:
+        """Whether a replay carries it from before the point where it begins: see `Provenance`."""
+        return self.provenance.standing
+
 
 def _derived(namespace: bytes, name: bytes) -> bytes:
     """Return a name's UUID version 5 (RFC 9562 §5.5), 16 bytes: `uuid.uuid5` takes 3x as long."""
@@ -126,6 +137,8 @@ def to_headers(provenance: Provenance) -> list[tuple[str, bytes]]:
         headers.append(("epoch", str(provenance.epoch).encode()))
     if provenance.replay is not None:
         headers.append(("replay", provenance.replay.encode()))
+    if provenance.standing:
+        headers.append(STANDING)
     return headers
 
 
@@ -151,7 +164,7 @@ def from_headers(headers: Headers | None, position: Position) -> Provenance:
         except ValueError:
             raise BadHeaders("src", src, "SOURCE:SEQ") from None
     if not given:
-        return _provenance((source, seq, None, None, None, None))
+        return _provenance((source, seq, None, None, None, None, False))
     epoch, replay = given.get("epoch"), given.get("replay")
     return Provenance(
         source,
@@ -160,6 +173,7 @@ def from_headers(headers: Headers | None, position: Position) -> Provenance:
         _uuid(given, "cause"),
         None if epoch is None else _integer("epoch", epoch),
         None if replay is None else replay.decode(errors="replace"),
+        STANDING[0] in given,
     )
 
 

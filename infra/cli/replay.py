@@ -203,6 +203,14 @@ def command(
             "--id", metavar="ID", help="Name of the replay.", show_default="made from the time"
         ),
     ] = None,
+    state: Annotated[
+        bool | None,
+        typer.Option(
+            "--state/--no-state",
+            help="Send first what holds where it begins: the last known values.",
+            show_default="where a seek leads, and for times, offsets and events",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the final report as one JSON object.")
     ] = False,
@@ -255,6 +263,7 @@ def command(
         paused=paused,
         listeners=wait_for or (),
         timeout=timeout,
+        state=True if state is None and (selection.is_part or start_event) else state,
     )
     site = settings(ctx)
     configure(site.logging, "replay", log_file)

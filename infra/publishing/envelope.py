@@ -2,7 +2,7 @@
 
 from typing import Any
 
-_IDENTITY = {"id", "source", "seq", "key", "time", "cause", "epoch", "replay"}
+_IDENTITY = {"id", "source", "seq", "key", "time", "cause", "epoch", "replay", "standing"}
 _POSITION = {"topic", "partition", "offset"}
 KEYS = frozenset({"event", "data"} | _IDENTITY | _POSITION)
 

@@ -4,6 +4,7 @@
   `request` of it
 - `parts`: windows of the log, fed by `feed` in the one `order`; and a `tape`, for a `recording` or
   another order; `cue`: a place in an order; `event_time`: when a message happened, from its bytes
+- `standing`: what holds where a part begins, from what comes before; `shapes`: without decoding it
 - `controls`: how a replay goes on, as a pure state; `pacing`: when each record is due by it
 - `desk`: what is wished for, by the control topic and by `keys`; `commands`: as text; `asking`:
   from another process; `seeking`: where it may go on

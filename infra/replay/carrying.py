@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from infra.log.reading import Message
 from infra.log.writing import Producer
-from schemas.record import Position, from_headers
+from schemas.record import STANDING, Position, from_headers
 
 REPLAY, SOURCE = "replay", "src"
 
@@ -37,6 +37,23 @@ class Carrier:
                 message.timestamp()[1] or 1,  # librdkafka takes 0 for "now"
                 headers,
             )
+
+    def stand(self, messages: Iterable[Message]) -> None:
+        """Queue what holds where the replay begins, marked as such; raise as `carry` does.
+
+        Nothing of a topic that the replay does not have.
+        """
+        for message in messages:
+            if message.topic() in self._names:
+                headers = [h for h in marked(message, self._mark) if h[0] != STANDING[0]]
+                self.producer.send(
+                    self._names[message.topic()],
+                    message.value(),
+                    message.key(),
+                    message.partition(),
+                    message.timestamp()[1] or 1,
+                    [*headers, STANDING],
+                )
 
 
 def marked(message: Message, mark: tuple[str, bytes]) -> list[tuple[str, bytes]]:

@@ -1,9 +1,10 @@
 """Plays parts: reads, orders, paces, sends on, obeys, waits for the acknowledgements."""
 
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from time import monotonic
 
@@ -22,6 +23,7 @@ from infra.replay.report import Report, report_of
 from infra.replay.request import Request
 from infra.replay.seeking import NotAhead, Seeking, SeekOutside, Stretch
 from infra.replay.stage import Stage
+from infra.sealing import standings
 from infra.signals import Stop
 from infra.steady import steady
 from infra.windows import EmptyWindow
@@ -37,13 +39,7 @@ _LOOK_S = 0.05
 """So often it is asked what is wished for, where records leave no time."""
 
 Standing = Callable[[Part, Cue | None], Iterable[Message]]
-"""The messages that hold the last known value of each key before a place in a part's order, or
-before its beginning."""
-
-
-def nothing_stands(_part: Part, _cue: Cue | None) -> Iterable[Message]:
-    """Return nothing: what begins in the middle begins without the past."""
-    return ()
+"""What holds before a place in a part's order, or before its beginning."""
 
 
 class Player:
@@ -55,13 +51,13 @@ class Player:
         request: Request,
         stop: Stop,
         keys: Keys | None = None,
-        standing: Standing = nothing_stands,
+        standing: Standing | None = None,
     ) -> None:
         self._target = claim(source, request.replay)
         self._source, self._request, self._stop, self._keys = source, request, stop, keys
         self._registry = Registry(source)
         self._times = EventTimes(self._registry.decoder)
-        self._standing = standing
+        self._standing = standing or partial(standings.of_part, source, self._registry)
         opener = Opener(source, self._times, lambda: stop.requested, request.sieve, request.feed)
         self._seeking = Seeking(opener, request)
         self._stage: Stage | None = None
@@ -135,13 +131,21 @@ class Player:
                 self._stop,
                 self._keys,
             )
-        self._stage.carrier.carry(self._standing(self._request.windows[stretch.index], stretch.cue))
+        self._stage.carrier.stand(self._stood(stretch))
         course, pace = self.course, self._pace
         course.part, course.part_from = stretch.index, self._seeking.first_time(stretch.index)
         course.set_out(stretch.time)
         course.turn(paused=pace.transport.paused)
         pace.transport = replace(pace.transport, time=stretch.time, since=course.began)
         return self._stage
+
+    def _stood(self, stretch: Stretch) -> Sequence[Message]:
+        """Return what holds where a stretch begins, if that is wanted."""
+        request = self._request
+        if not (stretch.sought if request.state is None else request.state):
+            return ()
+        found = list(self._standing(request.windows[stretch.index], stretch.cue))
+        return found if request.sieve is None else request.sieve(found)
 
     def _carry(self, feed: AnyFeed, first: tuple[int, Message], stage: Stage) -> bool:
         """Send everything on; false where the end was not reached."""

@@ -18,7 +18,8 @@ class Request:
     `sieve` says what goes on of it. It begins at `begin` in the first
     part and ends before `end` in the last; of each, `duration` µs are played. Gaps count as
     `longest_gap` µs at most. It waits `timeout` s for the `listeners`. `names` are other names of
-    Kafka topics, without namespace.
+    Kafka topics, without namespace. What holds where it begins is sent first if `state` says so;
+    if it says nothing, after a seek only.
     """
 
     windows: Sequence[Part]
@@ -37,6 +38,7 @@ class Request:
     timeout: float = 10.0
     names: Mapping[str, str] = field(default_factory=dict)
     holes: Sequence[Hole] = ()
+    state: bool | None = None
 
     @property
     def topics(self) -> Sequence[str]:

@@ -47,7 +47,7 @@ class Stretch:
     """A part opened at a place: its first message from there, and when that is due.
 
     `time` is the event time (µs UTC) that is due when it begins; `cue` is the place, none for the
-    part's beginning.
+    part's beginning. It was `sought` if a seek led there.
     """
 
     index: int
@@ -55,6 +55,7 @@ class Stretch:
     first: tuple[int, Message]
     time: int
     cue: Cue | None
+    sought: bool
 
 
 class Seeking:
@@ -91,7 +92,7 @@ class Seeking:
             if request.duration is not None:
                 feed.end_at(Cue(first[0] + request.duration))
         begins = first[0] if time is None else max(time, self.first_time(index))
-        return Stretch(index, feed, first, begins, since)
+        return Stretch(index, feed, first, begins, since, sought=time is not None)
 
     def find(self, time: int, present: int, *, relative: bool) -> Stretch:
         """Return the part that has an event time, the present one first, opened there.

@@ -56,6 +56,11 @@ class Selection:
             raise BackwardsWindow(utc.iso(self.start), utc.iso(self.end))
 
     @property
+    def is_part(self) -> bool:
+        """Whether it begins wherever was asked, and not where a night does, or the log."""
+        return self.start is not None or self.first is not None
+
+    @property
     def _by_offset(self) -> bool:
         return (self.first, self.last) != (None, None)
 
@@ -93,7 +98,8 @@ class Selection:
             end = min((t for t in (window.end, self.end) if t is not None), default=None)
             name = f"{window.name}, {self._span()}"
             if start is None or end is None or start < end:
-                found.append(replace(window, start=start, end=end, name=name))
+                earlier = window.earlier if start is None else index.before(start).earlier
+                found.append(replace(window, start=start, end=end, name=name, earlier=earlier))
         if not found:
             names = " and ".join(window.name for window in windows)
             raise EmptyWindow(f"{names}, {self._span()}", index.names())

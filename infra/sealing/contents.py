@@ -94,6 +94,32 @@ class SealedSchema:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedStanding:
+    """The records with the last known values of all that happened before `until` (µs UTC).
+
+    Places are (topic without namespace, partition, offsets).
+    """
+
+    until: int
+    places: tuple[tuple[str, int, tuple[int, ...]], ...]
+
+    def text(self) -> dict[str, Any]:
+        """Return it for JSON, a partition a line."""
+        return {
+            "until": self.until,
+            "places": [f"{t}/{p}: {' '.join(map(str, offsets))}" for t, p, offsets in self.places],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """What stood at the night's end, and of all that was on the log, for replays to begin with."""
+
+    night: SealedStanding
+    log: SealedStanding
+
+
+@dataclass(frozen=True, slots=True)
 class Seal:
     """What there was of a night at `time`, µs UTC."""
 
@@ -104,6 +130,7 @@ class Seal:
     partitions: tuple[SealedPartition, ...]
     views: tuple[SealedView, ...]
     schemas: tuple[SealedSchema, ...]
+    standings: Standings | None = None
 
     @property
     def records(self) -> int:
@@ -117,6 +144,13 @@ class Seal:
             plain["stretches"] = [
                 f"{s.first}-{s.last} {s.records} {s.digest}" for s in partition.stretches
             ]
+        if self.standings is None:  # as in seals of before there were any
+            del said["standings"]
+        else:
+            said["standings"] = {
+                "night": self.standings.night.text(),
+                "log": self.standings.log.text(),
+            }
         return json.dumps(said, indent=1) + "\n"
 
 
@@ -136,7 +170,19 @@ def from_text(text: str) -> Seal:
     said["partitions"] = tuple(_partition(plain) for plain in said["partitions"])
     said["views"] = tuple(_view(plain) for plain in said["views"])
     said["schemas"] = tuple(SealedSchema(**plain) for plain in said["schemas"])
-    return Seal(**said)
+    standings = said.pop("standings", None)
+    if standings is not None:
+        standings = Standings(_standing(standings["night"]), _standing(standings["log"]))
+    return Seal(**said, standings=standings)
+
+
+def _standing(plain: dict[str, Any]) -> SealedStanding:
+    places = []
+    for line in plain["places"]:
+        place, _, offsets = line.partition(": ")
+        name, _, partition = place.rpartition("/")
+        places.append((name, int(partition), tuple(map(int, offsets.split()))))
+    return SealedStanding(plain["until"], tuple(places))
 
 
 def _partition(plain: dict[str, Any]) -> SealedPartition:

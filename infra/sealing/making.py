@@ -21,6 +21,7 @@ from infra.sealing.contents import (
 )
 from infra.sealing.findings import Finding
 from infra.sealing.place import Site
+from infra.sealing.standings import standings
 from infra.sealing.stretches import Stretches, digest_of, of_night
 from infra.windows import NightIndex, Window, read_index
 from projections import View
@@ -119,6 +120,7 @@ def seal(site: Site, night: str, *, anew: bool = False) -> Sealed:
                 partitions,
                 tuple(_view(view, kept[view.name], folder) for view in site.views),
                 _schemas(site, found),
+                standings(site.cluster, site.registry, site.seals.all(), found.index, night),
             )
             site.shelf.put(folder, made)
             if not site.seals.append(made):

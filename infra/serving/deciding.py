@@ -44,15 +44,26 @@ class Decider(Generic[S]):
         self.state: S = service.initial if kept is None else read(kept.state, 0)
 
     def is_own(self, record: AnyRecord) -> bool:
-        """Whether the service itself wrote a record: such are no input."""
+        """Whether the service itself wrote a record: such are no input.
+
+        But for what it had decided before a replay's start, which is a part of the state there.
+        """
         event, provenance = record.event, record.provenance
+        if provenance.standing:
+            return False
         if isinstance(event, ServiceTookOver):
             return event.service == self._service.name
         own = provenance.source.partition("/")[0] == self._service.name
         return own and provenance.cause is not None
 
     def handle(self, record: AnyRecord, recorded: Recorded | None = None) -> None:
-        """Fold a record and what is decided from it; send what the log does not have of that."""
+        """Fold a record and what is decided from it; send what the log does not have of that.
+
+        One from before a replay's start is only folded: about that was decided then.
+        """
+        if record.standing:
+            self._adopt(record)
+            return
         offset = record.position.offset
         found = recorded.take(offset) if recorded is not None else []
         # causes that the log does not have any more, or that were written twice
@@ -71,6 +82,14 @@ class Decider(Generic[S]):
     def state_bytes(self) -> bytes:
         """Return the state for a snapshot."""
         return self._write(self.state)
+
+    def _adopt(self, record: AnyRecord) -> None:
+        try:
+            self.state = self._service.evolve(self.state, record)
+        except MemoryError:
+            raise
+        except Exception:
+            _LOGGER.exception("%s makes nothing of %s", self._service.name, record.position)
 
     def _step(
         self, record: AnyRecord, there: Mapping[int, AnyRecord], recorded: Recorded | None

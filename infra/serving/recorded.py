@@ -68,6 +68,8 @@ class Recorded:
                     continue
                 record = self._decoder.record(message)
                 provenance = record.provenance
+                if provenance.standing:
+                    continue  # of another log's causes
                 if not is_news(provenance, high_waters) or provenance.source != self._source:
                     continue
                 if provenance.cause is not None:

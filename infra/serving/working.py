@@ -70,6 +70,8 @@ class Carrier:
         there = {one.number for one in found if one.cause == offset}
         if not isinstance(record.event, self._worker.request) or _ENDED in there:
             return
+        if record.standing:
+            return  # from before a replay's start
         if _STARTED in there:
             self._report(record, _ENDED, self._go_on(record))
         elif offset >= self._decides_from:

@@ -36,6 +36,7 @@ def _envelope(record: AnyRecord) -> dict[str, Any]:
         "cause": None if said.cause is None else str(said.cause),
         "epoch": said.epoch,
         "replay": said.replay,
+        "standing": said.standing or None,
     }
     return {
         "partition": partition,

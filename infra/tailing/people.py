@@ -27,6 +27,8 @@ def parts(shown: Shown) -> Iterator[tuple[str, str]]:
         yield "key", _text(shown.key)
     if shown.provenance.replay is not None:
         yield "replay", f"replay={_text(shown.provenance.replay)}"
+    if shown.standing:
+        yield "replay", "standing"
     for name, value in _values(shown):
         yield "value", f"{_text(name)}={said(value)}"
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from schemas.declare import DECIDED, REPORTED, Doc, Micros, event
+from schemas.declare import DECIDED, REPORTED, Doc, Holds, Micros, event
 
 
 @event(DECIDED)
@@ -31,6 +31,11 @@ class SettingsTookEffect:
     service: str
     values: Annotated[Mapping[str, str], Doc("by name without the service's, as text")]
     digest: str
+
+    @property
+    def holds(self) -> Holds:
+        """The settings of a service hold until it gets others."""
+        return f"settings of {self.service}", ()
 
 
 @event(DECIDED)

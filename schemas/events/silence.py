@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from schemas.declare import DECIDED, Doc, Micros, Unit, event
+from schemas.declare import DECIDED, Doc, Holds, Micros, Unit, event
 
 
 @event(DECIDED)
@@ -14,6 +14,11 @@ class SystemFellSilent:
     last_heard: Annotated[Micros, Doc("data time of its last event")]
     allowed: Annotated[float, Unit("s"), Doc("silence.after at that time")]
 
+    @property
+    def holds(self) -> Holds:
+        """A system is silent until it speaks again."""
+        return f"silence of {self.system}", ()
+
 
 @event(DECIDED)
 class SystemSpokeAgain:
@@ -22,3 +27,8 @@ class SystemSpokeAgain:
     time: Micros
     system: str
     silent_since: Annotated[Micros, Doc("data time of its last event before")]
+
+    @property
+    def holds(self) -> Holds:
+        """A system speaks until it falls silent."""
+        return f"silence of {self.system}", ()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, TypeAlias
 
-from schemas.declare import REPORTED, Doc, Micros, event
+from schemas.declare import REPORTED, Doc, Holds, Micros, event
 
 Scalar: TypeAlias = bool | int | float | str | None
 Value: TypeAlias = bool | int | float | str | Sequence[Scalar] | None
@@ -35,3 +35,8 @@ class TcsEvent:
     def record_key(self) -> str:
         """The Kafka record key: the event's name, so that generic tools can filter by it."""
         return f"{self.system}.{self.source}.{self.key}"
+
+    @property
+    def holds(self) -> Holds:
+        """Each value of a name holds until a later event of the name has it again."""
+        return self.topic, tuple(self.values)

@@ -62,6 +62,21 @@ def test_what_a_source_said_before_is_passed_over() -> None:
     assert held == Held(3, 16, {"tcs": 8, "other": 1, "new": 2})
 
 
+def standing(offset: int, seq: int) -> AnyRecord:
+    one = record(offset, seq)
+    return one._replace(provenance=one.provenance._replace(standing=True))
+
+
+def test_what_stands_before_a_replay_s_start_is_applied_once_and_hides_nothing() -> None:
+    held = Held(1, 0, {"tcs": 2})
+    said = [standing(0, 9), standing(1, 9), standing(2, 1), record(3, 7), record(4, 9)]
+    batch = folded(of("a"), held, *said)
+    assert (rows(batch), batch.repeats) == ([("a", 2)], 3)
+    held.advance(batch.spans[0])
+    batch = folded(of("a"), held, standing(5, 9), record(6, 9), record(7, 8), record(8, 10))
+    assert (rows(batch), batch.repeats) == ([("a", 2)], 2)
+
+
 def test_what_was_read_before_is_passed_over() -> None:
     batch = folded(of("a"), Held(1, 5), record(4), record(5), record(5))
     assert rows(batch) == [("a", 1)]

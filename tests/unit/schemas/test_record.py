@@ -30,6 +30,7 @@ provenances = st.builds(
     cause=st.none() | UUIDS,
     epoch=st.none() | st.integers(0, 2**31),
     replay=st.none() | st.text(),
+    standing=st.booleans(),
 )
 
 

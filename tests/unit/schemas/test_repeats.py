@@ -52,3 +52,36 @@ def test_each_source_rises_in_each_partition(said: list[tuple[str, int]]) -> Non
         if not repeats.has(record):
             kept.setdefault((partition, source), []).append(seq)
     assert all(seqs == sorted(set(seqs)) for seqs in kept.values())
+
+
+def standing(seq: int, epoch: int | None = None) -> Provenance:
+    return Provenance("guard/observatory/0", seq, epoch=epoch, standing=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "news"),
+    [
+        ([standing(9), decided(5, 1), decided(6, 1)], [True, True, True]),
+        ([standing(9), decided(8, 1), decided(9, 1), decided(10, 1)], [True, True, False, True]),
+        ([standing(9), standing(9), standing(8)], [True, False, True]),
+        ([decided(5, 1), standing(5), standing(4), standing(6)], [True, False, False, True]),
+        ([took_over(2), standing(9, epoch=1), decided(5, 2)], [True, True, True]),
+        ([decided(5, 1), standing(4, epoch=1), standing(4, epoch=1)], [True, True, False]),
+    ],
+)
+def test_what_stands_before_a_replay_s_start_hides_nothing_behind_it(
+    said: list[Provenance], news: list[bool]
+) -> None:
+    waters: dict[str, int] = {}
+    assert [is_news(provenance, waters) for provenance in said] == news
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 8), st.booleans()), max_size=40))
+def test_wherever_a_replay_goes_each_record_is_news_once(said: list[tuple[str, int, bool]]) -> None:
+    waters: dict[str, int] = {}
+    news = [
+        (source, seq)
+        for source, seq, stands in said
+        if is_news(Provenance(source, seq, standing=stands), waters)
+    ]
+    assert len(news) == len(set(news))

@@ -11,8 +11,10 @@ from infra.sealing.contents import (
     Seal,
     SealedPartition,
     SealedSchema,
+    SealedStanding,
     SealedView,
     SealTooNew,
+    Standings,
     Stretch,
     from_text,
 )
@@ -37,6 +39,14 @@ VIEWS = st.builds(
     st.text(),
     DIGESTS,
 )
+STANDING = st.builds(
+    SealedStanding,
+    NUMBERS,
+    st.lists(
+        st.tuples(st.sampled_from(["observatory", "a/b"]), NUMBERS, st.lists(NUMBERS).map(tuple)),
+        max_size=2,
+    ).map(tuple),
+)
 SEALS = st.builds(
     Seal,
     st.text(),
@@ -46,6 +56,7 @@ SEALS = st.builds(
     st.lists(PARTITIONS, max_size=3).map(tuple),
     st.lists(VIEWS, max_size=3).map(tuple),
     st.lists(st.builds(SealedSchema, NUMBERS, st.text(), st.text()), max_size=3).map(tuple),
+    st.none() | st.builds(Standings, STANDING, STANDING),
 )
 OFFSETS = st.sets(st.integers(0, 30)).map(sorted)
 
