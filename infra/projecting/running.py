@@ -180,10 +180,10 @@ class Projector:
         self._cluster.check()
         self._ended.clear()
         good = [m for m in got if m.error() is None or self._passing(m)]
-        if not good and not self._ended:
+        names = {message.topic() for message in good} | self._ended_beyond()
+        if not names:
             return
         self._cluster.answered()
-        names = {name for name, _ in self._ended} | {message.topic() for message in good}
         if anew := self._made_anew(names):
             self._leave_aside(consumer, anew)
             return
@@ -200,6 +200,15 @@ class Projector:
                 self._leave_aside(consumer, given, away)
                 return
         self.applied += len(batch.records)
+
+    def _ended_beyond(self) -> set[str]:
+        """Return the topics of partitions that have ended beyond what a view has read."""
+        return {
+            place[0]
+            for place, end in self._ended.items()
+            for feed in self._feeds
+            if place in feed.held and feed.held[place].next_offset < end
+        }
 
     def _made_anew(self, names: set[str]) -> list[Place]:
         """Return what we hold of topics that are not those we took: deleted and made anew.
