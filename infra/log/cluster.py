@@ -25,6 +25,9 @@ EMBEDDED = "embedded"
 ANSWER_TIMEOUT_S = 10.0
 """How long a command waits for a log that does not answer before it says so."""
 
+_STOOD_STILL_S = ANSWER_TIMEOUT_S + 2
+"""No question waits so long: who did was stopped (SIGSTOP, a machine asleep)."""
+
 _CALL_TIMEOUT_S = 2.0
 
 _HARDLY_ANY = 4 * 1024 * 1024
@@ -233,12 +236,18 @@ class Cluster:
         return disk.low_space(path, free, floor) if free < max(floor, _HARDLY_ANY) else None
 
     def ask(self, question: Callable[[], Any]) -> Any:
-        """Return the answer to a client's question; `LogUnavailable` where there is none."""
+        """Return the answer to a client's question; `LogUnavailable` where there is none.
+
+        It is asked once more where this process was stopped while it waited.
+        """
+        began = monotonic()
         try:
             answer = question()
         except KafkaException as fault:
             error = fault.args[0]
             if isinstance(error, KafkaError) and error.code() in codes.AWAY:
+                if monotonic() - began > _STOOD_STILL_S:
+                    return self.ask(question)
                 self.down_since = self.down_since or monotonic()
                 raise LogUnavailable(self.servers, self._reason or error.str()) from fault
             raise

@@ -1,7 +1,7 @@
 """Declared topics: made where they are missing, compared with what the cluster really has."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it has no __all__
@@ -95,17 +95,28 @@ def describe(
 ) -> Mapping[str, RealTopic]:
     """Return the topics as the cluster has them; raise `TopicMissing`."""
     admin = admin or cluster.admin()
+    asked, told = TopicCollection(list(names)), {}
+
+    def ask() -> None:
+        futures = admin.describe_topics(asked, request_timeout=ANSWER_TIMEOUT_S)
+        told.update({name: _unless_missing(future) for name, future in futures.items()})
+
+    cluster.ask(ask)
     found = {}
-    asked = TopicCollection(list(names))
-    for name, future in admin.describe_topics(asked, request_timeout=ANSWER_TIMEOUT_S).items():
-        try:
-            description = cluster.ask(future.result)
-        except KafkaException as fault:
-            if fault.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise TopicMissing(name, cluster.servers) from fault
-            raise
+    for name, description in told.items():
+        if description is None:
+            raise TopicMissing(name, cluster.servers)
         found[name] = RealTopic(name, str(description.topic_id), len(description.partitions))
     return found
+
+
+def _unless_missing(future: Any) -> Any | None:
+    try:
+        return future.result()
+    except KafkaException as fault:
+        if fault.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return None
+        raise
 
 
 def existing(cluster: Cluster) -> Sequence[str]:
