@@ -99,7 +99,7 @@ class NightIndex:
         for (number, place, _), (low, high) in self.chunks.items():
             if first <= number <= last:
                 found.setdefault(place, []).append((low, high + 1))
-        return {place: _joined(sorted(spans)) for place, spans in found.items()}
+        return {place: joined(sorted(spans)) for place, spans in found.items()}
 
     def night(self, name: str) -> Window:
         """Return the window of a night; raise `EmptyWindow` or `NotANight`."""
@@ -124,14 +124,15 @@ class NightIndex:
         return Window(ranges)
 
 
-def _joined(spans: Iterable[Span]) -> list[Span]:
-    joined: list[Span] = []
+def joined(spans: Iterable[Span]) -> list[Span]:
+    """Return rising spans with those joined between which little lies."""
+    found: list[Span] = []
     for first, end in spans:
-        if joined and first - joined[-1][1] <= _JOIN_GAP:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        if found and first - found[-1][1] <= _JOIN_GAP:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
         else:
-            joined.append((first, end))
-    return joined
+            found.append((first, end))
+    return found
 
 
 def places_of(cluster: Cluster, wanted: Sequence[Topic]) -> list[Place]:

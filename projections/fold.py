@@ -3,7 +3,7 @@
 Pure: a batch is a function of the records and of what the reader holds of their partitions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -14,7 +14,7 @@ from projections.merging import Merging, Statement
 from schemas.record import AnyRecord, Position
 from schemas.repeats import epoch_line
 
-__all__ = ["Fold", "FoldedBatch", "Held", "Partition", "RecordDoesNotFit", "Span"]
+__all__ = ["Fold", "FoldedBatch", "Held", "Partition", "RecordDoesNotFit", "Rows", "Span"]
 
 Partition: TypeAlias = tuple[str, int]
 """A topic (with namespace) and the number of one of its partitions."""
@@ -78,14 +78,37 @@ class _Reading:
         return self.held.high_waters.get(source, -1) if found is None else found
 
 
+class Rows:
+    """What some records change in a view's rows, whoever has read them."""
+
+    def __init__(self, view: View) -> None:
+        self._project = view.project
+        self._tables = {table: (Limits(table), Merging(table)) for table in view.tables}
+
+    def add(self, record: AnyRecord) -> None:
+        """Fold a record that adds something; if the view raises, nothing was changed."""
+        changes = self._project(record)
+        tables = self._tables
+        for change in changes:
+            limits, merging = tables[change[0]]
+            if limits.of_row or not merging.knows(change[1]):
+                limits.check(change, record.position)
+        for change in changes:
+            tables[change[0]][1].add(change)
+
+    def statements(self) -> Iterator[Statement]:
+        """Yield what has to be written."""
+        for _, merging in self._tables.values():
+            yield from merging.statements()
+
+
 class Fold:
     """One batch of one view in the making; `held` has every partition that is read."""
 
     def __init__(self, view: View, held: Mapping[Partition, Held]) -> None:
-        self._project = view.project
+        self._rows = Rows(view)
         self._held = held
         self._readings: dict[Partition, _Reading] = {}
-        self._tables = {table: (Limits(table), Merging(table)) for table in view.tables}
         self.applied = 0
         self.repeats = 0
 
@@ -112,21 +135,11 @@ class Fold:
         ):
             self.repeats += 1
         else:
-            self._apply(record)
+            self._rows.add(record)
+            self.applied += 1
             reading.high_waters[source] = seq
             reading.last = record
         reading.end = offset + 1
-
-    def _apply(self, record: AnyRecord) -> None:
-        changes = self._project(record)
-        tables = self._tables
-        for change in changes:
-            limits, merging = tables[change[0]]
-            if limits.of_row or not merging.knows(change[1]):
-                limits.check(change, record.position)
-        for change in changes:
-            tables[change[0]][1].add(change)
-        self.applied += 1
 
     def pass_over(self, position: Position) -> None:
         """Read on beyond a record that is not applied: quarantined, or dropped."""
@@ -145,5 +158,5 @@ class Fold:
             for partition, r in sorted(self._readings.items())
             if r.end > r.held.next_offset
         )
-        statements = (s for _, merging in self._tables.values() for s in merging.statements())
-        return FoldedBatch(tuple(spans), tuple(statements), self.applied, self.repeats)
+        statements = tuple(self._rows.statements())
+        return FoldedBatch(tuple(spans), statements, self.applied, self.repeats)

@@ -110,7 +110,7 @@ REPLAY_CONTROL = Topic(
     name="replay.control",
     about="what a replay did; in the replay's own namespace only",
     key="the replay's id",
-    events=("ReplayStarted", "ReplayFinished"),
+    events=("ServicesInvited", "ReplayStarted", "ReplayFinished"),
 )
 QUARANTINE = Topic(
     name="quarantine",

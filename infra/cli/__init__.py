@@ -22,6 +22,7 @@ COMMANDS = {
     "run": ("infra.cli.run", "Keep the tables up to date, in the foreground."),
     "rebuild": ("infra.cli.rebuild", "Fill tables anew from the log."),
     "verify": ("infra.cli.verify", "Prove that a night's tables agree with the log."),
+    "reprocess": ("infra.cli.reprocess", "Go through a night again, and compare."),
     "quarantine": ("infra.cli.quarantine", "Look at records that readers passed over, and decide."),
     "seal": ("infra.cli.seal", "Write a night down, so that later changes are found."),
     "upgrade": ("infra.cli.upgrade", "Bring what an older evctl has left to this one's formats."),

@@ -6,6 +6,7 @@ import orjson
 import typer
 
 from infra.cli.context import settings
+from infra.cli.deciding import DISAGREE, Deciding, SettingsOf
 from infra.cli.options import LogFile, examples
 from infra.log.cluster import connect
 from infra.logs import configure
@@ -25,6 +26,7 @@ EPILOG = examples(
     "evctl replay --night 2026-11-20 --night 2026-11-21 --speed max",
     "evctl replay --from 2026-11-20T03:00 --until 2026-11-20T03:10",
     "evctl replay --all --speed max --json",
+    "evctl replay --night 2026-11-20 --speed max --id anew --services",
 )
 
 
@@ -78,6 +80,25 @@ def command(
             "--id", metavar="ID", help="Name of the replay.", show_default="made from the time"
         ),
     ] = None,
+    services: Annotated[
+        bool,
+        typer.Option(
+            "--services",
+            help="Leave decisions out: services that run in the replay's namespace decide anew, "
+            "and are compared.",
+        ),
+    ] = False,
+    settings_of: Annotated[
+        SettingsOf,
+        typer.Option(
+            "--settings",
+            help="With --services: they decide by the settings in force then, or by the site's.",
+        ),
+    ] = SettingsOf.RECORDED,
+    allow: Annotated[
+        bool,
+        typer.Option("--allow-differences", help="End with 0 though services decided otherwise."),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the final report as one JSON object.")
     ] = False,
@@ -87,6 +108,8 @@ def command(
 
     Give one window: nights, times, offsets, or all. Its records go byte for byte to topics of the
     replay's own, such as replay.ID.observatory, so that nothing that reads the log live sees them.
+    With --services it carries what was reported and waits at its end for the services that run
+    there, then compares their decisions with the recorded ones, and ends with 1 if they differ.
     Ctrl+C ends it after the record in hand, with exit code 130.
     """
     factor = parse_speed(speed)
@@ -105,9 +128,20 @@ def command(
     windows, there = selection.windows(cluster, site)
     request = Request(windows, factor, replay_id or fresh_replay_id(), there)
     with stopping() as stop:
+        deciding = Deciding(cluster, site, settings_of, request) if services else None
+        request = deciding.request if deciding is not None else request
         player = Player(cluster, request, stop)
         with shown(player.course, request):
             report = player.run()
-    typer.echo(orjson.dumps(report.as_json()) if as_json else report.sentence())
+        decided = deciding.decided(stop) if deciding is not None and report.complete else None
+    if as_json:
+        more = {} if decided is None else {"decisions": decided.as_json()}
+        typer.echo(orjson.dumps(report.as_json() | more))
+    else:
+        typer.echo(report.sentence())
+        for line in () if decided is None else decided.lines():
+            typer.echo(line)
     if stop.requested:
         raise typer.Exit(stop.exit_code)
+    if decided is not None and not decided.agrees and not allow:
+        raise typer.Exit(DISAGREE)

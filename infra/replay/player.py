@@ -45,7 +45,8 @@ class Player:
         """
         play = self._at_pace if isfinite(self._request.speed) else self._at_full_speed
         for window in self._request.windows:
-            with Feed(self._source, window, self._times, lambda: self._stop.requested) as feed:
+            feeding = self._request.feed
+            with feeding(self._source, window, self._times, lambda: self._stop.requested) as feed:
                 play(feed, window)
                 self.course.out_of_order += feed.out_of_order
                 self.course.skipped += feed.skipped

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from infra.replay.feed import Feed
 from infra.windows import Window
+from schemas.events.replays import ServicesInvited
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,13 +14,16 @@ class Request:
     """Windows to be played one after the other, each from its first record on, and how.
 
     `speed` is event time per wall time, infinity for as fast as possible. `nights` returns those
-    that the log has, for the sentence that a window is empty.
+    that the log has, for the sentence that a window is empty. `feed` makes what reads a window, and
+    services that are `invited` are told so before the first record.
     """
 
     windows: Sequence[Window]
     speed: float
     replay: str
     nights: Callable[[], Sequence[str]] = tuple
+    feed: Callable[..., Feed] = Feed
+    invited: ServicesInvited | None = None
 
     @property
     def topics(self) -> Sequence[str]:

@@ -42,6 +42,8 @@ class Stage:
             producer=self._producer,
         )
         self.carrier = Carrier(self._producer, names, request.replay)
+        if request.invited is not None:
+            self._journal.publish(request.invited)
         self._journal.publish(
             ReplayStarted(
                 time=clock.utc_micros(),

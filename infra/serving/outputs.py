@@ -13,6 +13,7 @@ from infra.log.partitioning import partition_of
 from infra.log.reading import Place
 from infra.log.registry import Registry
 from infra.log.writing import ENVELOPE, Producer
+from infra.replay.namespace import replay_of
 from schemas import avro, catalogue, framing
 from schemas.declare import time_field
 from schemas.record import Provenance, to_headers
@@ -29,7 +30,7 @@ class Outputs:
     def __init__(
         self, cluster: Cluster, registry: Registry, writes: Iterable[Topic], linger_ms: float = 1.0
     ) -> None:
-        self._cluster = cluster
+        self._cluster, self._replay = cluster, replay_of(cluster.namespace)
         declared = list(writes)
         topics.ensure(cluster, declared)
         real = topics.describe(cluster, [t.full_name(cluster.namespace) for t in declared])
@@ -62,7 +63,7 @@ class Outputs:
         if len(value) > topic.max_bytes - ENVELOPE:
             raise RecordTooLarge(name, len(value), topic.max_bytes - ENVELOPE)
         millis = max(1, time_of(event) // 1000)  # 0 is "now" to librdkafka
-        headers = to_headers(provenance)
+        headers = to_headers(provenance._replace(replay=self._replay))
         self._producer.send(name, value, event.record_key, partition, millis, headers)
 
     def announce(self, event: Any, provenance: Provenance) -> Mapping[Place, int]:

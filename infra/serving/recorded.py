@@ -12,11 +12,13 @@ from infra.log import reading
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
 from infra.log.reading import Place, Span
-from schemas.record import INDEX_BITS, AnyRecord, Provenance
+from schemas.record import INDEX_BITS, AnyRecord, Provenance, to_headers
 from schemas.repeats import epoch_line, is_news
 
 _BATCH = 2_000
 _INDEX = (1 << INDEX_BITS) - 1
+_HEADERS = len(to_headers(Provenance("", 0, epoch=0)))
+"""So many has an announcement; an effect has one more."""
 
 
 class Effect(NamedTuple):
@@ -64,8 +66,10 @@ class Recorded:
         ours = f"{self._source}:".encode(), f"{self._line}:".encode()
         for batch in reading.messages(cluster, {place: [span]}, batch=_BATCH):
             for message in batch:
-                said = dict(message.headers() or ()).get("src", b"")
-                if not said.startswith(ours):
+                headers = message.headers()
+                if headers is None or len(headers) < _HEADERS:
+                    continue  # nearly every record
+                if not dict(headers).get("src", b"").startswith(ours):
                     continue
                 record = self._decoder.record(message)
                 provenance = record.provenance

@@ -36,3 +36,18 @@ class ReplayFinished:
     lateness_p50: Milliseconds
     lateness_p99: Milliseconds
     lateness_max: Milliseconds
+
+
+@event(REPORTED)
+class ServicesInvited:
+    """In this replay services decide anew: it carries what was reported, and no decisions.
+
+    It stands before `ReplayStarted`, which services wait for.
+    """
+
+    time: Micros
+    replay: str
+    services: Annotated[Sequence[str], Doc("whose decisions are compared with the recorded ones")]
+    loop: Annotated[str, Doc("open: workers' reports are the recorded ones")]
+    settings: Annotated[str, Doc("recorded: those in force then; present: the site's of today")]
+    ticks_added: Annotated[Sequence[str], Doc("windows that had none, and got one each second")]

@@ -1,0 +1,197 @@
+"""A replay that services are invited to: what it carries for them, and what they know at its begin.
+
+They know what they did when the window began: their state is made from the log before, with all
+that they decided there, and waits for them in the replay's seats.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import Any, NamedTuple
+
+from consumers import Service
+from infra import clock
+from infra.database import Database
+from infra.database.seats import Seat, SeatStore
+from infra.log import reading
+from infra.log.batches import Decoding
+from infra.log.cluster import Cluster
+from infra.log.decoding import Decoder
+from infra.log.reading import Place
+from infra.log.registry import Registry
+from infra.projecting.judging import Verifying
+from infra.quarantine.fates import Fates
+from infra.replay.event_time import EventTimes
+from infra.replay.feed import Feed
+from infra.replay.reported import Kinds, Reported, ReportedFeed
+from infra.replay.ticks import Clockwork
+from infra.reprocessing.concluding import Concluding
+from infra.serving.comparing import Comparison
+from infra.serving.keeping import Kept
+from infra.serving.redeciding import Redeciding
+from infra.ticking import SOURCE
+from infra.windows import Window, places_of
+from schemas.events.replays import ServicesInvited
+from schemas.events.ticks import TimePassed
+from schemas.repeats import epoch_line
+from schemas.topics import OBSERVATORY, bare_name, topic
+
+OPEN = "open"
+RECORDED, PRESENT = "recorded", "present"
+
+
+class Begun(NamedTuple):
+    """What a service knows of an input partition (of the log) when the window begins."""
+
+    service: Service[Any]
+    place: Place
+    kept: Kept
+
+
+@dataclass
+class Invitation:
+    """Who decides in a replay; `settings` are those of the site, where they are to be in force.
+
+    `windows_without_ticks` are names.
+    """
+
+    source: Cluster
+    registry: Registry
+    services: Sequence[Service[Any]]
+    settings: Mapping[str, Mapping[str, str]]
+    windows_without_ticks: Sequence[str]
+    begun: Sequence[Begun]
+    reported: Reported = field(init=False)
+
+    def __post_init__(self) -> None:
+        kinds = Kinds(self.registry.decoder)
+        names = frozenset(service.name for service in self.services)
+        self.reported = Reported(kinds, names, settings=not self.settings)
+
+    def feed(
+        self, cluster: Cluster, window: Window, times: EventTimes, stopped: Callable[[], bool]
+    ) -> Feed:
+        """Return what the replay carries of a window."""
+        clockwork = None
+        if window.name in self.windows_without_ticks:
+            place = (OBSERVATORY.full_name(cluster.namespace), 0)
+            clockwork = Clockwork(self.registry, place)
+        return ReportedFeed(cluster, window, times, stopped, self.reported, clockwork)
+
+    def event(self, replay: str) -> ServicesInvited:
+        """Return the record that services in the replay wait for."""
+        return ServicesInvited(
+            clock.utc_micros(),
+            replay,
+            sorted({begun.service.name for begun in self.begun}),
+            OPEN,
+            PRESENT if self.settings else RECORDED,
+            list(self.windows_without_ticks),
+        )
+
+    def lay_out(self, database: Database, target: Cluster) -> None:
+        """Write the seats of the replay, each with what its service knows."""
+        seats = SeatStore(database, target.namespace)
+        seats.create()
+        seats.replace([_seat(begun, target) for begun in self.begun])
+
+
+def _seat(begun: Begun, target: Cluster) -> Seat:
+    name, partition = begun.place
+    return Seat(
+        service=begun.service.name,
+        topic=topic(bare_name(name)).full_name(target.namespace),
+        partition=partition,
+        epoch=0,
+        next_offset=0,
+        decides_from=0,
+        topic_id="",
+        last_id=None,
+        last_offset=None,
+        layout=begun.service.layout,
+        kept=begun.kept.to_bytes(),
+    )
+
+
+def invite(
+    cluster: Cluster,
+    registry: Registry,
+    services: Sequence[Service[Any]],
+    settings: Mapping[str, Mapping[str, str]],
+    windows: Sequence[Window],
+    advance: Callable[[int], None],
+) -> Invitation:
+    """Return an invitation to a replay of windows of a log.
+
+    The log before the first window is read, and a window without ticks once.
+    """
+    without = [window.name for window in windows if not has_ticks(cluster, registry, window)]
+    begun = known_before(cluster, registry, services, settings, windows[0], advance)
+    if without:
+        begun = [one._replace(kept=_without_ticks(one.kept)) for one in begun]
+    return Invitation(cluster, registry, services, settings, without, begun)
+
+
+def _without_ticks(kept: Kept) -> Kept:
+    """Return a snapshot that takes any tick for news: an old recording may come after new ticks."""
+    return replace(kept, high_waters={s: n for s, n in kept.high_waters.items() if s != SOURCE})
+
+
+def has_ticks(cluster: Cluster, registry: Registry, window: Window) -> bool:
+    """Whether a clock ran in a window."""
+    kinds, times = Kinds(registry.decoder), EventTimes(registry.decoder)
+    inside = times.within(window.start, window.end)
+    name = OBSERVATORY.full_name(cluster.namespace)
+    spans = {place: spans for place, spans in window.ranges.items() if place[0] == name}
+    batches = reading.messages(cluster, spans)
+    messages = chain.from_iterable(batches)
+    found = any(kinds.of(message) is TimePassed and inside(message) for message in messages)
+    batches.close()
+    return found
+
+
+def known_before(
+    cluster: Cluster,
+    registry: Registry,
+    services: Sequence[Service[Any]],
+    settings: Mapping[str, Mapping[str, str]],
+    window: Window,
+    advance: Callable[[int], None],
+) -> Sequence[Begun]:
+    """Return what services knew when a window began, by what is recorded."""
+    decoder = Decoder(registry)
+    seats = [
+        Redeciding(cluster, decoder, service, place, settings.get(service.name))
+        for service in services
+        for place in places_of(cluster, [topic(name) for name in service.reads])
+        if place in window.ranges
+    ]
+    by_name = {service.name: service for service in services}
+    judge = Verifying(Fates(cluster, registry), cluster.namespace)
+    judge.refresh()
+    concluding = Concluding(seats, lambda _: False, judge, Comparison(0))
+    whole = reading.whole(cluster, sorted({seat.place for seat in seats}))
+    spans = {place: [(low, window.ranges[place][0][0])] for place, (low, _) in whole.items()}
+    decoding = Decoding(registry)
+    try:
+        for messages in reading.messages(cluster, spans):
+            concluding.take(decoding.batch(messages))
+            advance(len(messages))
+    finally:
+        for seat in seats:
+            seat.close()
+    return [
+        Begun(by_name[seat.name], seat.place, _kept(seat, concluding, window)) for seat in seats
+    ]
+
+
+def _kept(seat: Redeciding, concluding: Concluding, window: Window) -> Kept:
+    seat.begin(window.start or 0)
+    waters = concluding.high_waters.get(seat.place, {})
+    return seat.kept(
+        {
+            source: seq
+            for source, seq in waters.items()
+            if epoch_line(source) not in waters and not source.endswith(epoch_line(""))
+        }
+    )

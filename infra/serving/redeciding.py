@@ -1,0 +1,163 @@
+"""A service gone through the log once more: what it concluded then, and what it concludes now.
+
+Nothing is appended. About some records the recorded effects are adopted, as a take-over does; about
+the others the service decides anew, as if nothing were recorded of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from consumers import Service
+from infra.log import reading, topics
+from infra.log.cluster import Cluster
+from infra.log.decoding import Decoder
+from infra.log.partitioning import partition_of
+from infra.log.reading import Place
+from infra.serving.deciding import Decider
+from infra.serving.keeping import Kept
+from infra.serving.recorded import Recorded
+from infra.serving.taking_over import settings_digest, source_of
+from infra.windows import places_of
+from schemas.declare import time_field
+from schemas.events.services import SettingsTookEffect
+from schemas.record import AnyRecord, Position, Provenance, Record
+from schemas.topics import Topic, topic
+
+_ALL = 1 << 62
+"""An offset below which every record is: nothing is decided about those."""
+
+
+class Concluded(NamedTuple):
+    """What followed from one record, by the recording and now."""
+
+    recorded: Sequence[AnyRecord]
+    new: Sequence[AnyRecord]
+
+
+_NOTHING = Concluded((), ())
+
+
+class Redeciding:
+    """A service at one input partition, from the log's beginning on; close it when done.
+
+    With `settings`, these are in force from the first record that is decided about anew, and what
+    the recording says of the service's settings is passed over from there on.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        decoder: Decoder,
+        service: Service[Any],
+        place: Place,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name, self.place = service.name, place
+        self.settings: Mapping[str, str] = {}
+        """Those in force."""
+        self._service, self._given = service, settings
+        writes = [topic(name) for name in service.writes]
+        self._basket = _Basket(cluster.namespace, _partitions(cluster, writes))
+        source = source_of(service.name, place)
+        self._decider = Decider(service, source, 0, _ALL, self._basket, None)
+        spans = reading.whole(cluster, places_of(cluster, writes))
+        self._recorded = Recorded(cluster, decoder, source, spans, -1)
+        self._adopting = True
+
+    def is_input(self, record: AnyRecord) -> bool:
+        """Whether the service takes note of a record: not of its own."""
+        return not self._decider.is_own(record)
+
+    def adopt(self, record: AnyRecord) -> None:
+        """Fold a record and what is recorded to follow from it."""
+        self._note(record)
+        self._decider.handle(record, self._recorded)
+
+    def decide(self, record: AnyRecord) -> Concluded:
+        """Fold a record and what follows from it now; return that, and what is recorded."""
+        if self._adopting:
+            self.begin(record.time)
+        decider, offset = self._decider, record.position.offset
+        found = self._recorded.take(offset)
+        if self._given is None or not self._is_of_settings(record):
+            self._note(record)
+            decider.decides_from = 0
+            decider.handle(record)
+            decider.decides_from = _ALL
+        if not found and not self._basket.sent:
+            return _NOTHING
+        # causes below are gone from the log, or were written twice: nothing is to be decided
+        recorded = [one.record for one in found if one.cause == offset]
+        return Concluded(recorded, self._basket.taken(record))
+
+    def begin(self, time: int) -> None:
+        """Adopt no more; the settings that were given are in force from `time` on (µs UTC)."""
+        self._adopting = False
+        if self._given is not None:
+            digest = settings_digest(self._given)
+            event = SettingsTookEffect(time, self.name, self._given, digest)
+            at = Position(*self.place, 0)
+            record: AnyRecord = Record(event, Provenance(self.name, 0), None, time, at)
+            self._note(record)
+            self._decider.state = self._service.evolve(self._decider.state, record)
+
+    def kept(self, high_waters: Mapping[str, int]) -> Kept:
+        """Return the state as a snapshot that a seat elsewhere begins with, at offset 0."""
+        state, said = self._decider.state_bytes(), settings_digest(self.settings)
+        return Kept(0, 0, high_waters, settings=said, state=state)
+
+    def close(self) -> None:
+        """Leave the log."""
+        self._recorded.close()
+
+    def _is_of_settings(self, record: AnyRecord) -> bool:
+        event = record.event
+        return isinstance(event, SettingsTookEffect) and event.service == self.name
+
+    def _note(self, record: AnyRecord) -> None:
+        if self._is_of_settings(record):
+            self.settings = record.event.values
+
+
+def _partitions(cluster: Cluster, wanted: Sequence[Topic]) -> Mapping[Topic, int]:
+    """Return how many partitions each topic has, or would get."""
+    there = set(topics.existing(cluster))
+    names = [one.full_name(cluster.namespace) for one in wanted]
+    real = topics.describe(cluster, [name for name in names if name in there])
+    return {
+        one: real[name].partitions if name in real else one.partitions
+        for one, name in zip(wanted, names, strict=True)
+    }
+
+
+@dataclass(slots=True)
+class _Basket:
+    """Takes what is decided, in the place of the log; `partitions` are those of each topic."""
+
+    namespace: str
+    partitions: Mapping[Topic, int]
+    sent: list[tuple[Any, Provenance]] = field(default_factory=list)
+
+    def send(self, event: Any, provenance: Provenance) -> None:
+        self.sent.append((event, provenance))
+
+    def place_of(self, event: Any) -> Place:
+        kind = type(event).__name__
+        (one,) = (one for one in self.partitions if kind in one.events)
+        partition = partition_of(event.record_key, self.partitions[one])
+        return one.full_name(self.namespace), partition
+
+    def taken(self, cause: AnyRecord) -> Sequence[AnyRecord]:
+        """Return what was decided about a record, as records at the cause's offset."""
+        sent, self.sent = self.sent, []
+        return [
+            Record(
+                event,
+                provenance,
+                event.record_key,
+                getattr(event, time_field(type(event))),
+                Position(*self.place_of(event), cause.position.offset),
+            )
+            for event, provenance in sent
+        ]
