@@ -27,6 +27,7 @@ MODULES = (
     "exactly_once",
     "scaling_out",
     "rebuilding",
+    "reprocessing",
     "rubin",
     "replay_speed",
     "pacing",

@@ -25,6 +25,7 @@ from infra.reprocessing.outcome import Outcome
 from infra.reprocessing.part import part_of
 from infra.reprocessing.running import Reprocessing, Stopped, Wish
 from infra.reprocessing.tables import new_file
+from infra.serving import roles
 from infra.settings import Settings
 from infra.signals import Stop, stopping
 from schemas.errors import EvctlError
@@ -167,7 +168,8 @@ def _outcome(
         done.records,
         done.read,
         done.seconds,
-        {one.name: "present" if wish.settings else "recorded" for one in wish.services},
+        done.settings,
+        [name for name, values in done.settings.items() if values != roles.given(site, name)],
         done.comparison if wish.services else None,
         views,
     )

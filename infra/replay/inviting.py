@@ -31,6 +31,7 @@ from infra.serving.keeping import Kept
 from infra.serving.redeciding import Redeciding
 from infra.ticking import SOURCE
 from infra.windows import Window, places_of
+from schemas import avro, framing
 from schemas.events.replays import ServicesInvited
 from schemas.events.ticks import TimePassed
 from schemas.repeats import epoch_line
@@ -75,7 +76,8 @@ class Invitation:
         clockwork = None
         if window.name in self.windows_without_ticks:
             place = (OBSERVATORY.full_name(cluster.namespace), 0)
-            clockwork = Clockwork(self.registry, place)
+            prefix = framing.prefix(self.registry.register_event(TimePassed))
+            clockwork = Clockwork(place, avro.writer(TimePassed, prefix))
         return ReportedFeed(cluster, window, times, stopped, self.reported, clockwork)
 
     def event(self, replay: str) -> ServicesInvited:

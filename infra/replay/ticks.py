@@ -3,13 +3,11 @@
 A tick's source and number are those of the live clock, so that its id is the one it would have had.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from infra.log.reading import Message, Place
-from infra.log.registry import Registry
 from infra.ticking import SOURCE
-from schemas import avro, framing
 from schemas.events.ticks import TimePassed
 from schemas.record import reported
 from schemas.utc import MICROS
@@ -51,11 +49,10 @@ class Tick(NamedTuple):
 
 
 class Clockwork:
-    """Makes the ticks of one partition."""
+    """Makes the ticks of one partition; `encode` gives an event's bytes on the log."""
 
-    def __init__(self, registry: Registry, place: Place) -> None:
-        prefix = framing.prefix(registry.register_event(TimePassed))
-        self._write, self._place = avro.writer(TimePassed, prefix), place
+    def __init__(self, place: Place, encode: Callable[[TimePassed], bytes]) -> None:
+        self._place, self._encode = place, encode
 
     def woven(self, messages: Iterator[tuple[int, Message]]) -> Iterator[tuple[int, Message]]:
         """Yield messages by their times (µs UTC), each behind the ticks up to it.
@@ -72,4 +69,4 @@ class Clockwork:
             yield time, message
 
     def _tick(self, second: int) -> Message:
-        return Tick(self._place, second, self._write(TimePassed(second * MICROS)))
+        return Tick(self._place, second, self._encode(TimePassed(second * MICROS)))

@@ -13,8 +13,8 @@ from infra.serving.comparing import Comparison
 class Outcome:
     """The whole report; `decisions` is None where no service ran.
 
-    `records` are of the part, `read` those read for it; `settings` of each service: `recorded` or
-    `present`.
+    `records` are of the part, `read` those read for it; `settings` are those that each service had
+    at the end, and `others` the services for which the site has others by now.
     """
 
     part: str
@@ -22,7 +22,8 @@ class Outcome:
     records: int
     read: int
     seconds: float
-    settings: Mapping[str, str]
+    settings: Mapping[str, Mapping[str, str]]
+    others: Sequence[str]
     decisions: Comparison | None
     views: Sequence[Compared]
 
@@ -42,7 +43,8 @@ class Outcome:
             "read": self.read,
             "seconds": round(self.seconds, 3),
             "rate": round(self.read / self.seconds) if self.seconds else None,
-            "services": dict(self.settings),
+            "services": {name: dict(values) for name, values in self.settings.items()},
+            "other_settings": list(self.others),
             "decisions": None if self.decisions is None else self.decisions.as_json(),
             "views": [one.as_json() for one in self.views],
         }
@@ -56,6 +58,8 @@ class Outcome:
         )
         if self.decisions is not None:
             yield from self.decisions.lines()
+        for name in self.others:
+            yield f"{name} has other settings by now: with --settings present it decides by them."
         if self.views:
             yield f"{'view':<16}{'night':<12}{'rows':>10}  {'here':<18}{'live':<18}"
         for one in self.views:

@@ -57,6 +57,8 @@ class Done:
     seconds: float
     comparison: Comparison
     stores: Sequence[ViewStore]
+    settings: Mapping[str, Mapping[str, str]]
+    """Those that each service had at the end."""
 
 
 class Reprocessing:
@@ -102,7 +104,8 @@ class Reprocessing:
                 seat.close()
         real = topics.describe(self.cluster, sorted({name for name, _ in self._ranges}))
         tables.finish(real, self._ranges, concluding.high_waters)
-        return Done(*counts, monotonic() - begun, comparison, tables.stores)
+        in_force = {seat.name: seat.settings for seat in seats}
+        return Done(*counts, monotonic() - begun, comparison, tables.stores, in_force)
 
     def _read(
         self,
