@@ -7,7 +7,7 @@ a new *stage* begins, which is written after the one before.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
-from operator import itemgetter
+from operator import add, itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Table
@@ -50,32 +50,29 @@ class Statement(NamedTuple):
 class Combined:
     """Increments, maxima and minima of one row: a column has one kind of change, and its value."""
 
-    __slots__ = ("parts",)
+    __slots__ = ("kinds", "values")
 
     def __init__(self, first: Increment | Max | Min) -> None:
-        kind = type(first)
-        self.parts: dict[str, tuple[type, Any]] = {
-            column: (kind, value) for column, value in first.values.items()
-        }
+        self.values: dict[str, Any] = dict(first.values)
+        self.kinds: dict[str, type] = dict.fromkeys(first.values, type(first))
 
     def take(self, change: Increment | Max | Min) -> bool:
         """Add a change; False, and nothing done, if a column already has another kind."""
-        kind, parts = type(change), self.parts
-        joined: dict[str, tuple[type, Any]] = {}
-        for column, value in change.values.items():
-            old = parts.get(column)
-            if old is None:
-                joined[column] = (kind, value)
-            elif old[0] is kind:
-                joined[column] = (kind, _JOIN[kind](old[1], value))
-            else:
+        kind, kinds, values, new = type(change), self.kinds, self.values, change[2]
+        for column in new:
+            if kinds.get(column, kind) is not kind:
                 return False
-        parts.update(joined)
+        join = _JOIN[kind]
+        for column, value in new.items():
+            if column in kinds:
+                values[column] = join(values[column], value)
+            else:
+                values[column], kinds[column] = value, kind
         return True
 
 
 _JOIN: Mapping[type, Callable[[Any, Any], Any]] = {
-    Increment: lambda old, new: old + new,
+    Increment: add,
     Max: max,
     Min: min,
 }
@@ -110,7 +107,8 @@ class Merging:
             self._stage = stage = {}
             self._stages.append(stage)
             merged = _first(change)
-        stage[key] = merged
+        if merged is not old:
+            stage[key] = merged
 
     def after_combining(self, old: Merged, change: Increment | Max | Min) -> Merged | None:
         """Return what `old` and the change amount to; None if one change can't say it."""
@@ -191,9 +189,9 @@ class Merging:
 
     def _part(self, key: Key, merged: Merged) -> tuple[Shape, Values]:
         if isinstance(merged, Combined):
-            columns = self._ordered(merged.parts)
-            names = tuple(merged.parts[column][0].__name__ for column in columns)
-            values = tuple(merged.parts[column][1] for column in columns)
+            columns = self._ordered(merged.values)
+            names = tuple(merged.kinds[column].__name__ for column in columns)
+            values = tuple(merged.values[column] for column in columns)
             return Shape(self.table, Kind.COMBINE, columns, names), key + values
         if isinstance(merged, Update):
             columns = self._ordered(merged.values)

@@ -54,7 +54,7 @@ def command(
     ctx: typer.Context,
     nights: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NIGHT]...", help="Nights' dates, such as 2026-11-20, or `all`."),
+        typer.Argument(metavar="NIGHT", help="Nights' dates, such as 2026-11-20, or `all`."),
     ] = None,
     *,
     to: Annotated[

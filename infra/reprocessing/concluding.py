@@ -4,14 +4,14 @@ A decision that nobody recorded stands right behind its cause. One that is not m
 left out. So a service that reads another's decisions gets them in the order it had then.
 """
 
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 
 from infra.log.batches import Batch, Fault
 from infra.log.reading import Place
 from infra.projecting.judging import Judge
 from infra.serving.comparing import Comparison, Difference, Only, service_of
 from infra.serving.redeciding import Concluded, Redeciding
-from schemas.record import AnyRecord
+from schemas.record import AnyRecord, Position
 from schemas.repeats import is_news
 
 
@@ -38,12 +38,15 @@ class Concluding:
         self.high_waters: dict[Place, MutableMapping[str, int]] = {}
         self._placed: dict[bytes, AnyRecord] = {}
         self._gone: set[bytes] = set()
+        self._spared: dict[str, Mapping[Position, str]] = {}
         self._batch: Batch | None = None
         self._given: list[AnyRecord] = []
 
     def take(self, batch: Batch) -> list[AnyRecord]:
         """Return what the part has of a batch."""
         self._batch, self._given = batch, []
+        known = {name: self._judge.known(name) for name in self._names}
+        self._spared = {name: positions for name, positions in known.items() if positions}
         holds, given, names = self._holds, self._given, self._names
         place: Place | None = None
         for record in batch.records:
@@ -83,7 +86,9 @@ class Concluding:
     def _tell(self, services: Sequence[Redeciding], record: AnyRecord, *, anew: bool) -> None:
         unplaced: list[AnyRecord] = []
         for service in services:
-            if not service.is_input(record) or self._is_spared(service.name, record):
+            if not service.is_input(record):
+                continue
+            if self._spared and self._is_spared(service.name, record):
                 continue
             if anew:
                 unplaced += self._compared(service.decide(record))
@@ -94,10 +99,10 @@ class Concluding:
             self._tell(self._at.get(new.position[:2], ()), new, anew=True)
 
     def _is_spared(self, service: str, record: AnyRecord) -> bool:
-        position, judge = record.position, self._judge
-        if position not in judge.known(service) or self._batch is None:
+        position = record.position
+        if self._batch is None or position not in self._spared.get(service, ()):
             return False
-        return judge.spares(service, Fault(self._batch.message_at(position), ""))
+        return self._judge.spares(service, Fault(self._batch.message_at(position), ""))
 
     def _compared(self, concluded: Concluded) -> Sequence[AnyRecord]:
         """Compare new decisions with recorded ones; return those that nobody recorded."""

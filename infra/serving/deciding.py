@@ -89,6 +89,8 @@ class Decider(Generic[S]):
         try:
             new = self._decided(record, there, recorded)
             state = self._service.evolve(self.state, record)
+            if not new and not there:
+                return new, state
             effects = {index: self._as_record(record, index, event) for index, event in new}
             effects.update(there)
             return new, self._folded(state, [effects[index] for index in sorted(effects)])

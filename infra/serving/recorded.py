@@ -60,6 +60,7 @@ class Recorded:
         self._streams = {p: self._effects(cluster, p, span) for p, span in spans.items()}
         self._heads = {place: next(stream, None) for place, stream in self._streams.items()}
         self._last: dict[Place, tuple[int, int]] = {}
+        self._due = self._next_due()
 
     def _effects(self, cluster: Cluster, place: Place, span: Span) -> Generator[Effect]:
         high_waters = {self._line: self._epoch}
@@ -80,6 +81,8 @@ class Recorded:
 
     def take(self, offset: int) -> Sequence[Effect]:
         """Return the effects of the records up to `offset` that were not taken yet."""
+        if offset < self._due:
+            return ()
         taken = []
         for place, stream in self._streams.items():
             head = self._heads[place]
@@ -88,7 +91,12 @@ class Recorded:
                 self._last[place] = head.cause, head.number
                 head = next(stream, None)
             self._heads[place] = head
+        self._due = self._next_due()
         return sorted(taken, key=lambda found: found[:2])
+
+    def _next_due(self) -> int:
+        """Return the lowest cause of the next effects; without any, one beyond all offsets."""
+        return min((head.cause for head in self._heads.values() if head), default=1 << 63)
 
     def lacks(self, place: Place, cause: int, index: int) -> bool:
         """Whether an effect of the record just taken is not in the partition, nor any later one."""
@@ -101,6 +109,7 @@ class Recorded:
         for stream in self._streams.values():
             stream.close()
         self._heads = dict.fromkeys(self._heads)
+        self._due = self._next_due()
 
 
 def highest_epoch(cluster: Cluster, source: str, places: Sequence[Place]) -> int:
