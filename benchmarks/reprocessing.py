@@ -5,6 +5,7 @@ Beside: reading and decoding the same log, and nothing else.
 
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,6 +25,7 @@ from infra.quarantine.fates import Fates
 from infra.reprocessing.part import Part, part_of
 from infra.reprocessing.running import Reprocessing, Wish
 from infra.reprocessing.tables import new_file
+from infra.serving.shelved import Shelved
 from infra.settings import Settings
 from infra.signals import stopping
 
@@ -69,6 +71,11 @@ def _reprocess(
     registry = Registry(cluster)
     judge = Verifying(Fates(cluster, registry), cluster.namespace)
     wish = Wish(part, chosen_views(site, []), deciders, {}, 0)
-    with tempfile.TemporaryDirectory(prefix="evctl-bench-") as folder, stopping() as stop:
-        with new_file(Path(folder) / "again.sqlite", overwrite=False) as database:
-            Reprocessing(cluster, registry, wish).run(database, judge, stop, lambda _: None)
+    with (
+        tempfile.TemporaryDirectory(prefix="evctl-bench-") as folder,
+        new_file(Path(folder) / "again.sqlite", overwrite=False) as database,
+        stopping() as stop,
+    ):
+        shelved = Shelved(cluster, Path(folder))
+        with closing(Reprocessing(cluster, registry, wish, shelved)) as work:
+            work.run(database, judge, stop, lambda _: None)

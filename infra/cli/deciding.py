@@ -25,9 +25,11 @@ from infra.replay.comparing import compared
 from infra.replay.inviting import invite
 from infra.replay.namespace import claim, replay_of
 from infra.replay.request import Request
+from infra.sealing.shelf import Shelf
 from infra.serving import roles
 from infra.serving.comparing import Comparison
 from infra.serving.roles import Cast
+from infra.serving.shelved import Shelved
 from infra.settings import Settings
 from infra.signals import Stop, stopping
 from infra.windows import Window
@@ -146,9 +148,10 @@ class Deciding:
         self._database = open_database(site)
         services = list(consumers.services().values())
         settings = present_settings(site, services, wanted)
+        shelved = Shelved(cluster, Shelf(site.seals.directory, cluster.namespace).directory)
         with progress("what services knew", None) as advance:
             self._invited = invite(
-                cluster, self._registry, services, settings, request.windows, advance
+                cluster, self._registry, services, settings, request.windows, shelved, advance
             )
         self._invited.lay_out(self._database, self._target)
         self._said = self._invited.event(request.replay)

@@ -1,6 +1,7 @@
 """`evctl reprocess`: a night gone through again by today's code, into a file of its own."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +26,10 @@ from infra.reprocessing.outcome import Outcome
 from infra.reprocessing.part import part_of
 from infra.reprocessing.running import Reprocessing, Stopped, Wish
 from infra.reprocessing.tables import new_file
+from infra.sealing.shelf import Shelf
 from infra.serving import roles
+from infra.serving.shelved import Shelved
+from infra.serving.taking_over import settings_digest
 from infra.settings import Settings
 from infra.signals import Stop, stopping
 from schemas.errors import EvctlError
@@ -98,6 +102,13 @@ def command(
             "--settings", help="Services decide by the settings in force then, or by the site's."
         ),
     ] = SettingsOf.RECORDED,
+    from_zero: Annotated[
+        bool,
+        typer.Option(
+            "--from-zero",
+            help="Read the whole log before the night for what services know, not from a seal on.",
+        ),
+    ] = False,
     limit: Annotated[
         int,
         typer.Option("--limit", metavar="N", min=0, help="Show this many decisions that differ."),
@@ -112,8 +123,9 @@ def command(
 
     The tables go to a SQLite file of their own: neither live tables nor the log are written to.
     They are compared with the live ones by digest, and the services' decisions with the recorded
-    ones by id. Services begin with what they knew at the night's begin, for which the log is read
-    from its beginning. Ends with 1 if anything differs.
+    ones by id. Services begin with what they knew at the night's begin, for which the log before
+    is read: from the newest seal on that has kept it, else from the log's beginning. Ends with 1
+    if anything differs.
     """
     site = settings(ctx)
     configure(site.logging, "reprocess", log_file)
@@ -123,8 +135,10 @@ def command(
     cluster = connect(site)
     registry = Registry(cluster)
     part = part_of(night_index(cluster, site), nights or (), start, end)
-    work = Reprocessing(cluster, registry, Wish(part, chosen, deciders, present, limit))
-    with stopping() as stop:
+    wish = Wish(part, chosen, deciders, present, limit)
+    shelf = Shelf(site.seals.directory, cluster.namespace)
+    shelved = Shelved(cluster, None if from_zero else shelf.directory)
+    with stopping() as stop, closing(Reprocessing(cluster, registry, wish, shelved)) as work:
         try:
             with progress(f"reprocessing {part.name}", work.to_read) as advance:
                 found = _outcome(work, site, to, overwrite, stop, advance)
@@ -169,7 +183,12 @@ def _outcome(
         done.read,
         done.seconds,
         done.settings,
-        [name for name, values in done.settings.items() if values != roles.given(site, name)],
+        [name for name, digest in done.settings.items() if _has_others(site, name, digest)],
         done.comparison if wish.services else None,
         views,
     )
+
+
+def _has_others(site: Settings, service: str, digest: str) -> bool:
+    given = roles.given(site, service)
+    return bool(given) and settings_digest(given) != digest

@@ -15,6 +15,7 @@ from sqlalchemy import (
     case,
     delete,
     insert,
+    inspect,
     select,
     update,
 )
@@ -68,6 +69,11 @@ class SeatStore:
             is_mariadb = getattr(connection.dialect, "is_mariadb", False)
             keep_in_key_order([self.table], is_mariadb=is_mariadb)
             connection.execute(CreateTable(self.table, if_not_exists=True))
+
+    def exists(self) -> bool:
+        """Tell whether the table is there."""
+        with self.database.reading() as connection:
+            return inspect(connection).has_table(self.table.name)
 
     def replace(self, seats: Sequence[Seat]) -> None:
         """Write these seats in the place of all that are there."""

@@ -5,6 +5,7 @@ that they decided there, and waits for them in the replay's seats.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, NamedTuple
@@ -25,12 +26,14 @@ from infra.replay.event_time import EventTimes
 from infra.replay.feed import Feed
 from infra.replay.reported import Kinds, Reported, ReportedFeed
 from infra.replay.ticks import Clockwork
+from infra.reprocessing.beginning import Deciders
 from infra.reprocessing.concluding import Concluding
 from infra.serving.comparing import Comparison
 from infra.serving.keeping import Kept
 from infra.serving.redeciding import Redeciding
+from infra.serving.shelved import Shelved
 from infra.ticking import SOURCE
-from infra.windows import Window, places_of
+from infra.windows import Window
 from schemas import avro, framing
 from schemas.events.replays import ServicesInvited
 from schemas.events.ticks import TimePassed
@@ -41,7 +44,7 @@ OPEN = "open"
 RECORDED, PRESENT = "recorded", "present"
 
 
-class Begun(NamedTuple):
+class Known(NamedTuple):
     """What a service knows of an input partition (of the log) when the window begins."""
 
     service: Service[Any]
@@ -61,7 +64,7 @@ class Invitation:
     services: Sequence[Service[Any]]
     settings: Mapping[str, Mapping[str, str]]
     windows_without_ticks: Sequence[str]
-    begun: Sequence[Begun]
+    begun: Sequence[Known]
     reported: Reported = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,7 +101,7 @@ class Invitation:
         seats.replace([_seat(begun, target) for begun in self.begun])
 
 
-def _seat(begun: Begun, target: Cluster) -> Seat:
+def _seat(begun: Known, target: Cluster) -> Seat:
     name, partition = begun.place
     return Seat(
         service=begun.service.name,
@@ -121,6 +124,7 @@ def invite(
     services: Sequence[Service[Any]],
     settings: Mapping[str, Mapping[str, str]],
     windows: Sequence[Window],
+    shelved: Shelved,
     advance: Callable[[int], None],
 ) -> Invitation:
     """Return an invitation to a replay of windows of a log.
@@ -128,7 +132,7 @@ def invite(
     The log before the first window is read, and a window without ticks once.
     """
     without = [window.name for window in windows if not has_ticks(cluster, registry, window)]
-    begun = known_before(cluster, registry, services, settings, windows[0], advance)
+    begun = known_before(cluster, registry, services, settings, windows[0], shelved, advance)
     if without:
         begun = [one._replace(kept=_without_ticks(one.kept)) for one in begun]
     return Invitation(cluster, registry, services, settings, without, begun)
@@ -158,32 +162,25 @@ def known_before(
     services: Sequence[Service[Any]],
     settings: Mapping[str, Mapping[str, str]],
     window: Window,
+    shelved: Shelved,
     advance: Callable[[int], None],
-) -> Sequence[Begun]:
+) -> Sequence[Known]:
     """Return what services knew when a window began, by what is recorded."""
-    decoder = Decoder(registry)
-    seats = [
-        Redeciding(cluster, decoder, service, place, settings.get(service.name))
-        for service in services
-        for place in places_of(cluster, [topic(name) for name in service.reads])
-        if place in window.ranges
-    ]
-    by_name = {service.name: service for service in services}
+    deciders = Deciders(cluster, services, settings, shelved, window.ranges)
+    begun = deciders.begun(Decoder(registry))
     judge = Verifying(Fates(cluster, registry), cluster.namespace)
     judge.refresh()
-    concluding = Concluding(seats, lambda _: False, judge, Comparison(0))
-    whole = reading.whole(cluster, sorted({seat.place for seat in seats}))
-    spans = {place: [(low, window.ranges[place][0][0])] for place, (low, _) in whole.items()}
+    concluding = Concluding(begun, lambda _: False, judge, Comparison(0))
+    spans = {place: [(start, window.ranges[place][0][0])] for place, start in begun.starts.items()}
     decoding = Decoding(registry)
-    try:
+    with closing(begun):
         for messages in reading.messages(cluster, spans):
             concluding.take(decoding.batch(messages))
             advance(len(messages))
-    finally:
-        for seat in seats:
-            seat.close()
+    by_name = {service.name: service for service in services}
     return [
-        Begun(by_name[seat.name], seat.place, _kept(seat, concluding, window)) for seat in seats
+        Known(by_name[seat.name], seat.place, _kept(seat, concluding, window))
+        for seat in begun.seats
     ]
 
 

@@ -4,11 +4,12 @@ A decision that nobody recorded stands right behind its cause. One that is not m
 left out. So a service that reads another's decisions gets them in the order it had then.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from infra.log.batches import Batch, Fault
 from infra.log.reading import Place
 from infra.projecting.judging import Judge
+from infra.reprocessing.beginning import Begun
 from infra.serving.comparing import Comparison, Difference, Only, service_of
 from infra.serving.redeciding import Concluded, Redeciding
 from schemas.record import AnyRecord, Position
@@ -20,22 +21,22 @@ class Concluding:
 
     `holds` says which event times (µs UTC) are of the part: about these records the services
     decide anew, and about those before and between what is recorded is adopted. Records that add
-    nothing (`schemas.repeats`) are left out.
+    nothing to what was read before (`schemas.repeats`) are left out.
     """
 
     def __init__(
         self,
-        services: Sequence[Redeciding],
+        begun: Begun,
         holds: Callable[[int], bool],
         judge: Judge,
         comparison: Comparison,
     ) -> None:
         self._at: dict[Place, list[Redeciding]] = {}
-        for service in services:
+        for service in begun.seats:
             self._at.setdefault(service.place, []).append(service)
-        self._names = {service.name for service in services}
+        self._names = {service.name for service in begun.seats}
         self._holds, self._judge, self._comparison = holds, judge, comparison
-        self.high_waters: dict[Place, MutableMapping[str, int]] = {}
+        self.high_waters: dict[Place, dict[str, int]] = dict(begun.high_waters)
         self._placed: dict[bytes, AnyRecord] = {}
         self._gone: set[bytes] = set()
         self._spared: dict[str, Mapping[Position, str]] = {}

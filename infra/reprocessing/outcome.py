@@ -13,8 +13,8 @@ from infra.serving.comparing import Comparison
 class Outcome:
     """The whole report; `decisions` is None where no service ran.
 
-    `records` are of the part, `read` those read for it; `settings` are those that each service had
-    at the end, and `others` the services for which the site has others by now.
+    `records` are of the part, `read` those read for it; `settings` are the digests of those that
+    each service had at the end, and `others` the services for which the site has others by now.
     """
 
     part: str
@@ -22,7 +22,7 @@ class Outcome:
     records: int
     read: int
     seconds: float
-    settings: Mapping[str, Mapping[str, str]]
+    settings: Mapping[str, str]
     others: Sequence[str]
     decisions: Comparison | None
     views: Sequence[Compared]
@@ -43,7 +43,7 @@ class Outcome:
             "read": self.read,
             "seconds": round(self.seconds, 3),
             "rate": round(self.read / self.seconds) if self.seconds else None,
-            "services": {name: dict(values) for name, values in self.settings.items()},
+            "services": dict(self.settings),
             "other_settings": list(self.others),
             "decisions": None if self.decisions is None else self.decisions.as_json(),
             "views": [one.as_json() for one in self.views],

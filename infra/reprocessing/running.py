@@ -10,19 +10,18 @@ from infra.log import reading, topics
 from infra.log.batches import Batch, Decoding
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
-from infra.log.reading import Message, Place
+from infra.log.reading import Message
 from infra.log.registry import Registry
 from infra.projecting.judging import Judge
+from infra.reprocessing.beginning import Deciders
 from infra.reprocessing.concluding import Concluding
 from infra.reprocessing.part import Part
 from infra.reprocessing.tables import Tables
 from infra.serving.comparing import Comparison
-from infra.serving.redeciding import Redeciding
+from infra.serving.shelved import Shelved
 from infra.signals import Stop
 from infra.steady import unhurried
-from infra.windows import places_of
 from projections import View
-from schemas.topics import topic
 
 _BATCH = 10_000
 _BYTES = 8 << 20
@@ -57,54 +56,47 @@ class Done:
     seconds: float
     comparison: Comparison
     stores: Sequence[ViewStore]
-    settings: Mapping[str, Mapping[str, str]]
-    """Those that each service had at the end."""
+    settings: Mapping[str, str]
+    """Digest of those that each service had at the end."""
 
 
 class Reprocessing:
-    """One run; making it says how much there is `to_read`."""
+    """One run; making it finds out where services begin, and how much there is `to_read`.
 
-    def __init__(self, cluster: Cluster, registry: Registry, wish: Wish) -> None:
+    Close it when done.
+    """
+
+    def __init__(self, cluster: Cluster, registry: Registry, wish: Wish, shelved: Shelved) -> None:
         self.cluster, self.registry, self.wish = cluster, registry, wish
         self._ranges = wish.part.ranges
-        self._seats = [
-            (service, place) for service in wish.services for place in self._inputs(service)
-        ]
+        deciders = Deciders(cluster, wish.services, wish.settings, shelved, self._ranges)
+        self._begun = deciders.begun(Decoder(registry))
         self.spans = {place: list(spans) for place, spans in self._ranges.items()}
-        for _, place in self._seats:
-            self.spans[place] = [(wish.part.ends[place][0], self._ranges[place][-1][1])]
+        for place, start in self._begun.starts.items():
+            self.spans[place] = [(start, self._ranges[place][-1][1])]
 
     @property
     def to_read(self) -> int:
-        """How many records are read: for services, from the log's beginning."""
+        """How many records are read: for services, also what is before and between."""
         return sum(end - start for spans in self.spans.values() for start, end in spans)
 
-    def _inputs(self, service: Service[object]) -> Sequence[Place]:
-        wanted = [topic(name) for name in service.reads]
-        return [place for place in places_of(self.cluster, wanted) if place in self._ranges]
+    def close(self) -> None:
+        """Leave the log."""
+        self._begun.close()
 
     def run(
         self, database: Database, judge: Judge, stop: Stop, advance: Callable[[int], None]
     ) -> Done:
         """Fill the tables in the database; raise `Stopped` if that was asked for before the end."""
         judge.refresh()
-        wish, decoder = self.wish, Decoder(self.registry)
+        wish, begun = self.wish, monotonic()
         tables = Tables(database, wish.views, self.cluster.namespace, judge)
         comparison = Comparison(wish.differences)
-        seats = [
-            Redeciding(self.cluster, decoder, service, place, wish.settings.get(service.name))
-            for service, place in self._seats
-        ]
-        concluding = Concluding(seats, wish.part.holds, judge, comparison)
-        begun = monotonic()
-        try:
-            counts = self._read(concluding, tables, stop, advance)
-        finally:
-            for seat in seats:
-                seat.close()
+        concluding = Concluding(self._begun, wish.part.holds, judge, comparison)
+        counts = self._read(concluding, tables, stop, advance)
         real = topics.describe(self.cluster, sorted({name for name, _ in self._ranges}))
         tables.finish(real, self._ranges, concluding.high_waters)
-        in_force = {seat.name: seat.settings for seat in seats}
+        in_force = {seat.name: seat.settings for seat in self._begun.seats}
         return Done(*counts, monotonic() - begun, comparison, tables.stores, in_force)
 
     def _read(

@@ -41,6 +41,7 @@ _NOTHING = Concluded((), ())
 class Redeciding:
     """A service at one input partition, from the log's beginning on; close it when done.
 
+    With what it `kept` it begins behind that; `start` is the first offset that it takes note of.
     With `settings`, these are in force from the first record that is decided about anew, and what
     the recording says of the service's settings is passed over from there on.
     """
@@ -52,22 +53,28 @@ class Redeciding:
         service: Service[Any],
         place: Place,
         settings: Mapping[str, str] | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self.name, self.place = service.name, place
-        self.settings: Mapping[str, str] = {}
-        """Those in force."""
+        self.start = 0 if kept is None else kept.next_offset
+        self.settings = "" if kept is None else kept.settings
+        """Digest of those in force; none, where nothing is known of any."""
         self._service, self._given = service, settings
         writes = [topic(name) for name in service.writes]
         self._basket = _Basket(cluster.namespace, _partitions(cluster, writes))
         source = source_of(service.name, place)
-        self._decider = Decider(service, source, 0, _ALL, self._basket, None)
-        spans = reading.whole(cluster, places_of(cluster, writes))
-        self._recorded = Recorded(cluster, decoder, source, spans, -1)
+        self._decider = Decider(service, source, 0, _ALL, self._basket, kept)
+        known, epoch = ({}, -1) if kept is None else (kept.outputs, kept.epoch)
+        spans = {
+            out: (max(low, known.get(out, 0)), end)
+            for out, (low, end) in reading.whole(cluster, places_of(cluster, writes)).items()
+        }
+        self._recorded = Recorded(cluster, decoder, source, spans, epoch)
         self._adopting = True
 
     def is_input(self, record: AnyRecord) -> bool:
         """Whether the service takes note of a record: not of its own."""
-        return not self._decider.is_own(record)
+        return record.position.offset >= self.start and not self._decider.is_own(record)
 
     def adopt(self, record: AnyRecord) -> None:
         """Fold a record and what is recorded to follow from it."""
@@ -104,8 +111,8 @@ class Redeciding:
 
     def kept(self, high_waters: Mapping[str, int]) -> Kept:
         """Return the state as a snapshot that a seat elsewhere begins with, at offset 0."""
-        state, said = self._decider.state_bytes(), settings_digest(self.settings)
-        return Kept(0, 0, high_waters, settings=said, state=state)
+        state = self._decider.state_bytes()
+        return Kept(0, 0, high_waters, settings=self.settings, state=state)
 
     def close(self) -> None:
         """Leave the log."""
@@ -117,7 +124,7 @@ class Redeciding:
 
     def _note(self, record: AnyRecord) -> None:
         if self._is_of_settings(record):
-            self.settings = record.event.values
+            self.settings = record.event.digest
 
 
 def _partitions(cluster: Cluster, wanted: Sequence[Topic]) -> Mapping[Topic, int]:

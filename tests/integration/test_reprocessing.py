@@ -22,6 +22,7 @@ from infra.reprocessing.part import part_of
 from infra.reprocessing.running import Done, Reprocessing, Stopped, Wish
 from infra.reprocessing.tables import new_file
 from infra.serving.comparing import Comparison, Only
+from infra.serving.shelved import Shelved
 from schemas.events.notices import NoticeRequested
 from schemas.events.silence import SystemFellSilent
 from schemas.record import AnyRecord
@@ -71,12 +72,14 @@ class Again:
         judge = Verifying(Fates(self.cluster, self.registry), self.cluster.namespace)
         live = open_database(self.site)
         with new_file(self.file, overwrite=True) as database, unasked() as stop:
-            work = Reprocessing(self.cluster, self.registry, wish)
+            shelved = Shelved(self.cluster, self.site.seals.directory)
+            work = Reprocessing(self.cluster, self.registry, wish, shelved)
             if stopped:
                 asked(stop)
             self.done: Done = work.run(database, judge, stop, lambda _: None)
             against = AgainstLive(self.cluster, self.registry, live, self.part, 0.0)
             found = list(against.compared(self.done.stores))
+            work.close()
         live.close()
         return found
 
