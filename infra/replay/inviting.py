@@ -26,7 +26,7 @@ from infra.replay.event_time import EventTimes
 from infra.replay.feed import Feed
 from infra.replay.reported import Kinds, Reported, ReportedFeed
 from infra.replay.ticks import Clockwork
-from infra.reprocessing.beginning import Deciders
+from infra.reprocessing.beginning import begin
 from infra.reprocessing.concluding import Concluding
 from infra.serving.comparing import Comparison
 from infra.serving.keeping import Kept
@@ -166,8 +166,7 @@ def known_before(
     advance: Callable[[int], None],
 ) -> Sequence[Known]:
     """Return what services knew when a window began, by what is recorded."""
-    deciders = Deciders(cluster, services, settings, shelved, window.ranges)
-    begun = deciders.begun(Decoder(registry))
+    begun = begin(cluster, Decoder(registry), services, settings, shelved, window.ranges)
     judge = Verifying(Fates(cluster, registry), cluster.namespace)
     judge.refresh()
     concluding = Concluding(begun, lambda _: False, judge, Comparison(0))

@@ -16,38 +16,6 @@ from schemas.topics import topic
 
 
 @dataclass(frozen=True, slots=True)
-class Deciders:
-    """Services that decide anew about a part of the log, by input partition.
-
-    `part` is what the log is read for, rising offsets. With `settings` of a service, these are in
-    force from there on.
-    """
-
-    cluster: Cluster
-    services: Sequence[Service[Any]]
-    settings: Mapping[str, Mapping[str, str]]
-    shelved: Shelved
-    part: Mapping[Place, Sequence[Span]]
-
-    def begun(self, decoder: Decoder) -> "Begun":
-        """Return the services at their input partitions, with what they knew some time before."""
-        seats, waters, starts = [], dict[Place, dict[str, int]](), dict[Place, int]()
-        lows = reading.whole(self.cluster, list(self.part))
-        for service in self.services:
-            for place in places_of(self.cluster, [topic(name) for name in service.reads]):
-                if place not in self.part:
-                    continue
-                kept = self.shelved.newest(service, place, self.part[place][0][0])
-                given = self.settings.get(service.name)
-                seats.append(Redeciding(self.cluster, decoder, service, place, given, kept))
-                start = max(lows[place][0], seats[-1].start)
-                if start < starts.get(place, start + 1):
-                    starts[place] = start
-                    waters[place] = {} if kept is None else dict(kept.high_waters)
-        return Begun(seats, starts, waters)
-
-
-@dataclass(frozen=True, slots=True)
 class Begun:
     """Services ready to read: from which offsets, and the high-waters of what is before those."""
 
@@ -59,3 +27,31 @@ class Begun:
         """Leave the log."""
         for seat in self.seats:
             seat.close()
+
+
+def begin(
+    cluster: Cluster,
+    decoder: Decoder,
+    services: Sequence[Service[Any]],
+    settings: Mapping[str, Mapping[str, str]],
+    shelved: Shelved,
+    part: Mapping[Place, Sequence[Span]],
+) -> Begun:
+    """Return services at their input partitions, with what they knew some time before a part.
+
+    `part` has rising offsets. With `settings` of a service, these are in force from there on.
+    """
+    seats, waters, starts = [], dict[Place, dict[str, int]](), dict[Place, int]()
+    lows = reading.whole(cluster, list(part))
+    for service in services:
+        for place in places_of(cluster, [topic(name) for name in service.reads]):
+            if place not in part:
+                continue
+            kept = shelved.newest(service, place, part[place][0][0])
+            given = settings.get(service.name)
+            seats.append(Redeciding(cluster, decoder, service, place, given, kept))
+            start = max(lows[place][0], seats[-1].start)
+            if start < starts.get(place, start + 1):
+                starts[place] = start
+                waters[place] = {} if kept is None else dict(kept.high_waters)
+    return Begun(seats, starts, waters)

@@ -13,7 +13,7 @@ from infra.log.decoding import Decoder
 from infra.log.reading import Message
 from infra.log.registry import Registry
 from infra.projecting.judging import Judge
-from infra.reprocessing.beginning import Deciders
+from infra.reprocessing.beginning import begin
 from infra.reprocessing.concluding import Concluding
 from infra.reprocessing.part import Part
 from infra.reprocessing.tables import Tables
@@ -69,8 +69,9 @@ class Reprocessing:
     def __init__(self, cluster: Cluster, registry: Registry, wish: Wish, shelved: Shelved) -> None:
         self.cluster, self.registry, self.wish = cluster, registry, wish
         self._ranges = wish.part.ranges
-        deciders = Deciders(cluster, wish.services, wish.settings, shelved, self._ranges)
-        self._begun = deciders.begun(Decoder(registry))
+        self._begun = begin(
+            cluster, Decoder(registry), wish.services, wish.settings, shelved, self._ranges
+        )
         self.spans = {place: list(spans) for place, spans in self._ranges.items()}
         for place, start in self._begun.starts.items():
             self.spans[place] = [(start, self._ranges[place][-1][1])]

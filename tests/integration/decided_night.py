@@ -1,7 +1,7 @@
 """A night in which `silence` decided, with what stood before and after it on the log."""
 
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from infra.database.seats import SeatStore
@@ -19,7 +19,7 @@ from tests.e2e.stage import Stage
 from tests.integration.replay_log import DAY, MIDNIGHT
 from tests.integration.serving.silent_telescope import Telescope
 
-NIGHT = "2026-11-21"
+NIGHT_BEFORE, NIGHT = "2026-11-20", "2026-11-21"
 DUSK = MIDNIGHT - DAY // 4
 """When the night begins, µs UTC."""
 
@@ -27,17 +27,21 @@ AFTER_S = 5.0
 SECTIONS: Mapping[str, Mapping[str, float]] = {"silence": {"after": AFTER_S}}
 
 
-def decided_night(stage: Stage) -> None:
+def decided_night(stage: Stage, at_dusk: Callable[[], None] = lambda: None) -> None:
     """Record two systems that fall silent before, in and after the night; let that be decided.
 
-    At dusk one of them is silent already, and the other is about to be.
+    At dusk one of them is silent already, and the other is about to be. Before the first record of
+    the night, `at_dusk` is called.
     """
     telescope = Telescope(stage.cluster)
     telescope.now = DUSK - 20 * MICROS
     decide(stage)  # takes its seat: it decides about what comes from here on
     telescope.fall_silent(2)
     telescope.speak("dome")
-    telescope.wait(10)
+    telescope.wait(5)
+    telescope.flush()
+    at_dusk()
+    telescope.wait(5)
     telescope.fall_silent(5)
     telescope.speak("dome")
     telescope.wait(3)

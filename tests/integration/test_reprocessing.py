@@ -30,6 +30,7 @@ from tests.e2e.stage import Stage, on_stage
 from tests.integration.decided_night import (
     AFTER_S,
     NIGHT,
+    NIGHT_BEFORE,
     SECTIONS,
     asked,
     decide,
@@ -139,6 +140,29 @@ def test_other_settings_and_other_code_are_named(stage: Stage) -> None:
     tables = again.run()
     assert again.comparison.counts[Only.RECORDED] == again.comparison.recorded > 0
     assert [one.view for one in tables if one.differs] == ["night_index", "night_summary"]
+
+
+def test_what_services_knew_is_read_from_a_seal_on(stage: Stage) -> None:
+    def sealed() -> None:
+        decide(stage)
+        stage.done("run", "projections", "--once")
+        stage.done("seal", NIGHT_BEFORE)
+
+    def read(*words: str) -> int:
+        file = stage.folder / "again.sqlite"
+        said = json.loads(
+            stage.done("reprocess", NIGHT, "--to", file, "--overwrite", "--json", *words)
+        )
+        assert said["agrees"]
+        assert said["decisions"]["same"] >= 20
+        return int(said["read"])
+
+    decided_night(stage, sealed)
+    whole = read("--from-zero")
+    assert read() < whole
+    (seats,) = stage.settings.seals.directory.glob("*/*/seats.json")
+    seats.write_text(seats.read_text().replace("silence", "s1lence"))
+    assert read() == whole
 
 
 def louder(state: Any, record: AnyRecord) -> Sequence[Any]:

@@ -49,6 +49,10 @@ class Telescope:
         for _ in range(times):
             self.speak(system)
             self.wait(int(ALLOWED_S) + 2)
+        self.flush()
+
+    def flush(self) -> None:
+        """Wait until all that was said is on the log."""
         self._publisher.flush()
 
 
