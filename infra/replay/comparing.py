@@ -56,7 +56,7 @@ def compared(
     """Return how the decisions in a replay (`target`) and those recorded of its windows agree."""
     names = frozenset(services)
     comparison = Comparison(limit)
-    recorded = _recorded(Decisions(source, registry, names), source, windows)
+    recorded = _recorded(source, registry, names, windows)
     new = Decisions(target, registry, names).of(_whole(target))
     for before, now in zip_longest(recorded, new, fillvalue=()):
         for record in before:
@@ -75,9 +75,10 @@ def _whole(cluster: Cluster) -> dict[Place, list[Span]]:
 
 
 def _recorded(
-    decisions: Decisions, source: Cluster, windows: Sequence[Window]
+    source: Cluster, registry: Registry, services: frozenset[str], windows: Sequence[Window]
 ) -> Iterator[list[AnyRecord]]:
     for window in windows:
+        decisions = Decisions(source, registry, services)  # nights need not lie in order
         by_time = window.start is not None or window.end is not None
         spans = window.ranges if by_time else _to_the_end(source, window)
         for records in decisions.of(spans):

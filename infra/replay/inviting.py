@@ -131,7 +131,7 @@ def invite(
 
     The log before the first window is read, and a window without ticks once.
     """
-    without = [window.name for window in windows if not has_ticks(cluster, registry, window)]
+    without = [window.name for window in windows if lacks_ticks(cluster, registry, window)]
     begun = known_before(cluster, registry, services, settings, windows[0], shelved, advance)
     if without:
         begun = [one._replace(kept=_without_ticks(one.kept)) for one in begun]
@@ -143,17 +143,15 @@ def _without_ticks(kept: Kept) -> Kept:
     return replace(kept, high_waters={s: n for s, n in kept.high_waters.items() if s != SOURCE})
 
 
-def has_ticks(cluster: Cluster, registry: Registry, window: Window) -> bool:
-    """Whether a clock ran in a window."""
+def lacks_ticks(cluster: Cluster, registry: Registry, window: Window) -> bool:
+    """Whether a window has records where ticks would stand, and none is one."""
     kinds, times = Kinds(registry.decoder), EventTimes(registry.decoder)
     inside = times.within(window.start, window.end)
     name = OBSERVATORY.full_name(cluster.namespace)
     spans = {place: spans for place, spans in window.ranges.items() if place[0] == name}
-    batches = reading.messages(cluster, spans)
-    messages = chain.from_iterable(batches)
+    messages = chain.from_iterable(reading.messages(cluster, spans))
     found = any(kinds.of(message) is TimePassed and inside(message) for message in messages)
-    batches.close()
-    return found
+    return bool(spans) and not found
 
 
 def known_before(

@@ -59,11 +59,12 @@ class Concluding:
             provenance = record.provenance
             if not is_news(provenance, waters):
                 continue
-            standing: AnyRecord | None = record
+            standing = record
             if provenance.cause is not None and service_of(record) in names:
-                standing = self._standing(record)
-                if standing is None:
+                now = self._standing(record)
+                if now is None:
                     continue
+                standing = now
             inside = holds(record.time)
             if inside:
                 given.append(standing)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
 from consumers import Service
 from infra.database import Database, ViewStore
@@ -42,7 +43,7 @@ class Wish:
 
     part: Part
     views: Sequence[View]
-    services: Sequence[Service[object]]
+    services: Sequence[Service[Any]]
     settings: Mapping[str, Mapping[str, str]]
     differences: int
 

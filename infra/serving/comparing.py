@@ -5,7 +5,7 @@ effects: whoever decides about the same record again gives its decision the same
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cache
@@ -15,7 +15,10 @@ from schemas import avro, utc
 from schemas.events.services import DecisionFailed
 from schemas.record import AnyRecord
 
-_writer = cache(avro.writer)
+
+@cache
+def _writer(cls: type) -> Callable[[Any], bytes]:
+    return avro.writer(cls)
 
 
 class Only(StrEnum):
@@ -188,7 +191,8 @@ def differences(recorded: Any, new: Any) -> dict[str, tuple[Any, Any]]:
 
 
 def _differ_in_bytes(recorded: Any, new: Any) -> bool:
-    write = _writer(type(recorded))
+    cls: type = type(recorded)
+    write = _writer(cls)
     return write(recorded) != write(new)
 
 

@@ -87,7 +87,7 @@ class Redeciding:
             self.begin(record.time)
         decider, offset = self._decider, record.position.offset
         found = self._recorded.take(offset)
-        if self._given is None or not self._is_of_settings(record):
+        if not self._given or not self._is_of_settings(record):
             self._note(record)
             decider.decides_from = 0
             decider.handle(record)
@@ -101,7 +101,7 @@ class Redeciding:
     def begin(self, time: int) -> None:
         """Adopt no more; the settings that were given are in force from `time` on (µs UTC)."""
         self._adopting = False
-        if self._given is not None:
+        if self._given:
             digest = settings_digest(self._given)
             event = SettingsTookEffect(time, self.name, self._given, digest)
             at = Position(*self.place, 0)

@@ -7,6 +7,7 @@ another version of the service or of another log is passed over; then one reads 
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -50,7 +51,7 @@ class Shelved:
     def __init__(self, cluster: Cluster, directory: Path | None) -> None:
         self._cluster, self._directory = cluster, directory
 
-    def newest(self, service: Service[object], place: Place, before: int) -> Kept | None:
+    def newest(self, service: Service[Any], place: Place, before: int) -> Kept | None:
         """Return the newest copy of a seat that knows no record from the offset `before` on."""
         found: Kept | None = None
         for kept in self._fitting(service, place):
@@ -59,7 +60,7 @@ class Shelved:
                 found = kept
         return found
 
-    def _fitting(self, service: Service[object], place: Place) -> Iterator[Kept]:
+    def _fitting(self, service: Service[Any], place: Place) -> Iterator[Kept]:
         topic_id = topics.describe(self._cluster, [place[0]])[place[0]].id
         wanted = (service.name, *place, topic_id, service.layout)
         for row in self._rows():
@@ -67,7 +68,7 @@ class Shelved:
             if seat == wanted:
                 yield Kept.from_bytes(row["kept"].encode())
 
-    def _rows(self) -> Iterator[dict[str, str]]:
+    def _rows(self) -> Iterator[dict[str, Any]]:
         paths = () if self._directory is None else self._directory.glob(f"*/v*/{FILE}")
         for path in sorted(paths):
             try:
