@@ -10,6 +10,7 @@ import typer
 import consumers
 from consumers import Service
 from infra.cli.progress import progress
+from infra.cli.viewing import patience
 from infra.indexing import open_database
 from infra.log.cluster import Cluster
 from infra.log.registry import Registry
@@ -126,7 +127,7 @@ def recorded_and_anew(
     """Return how the decisions in a replay that is over agree; raise `NotDecided`."""
     database = open_database(site)
     with stopping() as stop:
-        there = handled(target, database, services, stop)
+        there = handled(target, database, services, stop, patience(site))
     database.close()
     if missing := [name for name in services if name not in there]:
         raise NotDecided(missing, target.namespace)
@@ -157,10 +158,10 @@ class Deciding:
         self._said = self._invited.event(request.replay)
         self.request = replace(request, feed=self._invited.feed, invited=self._said)
 
-    def decided(self, stop: Stop) -> Decided:
-        """Wait for the services that run in the replay, and compare what they decided."""
+    def decided(self, stop: Stop, still: float) -> Decided:
+        """Wait for the services, and compare what they decided."""
         names = self._said.services
-        there = handled(self._target, self._database, names, stop)
+        there = handled(self._target, self._database, names, stop, still)
         found = None
         if there:
             windows = self.request.windows

@@ -10,6 +10,7 @@ from infra.cli.deciding import DISAGREE, Deciding, SettingsOf
 from infra.cli.options import LogFile, examples
 from infra.log.cluster import connect
 from infra.logs import configure
+from infra.replay.awaiting import PATIENCE_S
 from infra.replay.namespace import fresh_replay_id
 from infra.replay.pacing import parse_speed
 from infra.replay.player import Player
@@ -95,6 +96,15 @@ def command(
             help="With --services: they decide by the settings in force then, or by the site's.",
         ),
     ] = SettingsOf.RECORDED,
+    patience: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            help="With --services: how long services that stand still, or have not come, are "
+            "waited for at the end.",
+        ),
+    ] = PATIENCE_S,
     allow: Annotated[
         bool,
         typer.Option("--allow-differences", help="End with 0 though services decided otherwise."),
@@ -108,8 +118,8 @@ def command(
 
     Give one window: nights, times, offsets, or all. Its records go byte for byte to topics of the
     replay's own, such as replay.ID.observatory, so that nothing that reads the log live sees them.
-    With --services it carries what was reported and waits at its end for the services that run
-    there, then compares their decisions with the recorded ones, and ends with 1 if they differ.
+    With --services it carries what was reported and waits at its end for the services there, then
+    compares their decisions with the recorded ones, and ends with 1 if they differ.
     Ctrl+C ends it after the record in hand, with exit code 130.
     """
     factor = parse_speed(speed)
@@ -133,7 +143,9 @@ def command(
         player = Player(cluster, request, stop)
         with shown(player.course, request):
             report = player.run()
-        decided = deciding.decided(stop) if deciding is not None and report.complete else None
+        decided = (
+            deciding.decided(stop, patience) if deciding is not None and report.complete else None
+        )
     if as_json:
         more = {} if decided is None else {"decisions": decided.as_json()}
         typer.echo(orjson.dumps(report.as_json() | more))

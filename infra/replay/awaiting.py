@@ -14,10 +14,11 @@ from infra.replay.outcome import NoSuchReplay
 from infra.signals import Stop
 from schemas.errors import EvctlError
 from schemas.events.replays import ReplayStarted, ServicesInvited
+from schemas.record import Position, from_headers
 from schemas.topics import REPLAY_CONTROL
 
 _LOOK_S = 0.2
-STILL_S = 10.0
+PATIENCE_S = 10.0
 """So long a service's seat may stand still before it counts as gone; it is kept every 2 s."""
 
 
@@ -95,23 +96,37 @@ def _begun(target: Cluster, registry: Registry) -> tuple[ServicesInvited | None]
     return None
 
 
-def handled(target: Cluster, database: Database, services: Sequence[str], stop: Stop) -> list[str]:
-    """Wait while services go on deciding; return those that have handled all there is now.
+def handled(
+    target: Cluster, database: Database, services: Sequence[str], stop: Stop, patience: float
+) -> list[str]:
+    """Return the services that have handled all there is now.
 
-    One that has never come is not waited for.
+    One that has not, or has not even come, is waited for, as long as any gets on within
+    `patience` s.
     """
     seats = SeatStore(database, target.namespace)
     ends = reading.whole(target, sorted({(s.topic, s.partition) for s in _of(seats, services)}))
-    before, deadline = -1, monotonic() + STILL_S
+    before, deadline = -1, 0.0
     while True:
-        here = [seat for seat in _of(seats, services) if seat.epoch]
-        behind = [s for s in here if s.next_offset < ends[s.topic, s.partition][1]]
-        done = sum(seat.next_offset for seat in here)
+        found = _of(seats, services)
+        behind = [s for s in found if _has_more(target, s, ends[s.topic, s.partition][1])]
+        done = sum(seat.next_offset + seat.epoch for seat in found)
         if done > before:
-            before, deadline = done, monotonic() + STILL_S
+            before, deadline = done, monotonic() + patience
         if not behind or monotonic() > deadline or stop.wait(_LOOK_S):
-            missing = {seat.service for seat in behind}
-            return sorted({seat.service for seat in here} - missing)
+            return sorted({seat.service for seat in found} - {seat.service for seat in behind})
+
+
+def _has_more(target: Cluster, seat: Seat, end: int) -> bool:
+    """Whether others have said something that a service's snapshot does not know of."""
+    spans = {(seat.topic, seat.partition): [(seat.next_offset, end)]}
+    for batch in reading.messages(target, spans):
+        for message in batch:
+            position = Position(message.topic(), message.partition(), message.offset())
+            source = from_headers(message.headers(), position).source
+            if source.partition("/")[0] != seat.service:
+                return True
+    return False
 
 
 def _of(seats: SeatStore, services: Sequence[str]) -> list[Seat]:

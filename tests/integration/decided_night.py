@@ -27,11 +27,13 @@ AFTER_S = 5.0
 SECTIONS: Mapping[str, Mapping[str, float]] = {"silence": {"after": AFTER_S}}
 
 
-def decided_night(stage: Stage, at_dusk: Callable[[], None] = lambda: None) -> None:
+def decided_night(
+    stage: Stage, at_dusk: Callable[[], None] = lambda: None, *, late: bool = True
+) -> None:
     """Record two systems that fall silent before, in and after the night; let that be decided.
 
     At dusk one of them is silent already, and the other is about to be. Before the first record of
-    the night, `at_dusk` is called.
+    the night, `at_dusk` is called. Some of its records come `late`, after those of another night.
     """
     telescope = Telescope(stage.cluster)
     telescope.now = DUSK - 20 * MICROS
@@ -48,9 +50,10 @@ def decided_night(stage: Stage, at_dusk: Callable[[], None] = lambda: None) -> N
     tomorrow = telescope.now + DAY
     telescope.now = tomorrow
     telescope.fall_silent(2, "dome")
-    late = Telescope(stage.cluster, "late")
-    late.now = DUSK + 3600 * MICROS
-    late.fall_silent(1, "tracker")
+    if late:
+        spool = Telescope(stage.cluster, "late")
+        spool.now = DUSK + 3600 * MICROS
+        spool.fall_silent(1, "tracker")
     decide(stage)
     stage.done("run", "projections", "--once")
 
