@@ -3,11 +3,11 @@
 Pure: a batch is a function of the records and of what the reader holds of their partitions.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from projections import View
+from projections import Change, View
 from projections.columns import MAX_SOURCE
 from projections.limits import Limits, RecordDoesNotFit
 from projections.merging import Merging, Statement
@@ -84,17 +84,29 @@ class Rows:
     def __init__(self, view: View) -> None:
         self._project = view.project
         self._tables = {table: (Limits(table), Merging(table)) for table in view.tables}
+        self._only = next(iter(self._tables.values())) if len(self._tables) == 1 else None
 
     def add(self, record: AnyRecord) -> None:
         """Fold a record that adds something; if the view raises, nothing was changed."""
         changes = self._project(record)
+        if self._only is not None:
+            limits, merging = self._only
+            stage, of_row = merging.stage, limits.of_row
+            for change in changes:
+                if of_row or change[1] not in stage:
+                    limits.check(change, record.position)
+            merging.add(changes)
+        else:
+            self._add_to_several(changes, record.position)
+
+    def _add_to_several(self, changes: Sequence[Change], position: Position) -> None:
         tables = self._tables
         for change in changes:
             limits, merging = tables[change[0]]
-            if limits.of_row or not merging.knows(change[1]):
-                limits.check(change, record.position)
+            if limits.of_row or change[1] not in merging.stage:
+                limits.check(change, position)
         for change in changes:
-            tables[change[0]][1].add(change)
+            tables[change[0]][1].add((change,))
 
     def statements(self) -> Iterator[Statement]:
         """Yield what has to be written."""

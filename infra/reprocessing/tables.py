@@ -54,7 +54,7 @@ def new_file(path: Path, *, overwrite: bool) -> Iterator[Database]:
         raise NoSuchFolder(path)
     part = path.with_name(f"{path.name}.part")
     _remove(part)
-    database = connect(f"sqlite:///{part}")
+    database = connect(f"sqlite:///{part}", unshared=True)
     try:
         yield database
         database.close()
@@ -67,6 +67,13 @@ def new_file(path: Path, *, overwrite: bool) -> Iterator[Database]:
 def _remove(path: Path) -> None:
     for suffix in ("", "-wal", "-shm", "-journal"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _by_topic(records: Sequence[AnyRecord]) -> Mapping[str, Sequence[AnyRecord]]:
+    names = {record.position.topic for record in records}
+    if len(names) == 1:
+        return dict.fromkeys(names, records)
+    return {name: [one for one in records if one.position.topic == name] for name in names}
 
 
 class Tables:
@@ -86,14 +93,7 @@ class Tables:
         `batch` is what was read, with them in it: of those that a view passes over live, nothing is
         written; any other that it can't take in is `BadRecord`.
         """
-        by_topic: dict[str, list[AnyRecord]] = {}
-        for record in records:
-            name = record.position.topic
-            found = by_topic.get(name)
-            if found is None:
-                by_topic[name] = [record]
-            else:
-                found.append(record)
+        by_topic = _by_topic(records)
         with self._database.writing() as connection:
             for store in self.stores:
                 rows = Rows(store.view)
