@@ -62,7 +62,7 @@ class Combined:
         join = _JOIN.get(kind)
         if join is None:
             return False
-        new: Mapping[str, Any] = change[2]  # type: ignore[misc]  # it is one of the three
+        new: Any = change[2]  # type: ignore[misc]  # it is one of the three
         for column in new:
             if kinds.get(column, kind) is not kind:
                 return False

@@ -59,7 +59,10 @@ class Outcome:
         if self.decisions is not None:
             yield from self.decisions.lines()
         for name in self.others:
-            yield f"{name} has other settings by now: with --settings present it decides by them."
+            yield (
+                f"{name} has other settings by now, or had none then: with --settings present it "
+                "decides by them."
+            )
         if self.views:
             yield f"{'view':<16}{'night':<12}{'rows':>10}  {'here':<18}{'live':<18}"
         for one in self.views:
