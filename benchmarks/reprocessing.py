@@ -15,6 +15,7 @@ from benchmarks.scene import publish_night, scene
 from benchmarks.table import Row, against
 from consumers import Service, services
 from infra.cli.viewing import chosen_views
+from infra.database import connect as connect_tables
 from infra.indexing import night_index
 from infra.log import reading
 from infra.log.batches import Decoding
@@ -73,7 +74,8 @@ def _reprocess(
     wish = Wish(part, chosen_views(site, []), deciders, {}, 0)
     with (
         tempfile.TemporaryDirectory(prefix="evctl-bench-") as folder,
-        new_file(Path(folder) / "again.sqlite", overwrite=False) as database,
+        closing(connect_tables(f"sqlite:///{folder}/live.sqlite")) as live,
+        new_file(Path(folder) / "again.sqlite", live, overwrite=False) as database,
         stopping() as stop,
     ):
         shelved = Shelved(cluster, Path(folder))

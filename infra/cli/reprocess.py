@@ -171,7 +171,7 @@ def _outcome(
     cluster, registry, wish = work.cluster, work.registry, work.wish
     judge = Verifying(Fates(cluster, registry), cluster.namespace)
     live = open_database(site)
-    with new_file(to, overwrite=overwrite) as file:
+    with new_file(to, live, overwrite=overwrite) as file:
         done = work.run(file, judge, stop, advance)
         against = AgainstLive(cluster, registry, live, wish.part, patience(site))
         views = list(against.compared(done.stores))

@@ -32,6 +32,18 @@ class FileExists(EvctlError):
         self.path = path
 
 
+class FileIsLive(EvctlError):
+    """The file that tables were to be written to has the site's own."""
+
+    exit_code = 73
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} is the site's database, and live tables are not written to: name another file."
+        )
+        self.path = path
+
+
 class NoSuchFolder(EvctlError):
     """The file's directory is missing, or can't be written."""
 
@@ -45,8 +57,14 @@ class NoSuchFolder(EvctlError):
 
 
 @contextmanager
-def new_file(path: Path, *, overwrite: bool) -> Iterator[Database]:
-    """Give a database that is at `path` afterwards; nothing is there if the block fails."""
+def new_file(path: Path, live: Database, *, overwrite: bool) -> Iterator[Database]:
+    """Give a database that is at `path` afterwards; nothing is there if the block fails.
+
+    It never is the `live` one. Raises `FileIsLive`, `FileExists`, `NoSuchFolder`.
+    """
+    url = live.engine.url
+    if url.get_backend_name() == "sqlite" and path.resolve() == Path(url.database or "").resolve():
+        raise FileIsLive(path)
     if path.exists() and not (overwrite and path.is_file()):
         raise FileExists(path)
     folder = path.absolute().parent

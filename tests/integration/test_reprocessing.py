@@ -40,6 +40,8 @@ from tests.integration.decided_night import (
 )
 from tests.integration.replay_log import MIDNIGHT, publish, send_foreign
 
+LIVE = "the site's database"
+
 
 @pytest.fixture
 def either(tmp_path: Path, database_url: str) -> Iterator[Stage]:
@@ -72,7 +74,7 @@ class Again:
         wish = Wish(self.part, chosen_views(self.site, []), self.services, {}, 100)
         judge = Verifying(Fates(self.cluster, self.registry), self.cluster.namespace)
         live = open_database(self.site)
-        with new_file(self.file, overwrite=True) as database, unasked() as stop:
+        with new_file(self.file, live, overwrite=True) as database, unasked() as stop:
             shelved = Shelved(self.cluster, self.site.seals.directory)
             work = Reprocessing(self.cluster, self.registry, wish, shelved)
             if stopped:
@@ -226,12 +228,14 @@ def test_what_is_stopped_leaves_nothing(stage: Stage) -> None:
         (("2026-01-01", "--to", "a.sqlite"), 66, "the log has the night 2026-11-21"),
         ((NIGHT, "--to", "nowhere/a.sqlite"), 73, "its directory is missing"),
         ((NIGHT, "--to", "a.sqlite", "--service", "silense"), 2, "known: silence"),
+        ((NIGHT, "--to", LIVE, "--overwrite"), 73, "is the site's database"),
     ],
 )
 def test_bad_input_gets_a_sentence(
     stage: Stage, words: Sequence[str], code: int, said: str
 ) -> None:
     publish(stage.cluster, [MIDNIGHT])
-    result = stage.evctl("reprocess", *words)
+    live = stage.settings.database.url.removeprefix("sqlite:///")
+    result = stage.evctl("reprocess", *(live if word is LIVE else word for word in words))
     assert (result.code, result.out) == (code, "")
     assert said in result.sentence
