@@ -4,4 +4,6 @@
 - `event_time`: when a message happened, read from its bytes without decoding the rest
 - `feed`: the window's messages, read ahead within bounds; `carrying`: messages into the replay
 - `namespace`: the place of a replay, made for it alone; `player`: the whole; `report`: how it went
+- `reported`, `ticks`: what is carried where services decide anew; `inviting`: what they know when
+  the window begins; `awaiting`: each waits for the other; `comparing`: what they decided
 """
