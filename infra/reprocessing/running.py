@@ -1,6 +1,7 @@
 """Services and views over a part of the log, in one pass and one process."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -23,10 +24,14 @@ from infra.serving.shelved import Shelved
 from infra.signals import Stop
 from infra.steady import unhurried
 from projections import View
+from schemas.record import AnyRecord
 
 _BATCH = 10_000
 _BYTES = 8 << 20
-"""Of values that are decoded and folded at once; a larger one is alone."""
+"""Of values that are read, decoded and folded at once."""
+
+_USUAL = 64 << 10
+"""Bytes that a value is taken to have at the most, until a larger one comes."""
 
 
 class Stopped(Exception):
@@ -109,17 +114,17 @@ class Reprocessing:
         advance: Callable[[int], None],
     ) -> tuple[int, int]:
         decoding, records, read = Decoding(self.registry), 0, 0
-        batch = Batch((), ())
-        with unhurried():
-            for messages in reading.messages(self.cluster, self.spans, batch=_BATCH):
-                for some in portions(messages):
-                    batch = decoding.batch(some)
-                    if batch.unreadable:
-                        tables.refuse([f for f in batch.unreadable if self._has(f.position)])
-                    given = concluding.take(batch)
-                    if given:
-                        tables.add(batch, given)
-                    records += len(given)
+        batch, left = Batch((), ()), list[AnyRecord]()
+        reader = reading.SpanReader(self.cluster, self.spans)
+        with unhurried(), closing(reader):
+            for messages in portions(reader.take, lambda: bool(reader.left)):
+                batch = decoding.batch(messages)
+                if batch.unreadable:
+                    tables.refuse([f for f in batch.unreadable if self._has(f.position)])
+                given = concluding.take(batch)
+                if given:
+                    tables.add(batch, given)
+                records += len(given)
                 read += len(messages)
                 advance(len(messages))
                 if stop.requested:
@@ -134,13 +139,26 @@ class Reprocessing:
         return any(start <= position[2] < end for start, end in spans)
 
 
-def portions(messages: Sequence[Message], most: int = _BYTES) -> Iterator[Sequence[Message]]:
-    """Yield the messages in runs of at most so many bytes, or of one."""
-    start = size = 0
-    for at, message in enumerate(messages):
-        size += len(message)
-        if size > most and at > start:
-            yield messages[start:at]
-            start, size = at, len(message)
-    if start < len(messages):
-        yield messages[start:]
+def portions(
+    take: Callable[[int], list[Message]],
+    more: Callable[[], bool],
+    most: int = _BATCH,
+    most_bytes: int = _BYTES,
+) -> Iterator[list[Message]]:
+    """Yield what `take` returns, of at most so many, in portions, while there is `more`.
+
+    A portion is larger than `most_bytes` only by values larger than all before them.
+    """
+    largest = _USUAL
+    while more():
+        got: list[Message] = []
+        size = 0
+        while True:
+            new = take(max(1, min(most - len(got), (most_bytes - size) // largest)))
+            got += new
+            size += sum(map(len, new))
+            largest = max((largest, *map(len, new)))
+            if not new or not more() or len(got) >= most or size + largest > most_bytes:
+                break
+        if got:
+            yield got

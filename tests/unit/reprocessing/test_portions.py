@@ -14,7 +14,8 @@ from infra.reprocessing.running import portions
 from infra.windows import NightIndex
 from schemas.nights import NamedBy, Nights
 
-MOST = 100
+MOST, MOST_BYTES = 10, 1 << 20
+USUAL = 1 << 16
 
 
 def message(size: int) -> Message:
@@ -22,16 +23,27 @@ def message(size: int) -> Message:
     return cast("Message", made)
 
 
-@given(st.lists(st.integers(0, 150), max_size=30))
-def test_all_messages_come_in_order_and_only_a_large_one_is_over_the_bound(
+@given(st.lists(st.sampled_from([0, 140, USUAL, 5 * USUAL, 2 * MOST_BYTES]), max_size=40))
+def test_all_messages_come_in_order_and_only_larger_ones_exceed_the_bound(
     sizes: Sequence[int],
 ) -> None:
     messages = [message(size) for size in sizes]
-    runs = list(portions(messages, MOST))
+    waiting = list(messages)
 
-    assert [one for run in runs for one in run] == messages
-    assert all(runs)
-    assert all(sum(map(len, run)) <= MOST or len(run) == 1 for run in runs)
+    def take(most: int) -> list[Message]:
+        assert most > 0
+        taken, waiting[:] = waiting[:most], waiting[most:]
+        return taken
+
+    found = list(portions(take, lambda: bool(waiting), MOST, MOST_BYTES))
+
+    assert [one for portion in found for one in portion] == messages
+    assert all(0 < len(portion) <= MOST for portion in found)
+    largest = USUAL
+    for portion in found:
+        own = max(map(len, portion))
+        assert len(portion) == 1 or own > largest or sum(map(len, portion)) <= MOST_BYTES
+        largest = max(largest, own)
 
 
 @pytest.mark.parametrize(
