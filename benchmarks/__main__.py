@@ -29,6 +29,7 @@ MODULES = (
     "scaling_out",
     "rebuilding",
     "archive",
+    "reprocessing",
     "rubin",
     "bridge",
     "replay_speed",

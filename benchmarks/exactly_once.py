@@ -44,7 +44,7 @@ class LooseFold(Fold):
     def add(self, record: AnyRecord) -> None:
         topic, partition, offset = record.position
         reading = self._readings.get((topic, partition)) or self._open((topic, partition))
-        self._apply(record)
+        self._rows.add(record)
         reading.end = offset + 1
 
 

@@ -4,18 +4,18 @@ Pure: a batch is a function of the records and of what the reader holds of their
 """
 
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from projections import View
+from projections import Change, View
 from projections.columns import MAX_SOURCE
 from projections.limits import Limits, RecordDoesNotFit
 from projections.merging import Merging, Statement
 from schemas.record import AnyRecord, Position
 from schemas.repeats import STOOD, epoch_line, goes_by_id, has_stood, stand, standing_line
 
-__all__ = ["Fold", "FoldedBatch", "Held", "Partition", "RecordDoesNotFit", "Span"]
+__all__ = ["Fold", "FoldedBatch", "Held", "Partition", "RecordDoesNotFit", "Rows", "Span"]
 
 Partition: TypeAlias = tuple[str, int]
 """A topic (with namespace) and the number of one of its partitions."""
@@ -85,14 +85,49 @@ class _Reading:
         return ChainMap(self.high_waters, self.held.high_waters)
 
 
+class Rows:
+    """What some records change in a view's rows, whoever has read them."""
+
+    def __init__(self, view: View) -> None:
+        self._project = view.project
+        self._tables = {table: (Limits(table), Merging(table)) for table in view.tables}
+        self._only = next(iter(self._tables.values())) if len(self._tables) == 1 else None
+
+    def add(self, record: AnyRecord) -> None:
+        """Fold a record that adds something; if the view raises, nothing was changed."""
+        changes = self._project(record)
+        if self._only is not None:
+            limits, merging = self._only
+            stage, of_row = merging.stage, limits.of_row
+            for change in changes:
+                if of_row or change[1] not in stage:
+                    limits.check(change, record.position)
+            merging.add(changes)
+        else:
+            self._add_to_several(changes, record.position)
+
+    def _add_to_several(self, changes: Sequence[Change], position: Position) -> None:
+        tables = self._tables
+        for change in changes:
+            limits, merging = tables[change[0]]
+            if limits.of_row or change[1] not in merging.stage:
+                limits.check(change, position)
+        for change in changes:
+            tables[change[0]][1].add((change,))
+
+    def statements(self) -> Iterator[Statement]:
+        """Yield what has to be written."""
+        for _, merging in self._tables.values():
+            yield from merging.statements()
+
+
 class Fold:
     """One batch of one view in the making; `held` has every partition that is read."""
 
     def __init__(self, view: View, held: Mapping[Partition, Held]) -> None:
-        self._project = view.project
+        self._rows = Rows(view)
         self._held = held
         self._readings: dict[Partition, _Reading] = {}
-        self._tables = {table: (Limits(table), Merging(table)) for table in view.tables}
         self.applied = 0
         self.repeats = 0
 
@@ -123,7 +158,8 @@ class Fold:
         elif epoch is not None and epoch < reading.high_water(epoch_line(source)):
             self.repeats += 1
         else:
-            self._apply(record)
+            self._rows.add(record)
+            self.applied += 1
             reading.high_waters[source] = seq
             reading.last = record
         reading.end = offset + 1
@@ -133,20 +169,10 @@ class Fold:
         source = record.provenance.source
         if len(standing_line(source)) > MAX_SOURCE:
             raise RecordDoesNotFit(record.position, "its source", source, MAX_SOURCE)
-        self._apply(record)
+        self._rows.add(record)
+        self.applied += 1
         stand(record.provenance, reading.waters)
         reading.stood, reading.last = True, record
-
-    def _apply(self, record: AnyRecord) -> None:
-        changes = self._project(record)
-        tables = self._tables
-        for change in changes:
-            limits, merging = tables[change[0]]
-            if limits.of_row or not merging.knows(change[1]):
-                limits.check(change, record.position)
-        for change in changes:
-            tables[change[0]][1].add(change)
-        self.applied += 1
 
     def pass_over(self, position: Position) -> None:
         """Read on beyond a record that is not applied: quarantined, or dropped."""
@@ -165,5 +191,5 @@ class Fold:
             for partition, r in sorted(self._readings.items())
             if r.end > r.held.next_offset
         )
-        statements = (s for _, merging in self._tables.values() for s in merging.statements())
-        return FoldedBatch(tuple(spans), tuple(statements), self.applied, self.repeats)
+        statements = tuple(self._rows.statements())
+        return FoldedBatch(tuple(spans), statements, self.applied, self.repeats)

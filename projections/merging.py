@@ -7,7 +7,7 @@ a new *stage* begins, which is written after the one before.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
-from operator import itemgetter
+from operator import add, itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Table
@@ -50,32 +50,32 @@ class Statement(NamedTuple):
 class Combined:
     """Increments, maxima and minima of one row: a column has one kind of change, and its value."""
 
-    __slots__ = ("parts",)
+    __slots__ = ("kinds", "values")
 
     def __init__(self, first: Increment | Max | Min) -> None:
-        kind = type(first)
-        self.parts: dict[str, tuple[type, Any]] = {
-            column: (kind, value) for column, value in first.values.items()
-        }
+        self.values: dict[str, Any] = dict(first.values)
+        self.kinds: dict[str, type] = dict.fromkeys(first.values, type(first))
 
-    def take(self, change: Increment | Max | Min) -> bool:
-        """Add a change; False, and nothing done, if a column already has another kind."""
-        kind, parts = type(change), self.parts
-        joined: dict[str, tuple[type, Any]] = {}
-        for column, value in change.values.items():
-            old = parts.get(column)
-            if old is None:
-                joined[column] = (kind, value)
-            elif old[0] is kind:
-                joined[column] = (kind, _JOIN[kind](old[1], value))
-            else:
+    def take(self, change: Change) -> bool:
+        """Add a change; False, and nothing done, if it is, or a column has, another kind."""
+        kind, kinds, values = type(change), self.kinds, self.values
+        join = _JOIN.get(kind)
+        if join is None:
+            return False
+        new: Any = change[2]  # type: ignore[misc]  # it is one of the three
+        for column in new:
+            if kinds.get(column, kind) is not kind:
                 return False
-        parts.update(joined)
+        for column, value in new.items():
+            if column in kinds:
+                values[column] = join(values[column], value)
+            else:
+                values[column], kinds[column] = value, kind
         return True
 
 
 _JOIN: Mapping[type, Callable[[Any, Any], Any]] = {
-    Increment: lambda old, new: old + new,
+    Increment: add,
     Max: max,
     Min: min,
 }
@@ -94,28 +94,30 @@ class Merging:
         self._stored = {c.name: c.info["stored"] for c in others if "stored" in c.info}
         self._stored_at = [(self._at[name], stored) for name, stored in self._stored.items()]
         self._shapes: dict[tuple[type, str | None], Shape] = {}
-        self._stage: dict[Key, Merged] = {}
-        self._stages = [self._stage]
+        self.stage: dict[Key, Merged] = {}
+        """What each key's changes amount to since the last stage began."""
+        self._stages = [self.stage]
 
-    def knows(self, key: Key) -> bool:
-        """Whether a change of this key was merged since the last stage began."""
-        return key in self._stage
-
-    def add(self, change: Change) -> None:
-        """Merge a change with what is known of its key."""
-        stage, key = self._stage, change[1]
-        old = stage.get(key)
-        merged = _first(change) if old is None else _AFTER[type(change)](self, old, change)
-        if merged is None:
-            self._stage = stage = {}
-            self._stages.append(stage)
-            merged = _first(change)
-        stage[key] = merged
+    def add(self, changes: Iterable[Change]) -> None:
+        """Merge changes, in order, with what is known of their keys."""
+        stage, last = self.stage, None
+        old: Merged | None = None
+        for change in changes:
+            key = change[1]
+            if key is not last:  # a view that changes a row thrice gives one key
+                last, old = key, stage.get(key)
+            if type(old) is Combined and old.take(change):
+                continue
+            merged = _first(change) if old is None else _AFTER[type(change)](self, old, change)
+            if merged is None:
+                self.stage = stage = {}
+                self._stages.append(stage)
+                merged = _first(change)
+            if merged is not old:
+                stage[key] = old = merged
 
     def after_combining(self, old: Merged, change: Increment | Max | Min) -> Merged | None:
         """Return what `old` and the change amount to; None if one change can't say it."""
-        if type(old) is Combined:
-            return old if old.take(change) else None
         if isinstance(old, Delete):
             absent = Upsert(self.table, old.key, (None,) * len(self._columns))
             return self.after_combining(absent, change)
@@ -191,9 +193,9 @@ class Merging:
 
     def _part(self, key: Key, merged: Merged) -> tuple[Shape, Values]:
         if isinstance(merged, Combined):
-            columns = self._ordered(merged.parts)
-            names = tuple(merged.parts[column][0].__name__ for column in columns)
-            values = tuple(merged.parts[column][1] for column in columns)
+            columns = self._ordered(merged.values)
+            names = tuple(merged.kinds[column].__name__ for column in columns)
+            values = tuple(merged.values[column] for column in columns)
             return Shape(self.table, Kind.COMBINE, columns, names), key + values
         if isinstance(merged, Update):
             columns = self._ordered(merged.values)

@@ -110,7 +110,13 @@ REPLAY_CONTROL = Topic(
     name="replay.control",
     about="what a replay did and was asked to do; in the replay's own namespace only",
     key="the replay's id",
-    events=("ReplayStarted", "ReplayControlRequested", "ReplayControlled", "ReplayFinished"),
+    events=(
+        "ServicesInvited",
+        "ReplayStarted",
+        "ReplayControlRequested",
+        "ReplayControlled",
+        "ReplayFinished",
+    ),
 )
 QUARANTINE = Topic(
     name="quarantine",

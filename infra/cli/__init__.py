@@ -24,6 +24,7 @@ COMMANDS = {
     "time": ("infra.cli.time_", "Show what time it is for those who decide."),
     "rebuild": ("infra.cli.rebuild", "Fill tables anew from the log."),
     "verify": ("infra.cli.verify", "Prove that a night's tables agree with the log."),
+    "reprocess": ("infra.cli.reprocess", "Go through a night again, and compare."),
     "quarantine": ("infra.cli.quarantine", "Look at records that readers passed over, and decide."),
     "seal": ("infra.cli.seal", "Write a night down, so that later changes are found."),
     "upgrade": ("infra.cli.upgrade", "Bring what an older evctl has left to this one's formats."),

@@ -6,13 +6,17 @@ from typing import Any
 
 from infra.projecting.verifying import Verdict
 from infra.sealing.verdict import Checked
+from infra.serving.comparing import Comparison
 from schemas.utc import iso
 
 
-def as_json(found: Sequence[Verdict], checked: Checked | None) -> str:
+def as_json(
+    found: Sequence[Verdict], checked: Checked | None, decided: Comparison | None = None
+) -> str:
     """Return one JSON object."""
+    parts = [one for one in (checked, decided) if one is not None]
     said: dict[str, Any] = {
-        "agrees": all(v.agrees for v in found) and (checked is None or checked.agrees),
+        "agrees": all(one.agrees for one in [*found, *parts]),
         "views": [
             {
                 "view": v.view,
@@ -26,6 +30,8 @@ def as_json(found: Sequence[Verdict], checked: Checked | None) -> str:
     }
     if checked is not None:
         said["seal"] = _seal(checked)
+    if decided is not None:
+        said["decisions"] = decided.as_json()
     return json.dumps(said, indent=2)
 
 

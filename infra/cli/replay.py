@@ -9,11 +9,13 @@ import orjson
 import typer
 
 from infra.cli.context import settings
+from infra.cli.deciding import DISAGREE, Decided, Deciding, SettingsOf
 from infra.cli.options import LogFile, examples
 from infra.cli.progress import progress
 from infra.cli.words import each_with_its_option
 from infra.log.cluster import Cluster, connect
 from infra.logs import configure
+from infra.replay.awaiting import PATIENCE_S
 from infra.replay.choosing import Choice
 from infra.replay.keys import HELP, terminal
 from infra.replay.limit import LatenessLimit
@@ -28,7 +30,6 @@ from infra.replay.report import Report
 from infra.replay.request import Request
 from infra.replay.selection import Selection
 from infra.replay.spans import parse_span
-from infra.settings import Settings
 from infra.signals import Stop, stopping
 from producers.formats import open_recording
 from schemas import utc
@@ -41,6 +42,7 @@ EPILOG = examples(
     "evctl replay --night 2026-11-20 --night 2026-11-21 --speed max",
     "evctl replay --all --from 2026-11-20T03:00 --duration 10m --skip-gaps 60",
     "evctl replay --night 2026-11-20 --from-event 'ocd.run_shot.run shotid=0042' --paused",
+    "evctl replay --night 2026-11-20 --speed max --id anew --services",
     "evctl replay ctl -h                             pause, seek … from another terminal",
 )
 _SEVERAL = ("-T", "--topics", "--exclude")
@@ -211,6 +213,34 @@ def command(
             show_default="where a seek leads, and for times, offsets and events",
         ),
     ] = None,
+    services: Annotated[
+        bool,
+        typer.Option(
+            "--services",
+            help="Leave decisions out: services that run in the replay's namespace decide anew, "
+            "and are compared.",
+        ),
+    ] = False,
+    settings_of: Annotated[
+        SettingsOf,
+        typer.Option(
+            "--settings",
+            help="With --services: they decide by the settings in force then, or by the site's.",
+        ),
+    ] = SettingsOf.RECORDED,
+    patience: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            help="With --services: how long services that stand still, or have not come, are "
+            "waited for at the end.",
+        ),
+    ] = PATIENCE_S,
+    allow: Annotated[
+        bool,
+        typer.Option("--allow-differences", help="End with 0 though services decided otherwise."),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the final report as one JSON object.")
     ] = False,
@@ -221,13 +251,16 @@ def command(
     Give one window: a FILE, nights, offsets, all, or times, which also narrow the others. Its
     records go byte for byte to topics of the replay's own, such as replay.ID.observatory, so that
     nothing that reads the log live sees them. Keys pause, step, seek and change the speed, and
-    `evctl replay ctl` does from elsewhere. Ctrl+C ends it after the record in hand, with exit code
-    130.
+    `evctl replay ctl` does from elsewhere. With --services it carries what was reported and waits
+    at its end for the services there, then compares their decisions with the recorded ones, and
+    ends with 1 if they differ. Ctrl+C ends it after the record in hand, with exit code 130.
     """
     factor = parse_speed(speed)
     limit = None if require_lateness is None else LatenessLimit.of(require_lateness, factor)
     if (no_convert_number or no_convert_bool) and not files:
         raise typer.BadParameter("--no-convert-… is for a FILE: the log has values, no text")
+    if services and (files or sort_by or loop):
+        raise typer.BadParameter("--services takes a window of the log, in its own order, once")
     selection = Selection(
         nights=nights or (),
         start=None if start is None else utc.parse(start),
@@ -263,22 +296,39 @@ def command(
         paused=paused,
         listeners=wait_for or (),
         timeout=timeout,
-        state=True if state is None and (selection.is_part or start_event) else state,
+        state=_with_state(state, selection.is_part or start_event is not None, services),
     )
     site = settings(ctx)
     configure(site.logging, "replay", log_file)
     with stopping() as stop:
-        report = _play(connect(site), site, wish, how, stop)
-        typer.echo(orjson.dumps(report.as_json()) if as_json else report.sentence())
+        cluster = connect(site)
+        preparing = Preparing(cluster, site, stop, progress)
+        request = preparing.request(wish, how)
+        deciding = Deciding(cluster, site, settings_of, request) if services else None
+        request = request if deciding is None else deciding.request
+        report = _play(preparing, cluster, wish, request, stop)
+        decided = None
+        if deciding is not None and report.complete:
+            decided = deciding.decided(stop, patience)
+        _tell(report, decided, as_json=as_json)
         if stop.requested:
             raise typer.Exit(stop.exit_code)
     if limit is not None:
         limit.check(report)
+    if decided is not None and not decided.agrees and not allow:
+        raise typer.Exit(DISAGREE)
 
 
-def _play(cluster: Cluster, site: Settings, wish: Wish, how: Request, stop: Stop) -> Report:
-    preparing = Preparing(cluster, site, stop, progress)
-    request = preparing.request(wish, how)
+def _with_state(asked: bool | None, is_part: bool, services: bool) -> bool | None:
+    """Return when what holds is sent first; services that are invited know it without."""
+    if asked is None and services:
+        return False
+    return True if asked is None and is_part else asked
+
+
+def _play(
+    preparing: Preparing, cluster: Cluster, wish: Wish, request: Request, stop: Stop
+) -> Report:
     for note in preparing.notes(wish, request):
         typer.echo(f"evctl: note: {note}", err=True)
     with terminal() as keys:
@@ -289,3 +339,13 @@ def _play(cluster: Cluster, site: Settings, wish: Wish, how: Request, stop: Stop
     for pattern in wish.selection.choice.unmet():
         typer.echo(f"evctl: note: nothing fitted {pattern}", err=True)
     return report
+
+
+def _tell(report: Report, decided: Decided | None, *, as_json: bool) -> None:
+    if as_json:
+        more = {} if decided is None else {"decisions": decided.as_json()}
+        typer.echo(orjson.dumps(report.as_json() | more))
+        return
+    typer.echo(report.sentence())
+    for line in () if decided is None else decided.lines():
+        typer.echo(line)

@@ -7,6 +7,7 @@ import typer
 
 from infra.cli.agreeing import agreed
 from infra.cli.context import settings
+from infra.cli.deciding import in_replay
 from infra.cli.options import LogFile, examples
 from infra.cli.viewing import chosen_views, is_replay
 from infra.clock import utc_micros
@@ -136,10 +137,13 @@ def _tick(site: Settings, mock: Mock | None) -> NoReturn:
 
 def _serve(site: Settings, name: str, instance: str, once: bool) -> NoReturn:
     cluster = connect(site)
+    registry, cast = Registry(cluster), roles.cast(name, site)
     seats = SeatStore(open_database(site), cluster.namespace)
-    seats.create()
-    server = Server(cluster, Registry(cluster), seats, roles.cast(name, site))
     with stopping() as stop:
+        if is_replay(cluster.namespace):
+            cast = in_replay(cluster, registry, name, stop, wait=not once)
+        seats.create()
+        server = Server(cluster, registry, seats, cast)
         if once:
             server.once(stop)
         else:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.context import settings
+from infra.cli.deciding import recorded_and_anew
 from infra.cli.options import LogFile, examples
 from infra.cli.progress import progress
 from infra.cli.proven import as_json, table, told
@@ -13,9 +14,11 @@ from infra.cli.viewing import patience, sealing_site
 from infra.log.cluster import Cluster
 from infra.logs import configure
 from infra.projecting.verifying import Asked, Verdict, verify
+from infra.replay.awaiting import invitation
 from infra.replay.outcome import complete
 from infra.sealing.place import Site
 from infra.sealing.verdict import Checked, check
+from infra.serving.comparing import Comparison
 from infra.windows import NightIndex, Window
 
 EPILOG = examples(
@@ -34,7 +37,12 @@ def command(
     ],
     replay: Annotated[
         str | None,
-        typer.Option("--replay", metavar="ID", help="Compare with the tables of this replay, too."),
+        typer.Option(
+            "--replay",
+            metavar="ID",
+            help="Compare with the tables of this replay, too; of one with services, with what "
+            "they decided.",
+        ),
     ] = None,
     *,
     from_zero: Annotated[
@@ -61,16 +69,35 @@ def command(
     with progress("rebuilding to compare", None) as advance:
         place = sealing_site(site, advance, patience(site))
         replayed = None if replay is None else complete(place.cluster, place.registry, replay)
-        compare = _comparing(place, None if night == "all" else night, replayed)
+        decided = None if replayed is None else _decided(place, night, replayed)
+        # tables of a replay in which services decide have their take-overs, too
+        tables = replayed if decided is None else None
+        compare = _comparing(place, None if night == "all" else night, tables)
         checked, found = _found(place, night, compare, from_zero=from_zero)
-    typer.echo(as_json(found, checked) if json_wanted else _text(found, checked))
-    if not all(verdict.agrees for verdict in found) or (checked and not checked.agrees):
+    if json_wanted:
+        typer.echo(as_json(found, checked, decided))
+    else:
+        typer.echo(_text(found, checked, decided))
+    agree = decided is None or decided.agrees
+    if not agree or not all(one.agrees for one in found) or (checked and not checked.agrees):
         raise typer.Exit(DISAGREE)
 
 
-def _text(found: Sequence[Verdict], checked: Checked | None) -> str:
+def _text(found: Sequence[Verdict], checked: Checked | None, decided: Comparison | None) -> str:
     lines = [table(found)] if found else []
-    return "\n".join([*lines, *(told(checked) if checked else ())])
+    lines += told(checked) if checked else ()
+    return "\n".join([*lines, *(decided.lines() if decided else ())])
+
+
+def _decided(place: Site, night: str, replayed: Cluster) -> Comparison | None:
+    """Return how the decisions in a replay agree with the recorded ones, if services decided."""
+    invited = invitation(replayed, place.registry)
+    if invited is None:
+        return None
+    index = place.index()
+    window = index.all() if night == "all" else index.night(night)
+    cluster, registry, settings = place.cluster, place.registry, place.settings
+    return recorded_and_anew(cluster, replayed, registry, settings, window, invited.services)
 
 
 _Compare = Callable[[NightIndex, Window], Sequence[Verdict]]

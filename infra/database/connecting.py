@@ -6,7 +6,7 @@ fills in the rest (a service's epoch, too); what was lost had no other reader, s
 one machine. MariaDB keeps its own default, a flush for each commit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,6 +32,11 @@ _SQLITE_PRAGMAS = (
     "PRAGMA synchronous=NORMAL",
     "PRAGMA cache_size=-65536",  # KiB: the leaves that a night's rows go to stay in memory
     "PRAGMA wal_autocheckpoint=8192",  # pages: one checkpoint for many batches
+)
+_UNSHARED_PRAGMAS = (
+    "PRAGMA journal_mode=MEMORY",  # a batch that is rolled back
+    "PRAGMA synchronous=OFF",
+    "PRAGMA cache_size=-65536",
 )
 _MARIADB_SESSION = (
     "SET SESSION time_zone='+00:00', "
@@ -85,10 +90,11 @@ class Database:
         self.engine.dispose()
 
 
-def connect(url: str, password: str | None = None) -> Database:
+def connect(url: str, password: str | None = None, *, unshared: bool = False) -> Database:
     """Return the database of a URL, without touching it yet; raise `UnknownDatabase`.
 
-    `sqlite:///FILE`, or `mysql+pymysql://USER@HOST[:PORT]/NAME` for MariaDB and MySQL.
+    `sqlite:///FILE`, or `mysql+pymysql://USER@HOST[:PORT]/NAME` for MariaDB and MySQL. A SQLite
+    file that is `unshared` is of no use after a crash, and open to one process.
     """
     try:
         parsed = make_url(url)
@@ -96,20 +102,20 @@ def connect(url: str, password: str | None = None) -> Database:
     except ArgumentError:
         raise UnknownDatabase(url) from None
     if family == "sqlite":
-        return Database(_sqlite(parsed))
+        return Database(_sqlite(parsed, _UNSHARED_PRAGMAS if unshared else _SQLITE_PRAGMAS))
     if family in {"mysql", "mariadb"}:
         named = parsed.set(drivername="mysql+pymysql")
         return Database(_mariadb(named if password is None else named.set(password=password)))
     raise UnknownDatabase(parsed.render_as_string(hide_password=True))
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, pragmas: Sequence[str]) -> Engine:
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself
-        for pragma in _SQLITE_PRAGMAS:
+        for pragma in pragmas:
             connection.execute(pragma).close()
 
     @event.listens_for(engine, "begin")

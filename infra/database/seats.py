@@ -1,6 +1,6 @@
 """Who decides about an input partition, and what was known at its last snapshot."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -13,6 +13,9 @@ from sqlalchemy import (
     String,
     Table,
     case,
+    delete,
+    insert,
+    inspect,
     select,
     update,
 )
@@ -66,6 +69,21 @@ class SeatStore:
             is_mariadb = getattr(connection.dialect, "is_mariadb", False)
             keep_in_key_order([self.table], is_mariadb=is_mariadb)
             connection.execute(CreateTable(self.table, if_not_exists=True))
+
+    def exists(self) -> bool:
+        """Tell whether the table is there."""
+        with self.database.reading() as connection:
+            return inspect(connection).has_table(self.table.name)
+
+    def replace(self, seats: Sequence[Seat]) -> None:
+        """Write these seats in the place of all that are there."""
+        table = self.table
+        with self.database.writing() as connection:
+            connection.execute(delete(table))
+            columns = [column.name for column in table.columns]
+            rows = [dict(zip(columns, seat, strict=True)) for seat in seats]
+            if rows:
+                connection.execute(insert(table), rows)
 
     def take(self, service: str, place: tuple[str, int], topic_id: str, end: int) -> Seat:
         """Raise the seat's epoch by one, so that no other instance can keep anything; return it.

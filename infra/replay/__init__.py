@@ -8,6 +8,8 @@
 - `controls`: how a replay goes on, as a pure state; `pacing`: when each record is due by it
 - `desk`: what is wished for, by the control topic and by `keys`; `commands`: as text; `asking`:
   from another process; `seeking`: where it may go on
+- `reported`, `ticks`: what is carried where services decide anew; `inviting`: what they know when
+  the window begins; `awaiting`: each waits for the other; `comparing`: what they decided
 - `namespace`: the place of a replay, made for it alone; `listeners`: who has to be there;
   `carrying`: messages into it; `stage`: all of that side
 - `player`: the whole; `course`, `lateness`, `report`, `limit`, `progress`: how it goes and went

@@ -72,7 +72,7 @@ class Feed:
         self._sieve, self._since, self._end = sieve, since, end
         self._from_time = 0 if since is None else since.time
         self._early = set(self._buffers) if since is not None else set()
-        self._at_once = SIP
+        self._at_once, self._is_merged = SIP, len(self._buffers) > 1
         self._order = in_order({place: self._partition(place) for place in self._buffers})
 
     def __enter__(self) -> Self:
@@ -110,7 +110,7 @@ class Feed:
         A single partition is in order as it stands, so nothing of it is decoded.
         """
         self._at_once = BATCH
-        if len(self._buffers) > 1 or self._end is not None:
+        if self._is_merged or self._end is not None:
             messages = (message for _, message in self.timed(BATCH))
             while batch := list(islice(messages, BATCH)):
                 yield batch

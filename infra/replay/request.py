@@ -7,6 +7,7 @@ from infra.replay.cue import Cue
 from infra.replay.feed import Feed, Sieve
 from infra.replay.holes import Hole
 from infra.replay.parts import Part, records_of, topics_of
+from schemas.events.replays import ServicesInvited
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class Request:
     part and ends before `end` in the last; of each, `duration` µs are played. Gaps count as
     `longest_gap` µs at most. It waits `timeout` s for the `listeners`. `names` are other names of
     Kafka topics, without namespace. What holds where it begins is sent first if `state` says so;
-    if it says nothing, after a seek only.
+    if it says nothing, after a seek only. Services that are `invited` are told so before the first
+    record.
     """
 
     windows: Sequence[Part]
@@ -39,6 +41,7 @@ class Request:
     names: Mapping[str, str] = field(default_factory=dict)
     holes: Sequence[Hole] = ()
     state: bool | None = None
+    invited: ServicesInvited | None = None
 
     @property
     def topics(self) -> Sequence[str]:

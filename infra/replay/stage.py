@@ -49,6 +49,8 @@ class Stage:
         )
         self.carrier = Carrier(self._producer, names, request.replay)
         self.desk = Desk(target, registry, self._journal, request.replay, keys)
+        if request.invited is not None:
+            self._journal.publish(request.invited)
         self._journal.publish(
             ReplayStarted(
                 time=clock.utc_micros(),

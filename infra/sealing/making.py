@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 from infra import clock
+from infra.database.seats import Seat, SeatStore
 from infra.database.snapshots import Kept, file_digest, keep
 from infra.log import topics
 from infra.log.reading import Place
@@ -23,6 +24,7 @@ from infra.sealing.findings import Finding
 from infra.sealing.place import Site
 from infra.sealing.standings import standings
 from infra.sealing.stretches import Stretches, digest_of, of_night
+from infra.serving import shelved
 from infra.windows import NightIndex, Window, read_index
 from projections import View
 from schemas import avro
@@ -109,6 +111,7 @@ def seal(site: Site, night: str, *, anew: bool = False) -> Sealed:
             if previous is not None and not anew:
                 _require_as_sealed(site, previous)
             kept = _keep(site, night, found, folder)
+            shelved.keep(_seats(site), folder)
             if _grown(site, night, found.index):
                 continue
             _prove(site, night, found, kept)
@@ -207,6 +210,12 @@ def _keep(site: Site, night: str, found: _Found, folder: Path) -> dict[str, Kept
         view.name: keep(tables.wait_for(view), _fresh(folder / f"{view.name}.sqlite"), night)
         for view in site.views
     }
+
+
+def _seats(site: Site) -> Sequence[Seat]:
+    """Return what services know now, for those who go through later nights again."""
+    seats = SeatStore(site.database, site.cluster.namespace)
+    return seats.seats() if seats.exists() else ()
 
 
 def _tables(site: Site, index: NightIndex, window: Window) -> Tables:

@@ -6,5 +6,6 @@
 - `deciding`: a service at its seat; `working`: a worker at its seat
 - `roles`: which services and workers there are, and the ports that workers act through
 - `outputs`: where events go, and that they are acknowledged
-- `keeping`: what a snapshot holds
+- `keeping`: what a snapshot holds; `shelved`: copies of snapshots that seals have
+- `redeciding`: a service gone through the log once more; `comparing`: decisions of two sides
 """

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from consumers import Service
 from infra.dying import Point, reach
+from infra.log.reading import Place
 from infra.serving.keeping import Kept
-from infra.serving.outputs import Encoded, Outputs, reason
+from infra.serving.outputs import reason
 from infra.serving.recorded import Recorded, provenance_of
 from schemas import avro
 from schemas.declare import time_field
@@ -18,6 +19,17 @@ from schemas.topics import bare_name
 MAX_EFFECTS = 1 << INDEX_BITS
 _LOGGER = logging.getLogger("evctl.serving")
 S = TypeVar("S")
+
+
+class Sink(Protocol):
+    """Takes what is decided: `outputs.Outputs`, which appends it to the log.
+
+    It takes an event as it was `encoded`, which raises for one that the log would refuse.
+    """
+
+    def encoded(self, event: Any) -> Any: ...
+    def send(self, event: Any, provenance: Provenance) -> None: ...
+    def place_of(self, event: Any) -> Place: ...
 
 
 class Decider(Generic[S]):
@@ -33,11 +45,11 @@ class Decider(Generic[S]):
         source: str,
         epoch: int,
         decides_from: int,
-        outputs: Outputs,
+        outputs: Sink,
         kept: Kept | None,
     ) -> None:
         self._service, self._source, self._epoch = service, source, epoch
-        self._decides_from, self._outputs = decides_from, outputs
+        self.decides_from, self._outputs = decides_from, outputs
         layout: type = type(service.initial)
         self._write = avro.writer(layout)
         read = avro.reader(avro.schema_of(layout), layout)
@@ -53,8 +65,9 @@ class Decider(Generic[S]):
             return False
         if isinstance(event, ServiceTookOver):
             return event.service == self._service.name
-        own = provenance.source.partition("/")[0] == self._service.name
-        return own and provenance.cause is not None
+        if provenance.cause is None:
+            return False
+        return provenance.source.partition("/")[0] == self._service.name
 
     def handle(self, record: AnyRecord, recorded: Recorded | None = None) -> None:
         """Fold a record and what is decided from it; send what the log does not have of that.
@@ -93,7 +106,7 @@ class Decider(Generic[S]):
 
     def _step(
         self, record: AnyRecord, there: Mapping[int, AnyRecord], recorded: Recorded | None
-    ) -> tuple[Sequence[tuple[int, Encoded]], S]:
+    ) -> tuple[Sequence[tuple[int, Any]], S]:
         """Return what is to be sent, by index, and the state after it.
 
         All of it is encoded first: what can't be is a fault of the service like any other.
@@ -103,6 +116,8 @@ class Decider(Generic[S]):
         try:
             new = self._decided(record, there, recorded)
             state = self._service.evolve(self.state, record)
+            if not new and not there:
+                return new, state
             effects = {index: self._as_record(record, index, event) for index, event in new}
             effects.update(there)
             encoded = [(index, self._outputs.encoded(event)) for index, event in new]
@@ -118,7 +133,7 @@ class Decider(Generic[S]):
     def _decided(
         self, record: AnyRecord, there: Mapping[int, AnyRecord], recorded: Recorded | None
     ) -> Sequence[tuple[int, Any]]:
-        if record.position.offset < self._decides_from:
+        if record.position.offset < self.decides_from:
             return []
         events = list(enumerate(self._service.decide(self.state, record)))
         if len(events) > MAX_EFFECTS:
@@ -135,7 +150,7 @@ class Decider(Generic[S]):
         self, record: AnyRecord, index: int, event: Any, recorded: Recorded | None
     ) -> bool:
         offset = record.position.offset
-        if offset < self._decides_from:
+        if offset < self.decides_from:
             return False
         return recorded is None or recorded.lacks(self._outputs.place_of(event), offset, index)
 

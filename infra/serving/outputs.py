@@ -13,6 +13,7 @@ from infra.log.partitioning import partition_of
 from infra.log.reading import Place
 from infra.log.registry import Registry
 from infra.log.writing import ENVELOPE, Producer
+from infra.replay.namespace import replay_of
 from schemas import avro, catalogue, framing
 from schemas.declare import time_field
 from schemas.record import Provenance, to_headers
@@ -50,7 +51,7 @@ class Outputs:
     def __init__(
         self, cluster: Cluster, registry: Registry, writes: Iterable[Topic], linger_ms: float = 1.0
     ) -> None:
-        self._cluster = cluster
+        self._cluster, self._replay = cluster, replay_of(cluster.namespace)
         declared = list(writes)
         topics.ensure(cluster, declared)
         real = topics.describe(cluster, [t.full_name(cluster.namespace) for t in declared])
@@ -96,7 +97,7 @@ class Outputs:
 
     def send(self, event: Encoded, provenance: Provenance) -> None:
         """Queue an event; raise what the producer raises."""
-        self._producer.send(*event, to_headers(provenance))
+        self._producer.send(*event, to_headers(provenance._replace(replay=self._replay)))
 
     def announce(self, event: Any, provenance: Provenance) -> Mapping[Place, int]:
         """Append an event to every partition; return at which offset it stands in each."""

@@ -12,11 +12,13 @@ from infra.log import reading
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
 from infra.log.reading import Message, Place, Span
-from schemas.record import INDEX_BITS, AnyRecord, Provenance
+from schemas.record import INDEX_BITS, AnyRecord, Provenance, to_headers
 from schemas.repeats import epoch_line, is_news
 
 _BATCH = 2_000
 _INDEX = (1 << INDEX_BITS) - 1
+_HEADERS = len(to_headers(Provenance("", 0, epoch=0)))
+"""So many has an announcement; an effect has one more."""
 
 
 class Effect(NamedTuple):
@@ -58,12 +60,16 @@ class Recorded:
         self._streams = {p: self._effects(cluster, p, span) for p, span in spans.items()}
         self._heads = {place: next(stream, None) for place, stream in self._streams.items()}
         self._last: dict[Place, tuple[int, int]] = {}
+        self._due = self._next_due()
 
     def _effects(self, cluster: Cluster, place: Place, span: Span) -> Generator[Effect]:
         high_waters = {self._line: self._epoch}
         ours = f"{self._source}:".encode(), f"{self._line}:".encode()
         for batch in reading.messages(cluster, {place: [span]}, batch=_BATCH):
             for message in batch:
+                headers = message.headers()
+                if headers is None or len(headers) < _HEADERS:
+                    continue  # nearly every record
                 if not _said_by(message).startswith(ours):
                     continue
                 record = self._decoder.record(message)
@@ -77,6 +83,8 @@ class Recorded:
 
     def take(self, offset: int) -> Sequence[Effect]:
         """Return the effects of the records up to `offset` that were not taken yet."""
+        if offset < self._due:
+            return ()
         taken = []
         for place, stream in self._streams.items():
             head = self._heads[place]
@@ -85,7 +93,12 @@ class Recorded:
                 self._last[place] = head.cause, head.number
                 head = next(stream, None)
             self._heads[place] = head
+        self._due = self._next_due()
         return sorted(taken, key=lambda found: found[:2])
+
+    def _next_due(self) -> int:
+        """Return the lowest cause of the next effects; without any, one beyond all offsets."""
+        return min((head.cause for head in self._heads.values() if head), default=1 << 63)
 
     def lacks(self, place: Place, cause: int, index: int) -> bool:
         """Whether an effect of the record just taken is not in the partition, nor any later one."""
@@ -98,6 +111,7 @@ class Recorded:
         for stream in self._streams.values():
             stream.close()
         self._heads = dict.fromkeys(self._heads)
+        self._due = self._next_due()
 
 
 def highest_epoch(

@@ -52,8 +52,7 @@ class Role:
     @property
     def settings_digest(self) -> str:
         """Digest of the settings."""
-        said = "\n".join(f"{name}={value}" for name, value in sorted(self.settings.items()))
-        return blake2b(said.encode(), digest_size=8).hexdigest()
+        return settings_digest(self.settings)
 
 
 @dataclass(slots=True)
@@ -70,6 +69,12 @@ class Taken:
     recorded: Recorded
     high_waters: dict[str, int]
     settings: str
+
+
+def settings_digest(settings: Mapping[str, str]) -> str:
+    """Return the digest of a service's settings."""
+    said = "\n".join(f"{name}={value}" for name, value in sorted(settings.items()))
+    return blake2b(said.encode(), digest_size=8).hexdigest()
 
 
 def source_of(role: str, place: Place) -> str:

@@ -72,6 +72,9 @@ class Carrier:
             return
         if record.standing:
             return  # from before a replay's start
+        if record.provenance.replay is not None:
+            self._refuse(record)
+            return
         if _STARTED in there:
             self._report(record, _ENDED, self._go_on(record))
         elif offset >= self._decides_from:
@@ -80,6 +83,12 @@ class Carrier:
     def state_bytes(self) -> bytes:
         """Return nothing: what a worker has to know is on the log."""
         return b""
+
+    def _refuse(self, record: AnyRecord) -> None:
+        """Do nothing in the world for a replay, wherever its record has got to."""
+        reason = f"it is of the replay {record.provenance.replay}, and the world is not touched"
+        _LOGGER.warning("%s refuses %s: %s", self._worker.name, record.position, reason)
+        self._report(record, _ENDED, self._worker.failed(record, reason, utc_micros()))
 
     def _begin(self, record: AnyRecord) -> None:
         now = utc_micros()

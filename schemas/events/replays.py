@@ -66,3 +66,18 @@ class ReplayFinished:
     out_of_order: Annotated[int, Doc("records carried before an earlier one")] = 0
     holes: Annotated[Sequence[str], Doc("offsets of the window that the log no longer has")] = ()
     controls: Annotated[int, Doc("how often it was paused, moved, or set to another speed")] = 0
+
+
+@event(REPORTED)
+class ServicesInvited:
+    """In this replay services decide anew: it carries what was reported, and no decisions.
+
+    It stands before `ReplayStarted`, which services wait for.
+    """
+
+    time: Micros
+    replay: str
+    services: Annotated[Sequence[str], Doc("whose decisions are compared with the recorded ones")]
+    loop: Annotated[str, Doc("open: workers' reports are the recorded ones")]
+    settings: Annotated[str, Doc("recorded: those in force then; present: the site's of today")]
+    ticks_added: Annotated[Sequence[str], Doc("windows that had none, and got one each second")]

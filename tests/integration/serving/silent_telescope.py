@@ -27,10 +27,10 @@ ALLOWED_S = 5.0
 class Telescope:
     """Publishes TCS events and ticks; its time goes on by itself, from the present."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, source: str = "telescope") -> None:
         self.cluster = cluster
         topics.ensure(cluster, [OBSERVATORY])
-        self._publisher = Publisher(cluster, Registry(cluster), OBSERVATORY, "telescope")
+        self._publisher = Publisher(cluster, Registry(cluster), OBSERVATORY, source)
         self.now = utc_micros()
 
     def speak(self, system: str = "tcs") -> None:
@@ -49,6 +49,10 @@ class Telescope:
         for _ in range(times):
             self.speak(system)
             self.wait(int(ALLOWED_S) + 2)
+        self.flush()
+
+    def flush(self) -> None:
+        """Wait until all that was said is on the log."""
         self._publisher.flush()
 
 

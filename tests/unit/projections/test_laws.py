@@ -87,6 +87,7 @@ def test_a_record_is_not_touched_and_says_the_same_twice(view: View, data: st.Da
         before = repr(record)
         first, second = view.project(record), view.project(record)
         assert repr(first) == repr(second)
+        assert {change.table for change in first} <= set(view.tables)
         assert repr(record) == before
 
 
