@@ -6,7 +6,7 @@
   another order; `cue`: a place in an order; `event_time`: when a message happened, from its bytes
 - `controls`: how a replay goes on, as a pure state; `pacing`: when each record is due by it
 - `desk`: what is wished for, by the control topic and by `keys`; `commands`: as text; `asking`:
-  from another process; `seeking`: where it may go on
+  from another process; `hearing`: the control topic; `seeking`: where it may go on
 - `namespace`: the place of a replay, made for it alone; `listeners`: who has to be there;
   `carrying`: messages into it; `stage`: all of that side
 - `player`: the whole; `course`, `lateness`, `report`, `limit`, `progress`: how it goes and went
