@@ -7,7 +7,7 @@
 - `standing`: what holds where a part begins, from what comes before; `shapes`: without decoding it
 - `controls`: how a replay goes on, as a pure state; `pacing`: when each record is due by it
 - `desk`: what is wished for, by the control topic and by `keys`; `commands`: as text; `asking`:
-  from another process; `seeking`: where it may go on
+  from another process; `hearing`: the control topic; `seeking`: where it may go on
 - `reported`, `ticks`: what is carried where services decide anew; `inviting`: what they know when
   the window begins; `awaiting`: each waits for the other; `comparing`: what they decided
 - `namespace`: the place of a replay, made for it alone; `listeners`: who has to be there;

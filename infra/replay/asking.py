@@ -5,22 +5,18 @@ from math import isfinite
 from time import monotonic
 from typing import Any
 
-from confluent_kafka import TopicPartition
-
 from infra import clock
 from infra.log import reading, topics
 from infra.log.cluster import Cluster
-from infra.log.decoding import Decoder
-from infra.log.reading import Message
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
+from infra.replay.hearing import ControlTopic
 from infra.replay.namespace import seen_by
 from infra.replay.outcome import NoSuchReplay
 from infra.replay.report import factor
 from schemas import utc
 from schemas.errors import EvctlError
 from schemas.events.replays import ReplayControlled, ReplayControlRequested, ReplayFinished
-from schemas.record import Position
 from schemas.topics import REPLAY_CONTROL
 
 _WAIT_S = 0.1
@@ -84,24 +80,22 @@ def answer_to(source: Cluster, replay: str, command: str, timeout: float) -> Rep
 
 
 class _Answers:
-    """Reads a control topic from its beginning on."""
+    """Waits for answers on a control topic."""
 
     def __init__(self, target: Cluster, registry: Registry, replay: str) -> None:
         self._cluster, self._replay = target, replay
-        self._record = Decoder(registry).record
-        name = REPLAY_CONTROL.full_name(target.namespace)
-        self._end = reading.whole(target, [(name, 0)])[name, 0][1]
-        self._consumer = target.consumer()
-        self._consumer.assign([TopicPartition(name, 0, 0)])
+        self._heard = ControlTopic(target, registry)
         self._require_running()
 
     def _require_running(self) -> None:
         """Raise `ReplayOver` where the replay's end is on the log already."""
-        read = 0
-        while read < self._end:
-            for message in self._next():
-                read = message.offset() + 1
-                if isinstance(self._record(message).event, ReplayFinished):
+        place, read = (self._heard.name, 0), 0
+        _, end = reading.whole(self._cluster, [place])[place]
+        while read < end:
+            self._cluster.check()
+            for offset, event in self._heard.events(_WAIT_S):
+                read = offset + 1
+                if isinstance(event, ReplayFinished):
                     self.close()
                     raise ReplayOver(self._replay)
 
@@ -109,29 +103,17 @@ class _Answers:
         """Return the answer to a request."""
         deadline = monotonic() + timeout
         while monotonic() < deadline:
-            for message in self._next():
-                event: Any = self._record(message).event
+            self._cluster.check()
+            for _, event in self._heard.events(_WAIT_S):
                 if isinstance(event, ReplayControlled) and event.request == request:
                     return event
                 if isinstance(event, ReplayFinished):
                     raise ReplayOver(self._replay)
         raise NoAnswer(self._replay, timeout)
 
-    def _next(self) -> list[Message]:
-        found = []
-        for message in reading.consume(self._consumer, 100, _WAIT_S):
-            fault = message.error()
-            if fault is None:
-                found.append(message)
-            else:
-                position = Position(message.topic(), message.partition(), message.offset())
-                reading.pass_over(fault, position, self._cluster)
-        self._cluster.check()
-        return found
-
     def close(self) -> None:
         """Leave the log."""
-        self._consumer.close()
+        self._heard.close()
 
 
 def said(answer: ReplayControlled) -> str:

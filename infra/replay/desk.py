@@ -3,23 +3,15 @@
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from confluent_kafka import TopicPartition
-
 from infra import clock
 from infra.log.cluster import Cluster
-from infra.log.decoding import Decoder
-from infra.log.errors import Undecodable
-from infra.log.reading import Message, consume, pass_over
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
 from infra.replay.commands import parse, text_of
 from infra.replay.controls import Command, Transport
+from infra.replay.hearing import ControlTopic
 from schemas.errors import EvctlError
 from schemas.events.replays import ReplayControlled, ReplayControlRequested
-from schemas.record import Position
-from schemas.topics import REPLAY_CONTROL
-
-_AT_ONCE = 100
 
 
 class Keys(Protocol):
@@ -50,32 +42,17 @@ class Desk:
         replay: str,
         keys: Keys | None,
     ) -> None:
-        self._cluster, self._journal, self._replay, self._keys = target, journal, replay, keys
-        self._record = Decoder(registry).record
-        self._consumer = target.consumer()
-        name = REPLAY_CONTROL.full_name(target.namespace)
-        self._consumer.assign([TopicPartition(name, 0, 0)])
+        self._journal, self._replay, self._keys = journal, replay, keys
+        self._heard = ControlTopic(target, registry)
 
     def look(self) -> Iterator[Order]:
         """Yield what was asked for since the last look, without waiting."""
         if self._keys is not None:
             for command in self._keys.look():
                 yield Order(command, text_of(command))
-        for message in consume(self._consumer, _AT_ONCE, 0):
-            yield from self._read(message)
-
-    def _read(self, message: Message) -> Iterator[Order]:
-        position = Position(message.topic(), message.partition(), message.offset())
-        fault = message.error()
-        if fault is not None:
-            pass_over(fault, position, self._cluster)
-            return
-        try:
-            event = self._record(message).event
-        except Undecodable:
-            return
-        if isinstance(event, ReplayControlRequested):
-            yield Order(_parsed(event.command), event.command, event.request)
+        for _, event in self._heard.events(0):
+            if isinstance(event, ReplayControlRequested):
+                yield Order(_parsed(event.command), event.command, event.request)
 
     def answer(
         self, order: Order, refused: str, transport: Transport, position: int, records: int
@@ -98,7 +75,7 @@ class Desk:
 
     def close(self) -> None:
         """Take no more orders."""
-        self._consumer.close()
+        self._heard.close()
 
 
 def _parsed(text: str) -> Command | EvctlError:

@@ -38,6 +38,9 @@ _TIME_TO_LOOK_S = 0.02
 _LOOK_S = 0.05
 """So often it is asked what is wished for, where records leave no time."""
 
+_SERVE_S = 0.002
+"""So often at most it is asked whether records were refused, which costs as much as sending one."""
+
 Standing = Callable[[Part, Cue | None], Iterable[Message]]
 """What holds before a place in a part's order, or before its beginning."""
 
@@ -188,7 +191,7 @@ class Player:
         """Send each record when it is due until the end; false if there are no deadlines then."""
         course, pace, late, carry = self.course, self._pace, self.course.late, stage.carrier.carry
         ahead, state, look_at = course.time, pace.transport, monotonic() + _LOOK_S
-        longest = self._request.longest_gap
+        longest, serve_at = self._request.longest_gap, 0.0
 
         def meanwhile(left: float) -> bool:
             if left > _TIME_TO_LOOK_S:
@@ -203,14 +206,17 @@ class Player:
             if self._goal is not None or self._stop.requested:
                 return True
             carry((message,))
-            stage.look()
             course.time = ahead
             course.records += 1
             if delay is not None:
                 late[message.topic()].add(delay)
             if pace.transport.burst:
                 pace.transport = pace.transport.sent(ahead)
-            if monotonic() > look_at:
+            now = monotonic()
+            if now > serve_at:
+                stage.look()
+                serve_at = now + _SERVE_S
+            if now > look_at:
                 self._heed(ahead, stage)
                 look_at = monotonic() + _LOOK_S
             if pace.transport is not state:

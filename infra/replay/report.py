@@ -52,7 +52,7 @@ class Report:
     def sentence(self) -> str:
         """Return the final line."""
         one = self.records == 1
-        at = f"at {factor(self.achieved_speed)} " if self.first_time != self.last_time else ""
+        at = f"at {factor(self.achieved_speed)} " if self.achieved_speed else ""
         text = (
             f"{'Replayed' if self.complete else 'Stopped: replayed'} {self.records:,} "
             f"record{'' if one else 's'} in {self.duration:.1f} s {at}(asked for "

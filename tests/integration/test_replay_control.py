@@ -258,12 +258,12 @@ def test_gaps_are_shortened_and_a_duration_ends_it(cluster: Cluster) -> None:
     hours = [0, 3_600, 7_200, 7_201, 10_800]
     publish(cluster, [MIDNIGHT + hour * STEP for hour in hours])
     parts = [index_of(cluster).all()]
-    asked = Request(parts, 1.0, "gaps", longest_gap=100_000, duration=7_201 * STEP)
+    asked = Request(parts, 1.0, "gaps", longest_gap=400_000, duration=7_201 * STEP)
     run = Running(cluster, asked)
     report = run.report()
     assert run.played == [0, 1, 2]
-    assert 0.2 <= report.duration < 30
-    assert report.achieved_speed == pytest.approx(1.0, rel=0.3)
+    assert 0.8 <= report.duration < 30
+    assert 0 < report.achieved_speed < 1.1  # what was left out does not count
 
 
 def two_nights(cluster: Cluster) -> None:

@@ -322,8 +322,9 @@ def evctl(site: Settings, *words: str) -> Result:
 
 @pytest.fixture(scope="module")
 def recorded(site: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A log with ten events for the commands, and a recording."""
+    """A log with ten events for the commands and a replay that is over, and a recording."""
     publish(connect(site).in_namespace("command."), range(MIDNIGHT, MIDNIGHT + 10))
+    assert evctl(site, "replay", "--all", "--speed", "max", "--id", "command").exit_code == 0
     return record(tmp_path_factory.mktemp("files") / "night.jsonl", "jsonl", [0] * 9)
 
 
@@ -357,7 +358,7 @@ def test_ocd_s_options_do_what_they_did(site: Settings, recorded: Path) -> None:
         ("--all missing.db", 2, "2 kinds of window are given"),
         ("missing.db", 66, "missing.db does not exist: name the file of a recording."),
         ("--all --no-convert-bool", 2, ""),
-        ("--all --id command", 0, ""),
+        ("--all --id command", 73, "The replay id command is in use: the topic command.replay."),
         ("ctl", 2, ""),
         ("ctl command", 2, ""),
         ("ctl command dance", 2, "'dance' is no command to a replay; known: pause, resume,"),
