@@ -7,7 +7,7 @@ a new *stage* begins, which is written after the one before.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
-from operator import add, itemgetter
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Table
@@ -59,23 +59,25 @@ class Combined:
     def take(self, change: Change) -> bool:
         """Add a change; False, and nothing done, if it is, or a column has, another kind."""
         kind, kinds, values = type(change), self.kinds, self.values
-        join = _JOIN.get(kind)
-        if join is None:
+        if kind not in _JOIN:
             return False
         new: Any = change[2]  # type: ignore[misc]  # it is one of the three
         for column in new:
             if kinds.get(column, kind) is not kind:
                 return False
         for column, value in new.items():
-            if column in kinds:
-                values[column] = join(values[column], value)
-            else:
+            old = values.get(column)
+            if old is None:
                 values[column], kinds[column] = value, kind
+            elif kind is Increment:
+                values[column] = old + value
+            elif (kind is Max and value > old) or (kind is Min and value < old):
+                values[column] = value
         return True
 
 
 _JOIN: Mapping[type, Callable[[Any, Any], Any]] = {
-    Increment: add,
+    Increment: lambda old, new: old + new,
     Max: max,
     Min: min,
 }

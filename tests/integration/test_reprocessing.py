@@ -40,8 +40,6 @@ from tests.integration.decided_night import (
 )
 from tests.integration.replay_log import MIDNIGHT, publish, send_foreign
 
-LIVE = "the site's database"
-
 
 @pytest.fixture
 def either(tmp_path: Path, database_url: str) -> Iterator[Stage]:
@@ -214,28 +212,20 @@ def test_a_record_in_quarantine_is_passed_over_and_any_other_is_named(stage: Sta
     assert [one.view for one in Again(stage).run() if one.differs] == []
 
 
-def test_what_is_stopped_leaves_nothing(stage: Stage) -> None:
-    publish(stage.cluster, (MIDNIGHT + n for n in range(20)))
+def test_bad_input_gets_a_sentence_and_what_is_stopped_leaves_nothing(stage: Stage) -> None:
+    publish(stage.cluster, [MIDNIGHT])
+    live = stage.settings.database.url.removeprefix("sqlite:///")
+    refused: Sequence[tuple[Sequence[str], int, str]] = [
+        (["--to", "again.sqlite"], 2, "Nothing is given"),
+        (["2026-01-01", "--to", "again.sqlite"], 66, "the log has the night 2026-11-21"),
+        ([NIGHT, "--to", "nowhere/again.sqlite"], 73, "its directory is missing"),
+        ([NIGHT, "--to", "again.sqlite", "--service", "silense"], 2, "known: silence"),
+        ([NIGHT, "--to", live, "--overwrite"], 73, "is the site's database"),
+    ]
+    for words, code, said in refused:
+        result = stage.evctl("reprocess", *words)
+        assert (result.code, result.out) == (code, "")
+        assert said in result.sentence
     with pytest.raises(Stopped):
         Again(stage).run(stopped=True)
     assert not list(stage.folder.glob("again*"))
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "said"),
-    [
-        (("--to", "a.sqlite"), 2, "Nothing is given"),
-        (("2026-01-01", "--to", "a.sqlite"), 66, "the log has the night 2026-11-21"),
-        ((NIGHT, "--to", "nowhere/a.sqlite"), 73, "its directory is missing"),
-        ((NIGHT, "--to", "a.sqlite", "--service", "silense"), 2, "known: silence"),
-        ((NIGHT, "--to", LIVE, "--overwrite"), 73, "is the site's database"),
-    ],
-)
-def test_bad_input_gets_a_sentence(
-    stage: Stage, words: Sequence[str], code: int, said: str
-) -> None:
-    publish(stage.cluster, [MIDNIGHT])
-    live = stage.settings.database.url.removeprefix("sqlite:///")
-    result = stage.evctl("reprocess", *(live if word is LIVE else word for word in words))
-    assert (result.code, result.out) == (code, "")
-    assert said in result.sentence
