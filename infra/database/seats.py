@@ -89,7 +89,8 @@ class SeatStore:
         """Raise the seat's epoch by one, so that no other instance can keep anything; return it.
 
         A seat that is missing is made, for records from `end` on. So is one from which nothing was
-        read yet, if the topic was made anew since; another keeps the topic's id that it has.
+        read yet, if the topic was made anew since; another keeps the topic's id that it has. One
+        that was laid out for a topic to come, without its id, takes the id over.
         """
         table = self.table
         shape = Shape(table, Kind.INSERT, tuple(c.name for c in table.columns)[3:])
@@ -97,7 +98,7 @@ class SeatStore:
         with self.database.writing() as connection:
             connection.exec_driver_sql(sql(shape, table, connection.dialect), new)
             unread = table.c.next_offset == 0
-            anew = unread & (table.c.topic_id != topic_id)
+            anew = unread & table.c.topic_id.not_in(("", topic_id))
             raised = {
                 "epoch": table.c.epoch + 1,
                 "decides_from": case((anew, end), else_=table.c.decides_from),

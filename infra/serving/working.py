@@ -72,11 +72,10 @@ class Carrier:
             return
         if record.standing:
             return  # from before a replay's start
-        if record.provenance.replay is not None:
-            self._refuse(record)
-            return
         if _STARTED in there:
             self._report(record, _ENDED, self._go_on(record))
+        elif offset >= self._decides_from and record.provenance.replay is not None:
+            self._refuse(record)
         elif offset >= self._decides_from:
             self._begin(record)
 
