@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import ListOffsetsResultInfo, OffsetSpec
 from confluent_kafka.cimpl import NewTopic
@@ -77,8 +77,15 @@ class Clients:
         """Ask for the `earliest`, the `latest` or the `max_timestamp` offset, as an admin."""
         place = TopicPartition(topic, partition)
         asked = {place: getattr(OffsetSpec, which)()}
-        found: ListOffsetsResultInfo = self.admin.list_offsets(asked)[place].result()
-        return found
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                found: ListOffsetsResultInfo = self.admin.list_offsets(asked)[place].result()
+            except KafkaException as fault:  # Kafka's node may not know yet that it leads
+                if not fault.args[0].retriable() or time.monotonic() > deadline:
+                    raise
+            else:
+                return found
 
     def producer(self, **options: Any) -> Producer:
         """Return an idempotent producer."""

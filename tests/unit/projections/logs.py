@@ -58,8 +58,13 @@ def _events(cls: type) -> SearchStrategy[Any]:
     if cls is TcsEvent:
         return TCS_EVENTS
     first = next(iter(cls.__dataclass_fields__))  # type: ignore[attr-defined]  # an event class
-    made = data_of(schema_of(cls)).map(lambda data: cls(**data))
+    made = data_of(schema_of(cls)).map(lambda data: cls(**_fitting(data)))
     return st.builds(lambda event, time: replace(event, **{first: time}), made, TIMES)
+
+
+def _fitting(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event's fields with texts that every column takes: longer ones are refused."""
+    return {name: v[:32] if isinstance(v, str) else v for name, v in data.items()}
 
 
 class Log(NamedTuple):
