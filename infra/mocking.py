@@ -97,6 +97,11 @@ def unheeded(site: Settings) -> str | None:
         return None
     if replay_of(namespace) is None:
         return str(MockTimeRefused(mock_time, namespace))
+    return overruled(namespace, mock_time)
+
+
+def overruled(namespace: str, mock_time: str) -> str:
+    """Say that a mocked time counts for nothing in a replay's namespace."""
     return (
         f"In {in_words(namespace)} the replay's clock rules: dates.mock_time ({mock_time}) counts "
         "for nothing there."

@@ -14,7 +14,9 @@ from infra.settings import Settings
 from infra.tailing.last import last
 from infra.tailing.shown import Shown, Unreadable, Wanted
 from schemas import utc
+from schemas.declare import DECIDED
 from schemas.errors import EvctlError
+from schemas.events.services import ServiceTookOver, SettingsTookEffect
 from schemas.events.ticks import TimePassed
 from schemas.record import AnyRecord
 from schemas.topics import OBSERVATORY, RECORDED, Topic
@@ -47,10 +49,14 @@ class Present:
 
 
 class _Carried(Wanted):
-    """What a replay has carried, not what was decided in it."""
+    """What a replay has carried that services say nowhere: these may have said it in the replay."""
 
     def __call__(self, shown: Shown) -> bool:
-        return not isinstance(shown, Unreadable) and shown.provenance.replay is not None
+        if isinstance(shown, Unreadable) or shown.provenance.replay is None:
+            return False
+        event = shown.event
+        is_of_service = isinstance(event, ServiceTookOver | SettingsTookEffect)
+        return not is_of_service and getattr(event, "ORIGIN", None) is not DECIDED
 
 
 class _Ticks(Wanted):

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from infra.log.cluster import Cluster
 from infra.log.reading import Message
 from infra.log.registry import Registry
+from infra.mocking import overruled
 from infra.replay.cue import Cue
 from infra.replay.event_time import EventTimes
 from infra.replay.feed import Sieve
 from infra.replay.finding import NoSuchEvent, WantedEvent
 from infra.replay.holes import require_whole
-from infra.replay.namespace import claim
+from infra.replay.namespace import claim, seen_by
 from infra.replay.parts import Opener, Part
 from infra.replay.recording import SortBy, Taping
 from infra.replay.remapping import Remap, Renaming
@@ -72,6 +73,8 @@ class Preparing:
                 )
         if wish.remap:
             yield "records under other names make other tables"
+        if (mock_time := self._site.dates.mock_time) is not None:
+            yield overruled(seen_by(self._cluster, request.replay).namespace, mock_time)
 
     def ends(self, request: Request) -> Sequence[int]:
         """Return about when each part ends (event time, µs UTC), for a look ahead."""

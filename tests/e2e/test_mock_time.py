@@ -175,7 +175,10 @@ def test_where_no_clock_runs_a_mocked_time_stands_still(stage: Stage) -> None:
 def test_in_a_replay_the_replays_clock_rules(stage: Stage) -> None:
     last = MIDNIGHT + 5 * MICROS
     publish(stage.cluster, [MIDNIGHT, last])
-    evctl(stage, "replay", "--all", "--speed", "max", "--id", "first")
+    words = ("replay", "--all", "--speed", "max", "--id", "first", "--services", "--patience", "0")
+    played = evctl(stage, *words, **MOCKED)
+    assert played.exit_code == 0, played.stderr
+    assert "In the namespace replay.first the replay's clock rules" in played.stderr
     replay = ("--namespace", "replay.first")
 
     decider = evctl(stage, *replay, "run", "silence", "--once", **MOCKED)
