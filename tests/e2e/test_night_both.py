@@ -136,14 +136,24 @@ def test_windows_by_time_and_by_offset_in_a_log_of_both(sites: list[Stage], file
     times = sorted(told.time for told in files.events)
     for number, (low, high) in enumerate([(100, 160), (2_440, 2_470), (9_000, 9_500)]):
         start, end = times[low], times[high]
-        words = ("--from", iso(start), "--until", iso(end), "--speed", "max", "--id", f"t{number}")
+        words = (
+            "--from",
+            iso(start),
+            "--until",
+            iso(end),
+            "--speed",
+            "max",
+            "--no-state",
+            "--id",
+            f"t{number}",
+        )
         site.done("replay", *words)
         within = [told for told in files.events if start <= told.time < end]
         assert replayed(site, f"t{number}") == within
         assert len(within) >= high - low - 10  # unless many events are of one instant
     edge = (RUBIN_EVENTS - 7, RUBIN_EVENTS + 9)
     by_offset = ("--from-offset", str(edge[0]), "--until-offset", str(edge[1]))
-    site.done("replay", *by_offset, "--speed", "max", "--id", "offsets")
+    site.done("replay", *by_offset, "--speed", "max", "--no-state", "--id", "offsets")
     assert replayed(site, "offsets") == files.events[slice(*edge)]
 
 
