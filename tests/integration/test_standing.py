@@ -120,9 +120,8 @@ def test_the_latest_values_are_those_of_a_replay_from_the_beginning(
 
 def scanned(caplog: pytest.LogCaptureFixture) -> int:
     """Return how many records were read for the last state that was looked for, as was logged."""
-    found = re.search(r"hold; (\d+) were read, from", caplog.records[-1].getMessage())
-    assert found is not None
-    return int(found[1])
+    said = [record.getMessage() for record in caplog.records]
+    return int(re.findall(r"hold; (\d+) were read, from", "\n".join(said))[-1])
 
 
 def made_anew(cluster: Cluster) -> None:
