@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic, sleep
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -126,14 +126,16 @@ class SpanReader:
     more messages until it is resumed; so a reader that needs them in turn bounds its memory.
     """
 
-    def __init__(self, cluster: Cluster, spans: Mapping[Place, Sequence[Span]]) -> None:
+    def __init__(
+        self, cluster: Cluster, spans: Mapping[Place, Sequence[Span]], **options: Any
+    ) -> None:
         self._cluster = cluster
         self.left = {
             place: deque(s for s in given if s[0] < s[1]) for place, given in spans.items()
         }
         self.left = {place: waiting for place, waiting in self.left.items() if waiting}
         self._too_short: dict[Place, tuple[int, float]] = {}
-        self._consumer = cluster.consumer(enable_partition_eof=True)
+        self._consumer = cluster.consumer(enable_partition_eof=True, **options)
         if self.left:
             starts = [TopicPartition(*place, waiting[0][0]) for place, waiting in self.left.items()]
             self._consumer.assign(starts)

@@ -17,9 +17,13 @@ from infra.tailing.offsets import from_time
 from infra.windows import Window
 
 AHEAD_BYTES = 32 * 1024 * 1024
-AHEAD_MESSAGES = 20_000
+AHEAD_MESSAGES = 60_000
 """What is read ahead, in all: bytes of values, and messages. At most the client's queue comes on
 top of it (`queued.max.messages.kbytes`)."""
+
+_FETCHED, _LEAST_FETCH = 1024 * 1024, 64 * 1024
+"""Bytes that the client fetches at once where partitions are merged: of all, and of each at least.
+One that comes far ahead of the others is paused, and what was fetched of it is fetched again."""
 
 BATCH = 5000
 """Messages handed on at once at full speed."""
@@ -62,7 +66,9 @@ class Feed:
         end: Cue | None = None,
     ) -> None:
         ranges = window.ranges if since is None else _from(cluster, window.ranges, since.time)
-        self._reader = SpanReader(cluster, ranges)
+        sips = max(_LEAST_FETCH, _FETCHED // len(ranges)) if len(ranges) > 1 else None
+        own = {} if sips is None else {"fetch_message_max_bytes": sips}
+        self._reader = SpanReader(cluster, ranges, **own)
         self._buffers = {place: _Buffer() for place in sorted(self._reader.left)}
         self._times, self._stopped = times, stopped
         self._cluster, self._thirsty = cluster, True
