@@ -1,9 +1,8 @@
 """A replay that is controlled while it runs: by its control topic, from another thread."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import accumulate
 from math import inf
-from pathlib import Path
 from threading import Thread
 from time import monotonic
 from typing import Any
@@ -11,9 +10,8 @@ from typing import Any
 import pytest
 
 from infra import clock, windows
-from infra.broker import control
 from infra.log import topics
-from infra.log.cluster import Cluster, connect
+from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
 from infra.log.reading import Message
 from infra.log.registry import Registry
@@ -27,7 +25,6 @@ from infra.replay.parts import Part
 from infra.replay.player import Player, Standing
 from infra.replay.report import Report
 from infra.replay.request import Request
-from infra.settings import Settings
 from infra.signals import Stop
 from infra.windows import NightIndex
 from schemas.events.replays import ReplayControlled, ReplayControlRequested, ReplayFinished
@@ -39,22 +36,6 @@ from tests.integration.replay_log import DAY, MIDNIGHT, id_of, publish, read, se
 
 WAIT_S = 60
 STEP = 1_000_000
-
-
-@pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """One embedded log for all tests of this module."""
-    directory: Path = tmp_path_factory.mktemp("log")
-    try:
-        yield connect(Settings.model_validate({"log": {"data_dir": str(directory)}}))
-    finally:
-        control.stop(directory)
-
-
-@pytest.fixture
-def cluster(log: Cluster, request: pytest.FixtureRequest) -> Cluster:
-    """The log, seen with a namespace that only this test has."""
-    return log.in_namespace(f"{request.node.name.partition('[')[0][-60:]}.")
 
 
 def index_of(cluster: Cluster) -> NightIndex:

@@ -4,15 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import accumulate
 from math import inf
-from pathlib import Path
 from uuid import uuid5
 
 import pytest
 
 from infra import windows
-from infra.broker import control
 from infra.log import topics
-from infra.log.cluster import Cluster, connect
+from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
 from infra.log.reading import Message
 from infra.log.registry import Registry
@@ -22,7 +20,6 @@ from infra.replay.namespace import NotAReplayId, ReplayIdInUse
 from infra.replay.player import Player
 from infra.replay.report import Report
 from infra.replay.request import Request
-from infra.settings import Settings
 from infra.signals import Stop
 from infra.windows import EmptyWindow, NightIndex, Window
 from schemas.nights import Nights
@@ -40,22 +37,6 @@ from tests.integration.replay_log import (
 )
 
 FIRST, SECOND = "2026-11-21", "2026-11-22"
-
-
-@pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """One embedded log for all tests of this module."""
-    directory: Path = tmp_path_factory.mktemp("log")
-    try:
-        yield connect(Settings.model_validate({"log": {"data_dir": str(directory)}}))
-    finally:
-        control.stop(directory)
-
-
-@pytest.fixture
-def cluster(log: Cluster, request: pytest.FixtureRequest) -> Cluster:
-    """The log, seen with a namespace that only this test has."""
-    return log.in_namespace(f"{request.node.name.partition('[')[0][-60:]}.")
 
 
 @pytest.fixture
