@@ -104,17 +104,21 @@ class Cluster:
             list(threads.map(lambda node: node.format(cluster_id), self.nodes))
 
     def wait_until_complete(self) -> None:
-        """Wait until a client is told of all nodes."""
-        admin = AdminClient(self.client_config() | {"log_level": 0})
+        """Wait until each node tells a client of all nodes.
+
+        Each is asked by itself: a client forgets the brokers that a node which lags behind does
+        not tell of, and what it was asking them fails.
+        """
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not _knows(admin, len(self.nodes)):
-            for node in self.nodes:
-                if not node.runs:
-                    raise KafkaNotStarted(node.log, "ended before it served")
-            if time.monotonic() > deadline:
-                late = f"did not serve within {START_TIMEOUT_S:g} s"
-                raise KafkaNotStarted(self.nodes[0].log, late)
-            time.sleep(_POLL_S)
+        for node, ports in zip(self.nodes, self._ports.values(), strict=True):
+            while not _knows(f"{HOST}:{ports.clients}", len(self.nodes)):
+                for each in self.nodes:
+                    if not each.runs:
+                        raise KafkaNotStarted(each.log, "ended before it served")
+                if time.monotonic() > deadline:
+                    late = f"did not serve within {START_TIMEOUT_S:g} s"
+                    raise KafkaNotStarted(node.log, late)
+                time.sleep(_POLL_S)
 
     def stop(self) -> None:
         """Stop all nodes, and wait for their end."""
@@ -139,7 +143,9 @@ class Cluster:
         self.stop()
 
 
-def _knows(admin: AdminClient, nodes: int) -> bool:
+def _knows(address: str, nodes: int) -> bool:
+    """Ask this node with a new client, since one that was told of others may ask them instead."""
+    admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
     try:
         return len(admin.list_topics(timeout=2).brokers) == nodes
     except KafkaException:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from infra.kafka import Cluster, standing
 from infra.kafka.errors import AnotherSize
+from infra.log.codes import AWAY
 
 pytestmark = pytest.mark.usefixtures("kafka_libs")
 
@@ -42,11 +43,26 @@ def soon(ask: Callable[[], list[int]], wanted: int) -> list[int]:
     return found
 
 
+def create(admin: AdminClient, topic: NewTopic) -> None:
+    """Ask until it is there: a client that learns of nodes may drop what it was asking of one."""
+    while True:
+        try:
+            admin.create_topics([topic])[topic.topic].result()
+        except KafkaException as refused:
+            code = refused.args[0].code()
+            if code == KafkaError.TOPIC_ALREADY_EXISTS:
+                return
+            if code not in AWAY:
+                raise
+        else:
+            return
+
+
 @pytest.mark.slow
 def test_three_nodes_keep_what_they_acknowledged_while_one_is_dead(tmp_path: Path) -> None:
     with Cluster(tmp_path, nodes=3) as kafka:
         admin = AdminClient({**kafka.client_config()})
-        admin.create_topics([NewTopic("kept", 3)])["kept"].result()
+        create(admin, NewTopic("kept", 3))
         topics = partial(admin.list_topics, "kept", timeout=10)
         replicas = soon(
             lambda: [len(p.replicas) for p in topics().topics["kept"].partitions.values()], 3
