@@ -34,6 +34,9 @@ class Service(Generic[S]):
     `decide` or `evolve` change their minds; what was recorded under an older one is adopted.
 
     The settings of the section with the service's name reach it as `SettingsTookEffect` records.
+
+    `opening` returns what an instance says when it has taken over, and `closing` what it says when
+    it is asked to end; both get the state and the true time, µs UTC, and come back as input.
     """
 
     name: str
@@ -44,6 +47,8 @@ class Service(Generic[S]):
     initial: S
     decide: Callable[[S, AnyRecord], Sequence[Any]]
     evolve: Callable[[S, AnyRecord], S]
+    opening: Callable[[S, int], Any] | None = None
+    closing: Callable[[S, int], Any] | None = None
 
     @property
     def layout(self) -> str:
@@ -72,6 +77,24 @@ class Request(Protocol):
     def valid_until(self) -> int: ...
 
 
+def _never(_: AnyRecord, __: AnyRecord) -> None:
+    return None
+
+
+class Act(NamedTuple):
+    """What a worker has at hand while it carries a request out.
+
+    `now` returns the present, µs UTC. `tell` appends an event of the worker's `progress`, and
+    returns when it is on the log. `stopped` returns why the act has to end early, None if it goes
+    on; see `Worker.stops`.
+    """
+
+    ticket: Ticket
+    now: Callable[[], int]
+    tell: Callable[[Any], None]
+    stopped: Callable[[], str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Worker:
     """What carries out requests, one after the other in each input partition.
@@ -80,19 +103,27 @@ class Worker:
     port that the worker was made with, and returns what came of it; `Refused` becomes `failed`,
     unless `look` finds it done. After a crash in between, `look` asks the world first, and returns
     what came of it, or None if the request is still to be carried out. A request that is too late
-    gets `expired`, if `look` finds nothing. The last argument of each is the present time, µs UTC.
+    gets `expired`, if `look` finds nothing. Where the last argument is `now`, it is the present,
+    µs UTC.
+
+    What is told between the beginning and the end of an act are events of the classes `progress`.
+    `stops` gets the request in hand and a later record of the classes `heeds`, and returns why the
+    act has to end for it, or None.
     """
 
     name: str
     version: int
     reads: tuple[str, ...]
     writes: tuple[str, ...]
-    request: type
+    requests: tuple[type, ...]
     started: Callable[[AnyRecord, int], Any]
-    carry_out: Callable[[AnyRecord, Ticket, Callable[[], int]], Any]
+    carry_out: Callable[[AnyRecord, Act], Any]
     look: Callable[[AnyRecord, Ticket, Callable[[], int]], Any | None]
     failed: Callable[[AnyRecord, str, int], Any]
     expired: Callable[[AnyRecord, int], Any]
+    progress: tuple[type, ...] = ()
+    heeds: tuple[type, ...] = ()
+    stops: Callable[[AnyRecord, AnyRecord], str | None] = _never
 
     @property
     def layout(self) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from consumers import Refused, Ticket, Worker
+from consumers import Act, Refused, Ticket, Worker
 from schemas.events.notices import (
     NoticeDelivered,
     NoticeExpired,
@@ -38,10 +38,10 @@ def worker(board: Board) -> Worker:
     def started(record: AnyRecord, now: int) -> NoticeStarted:
         return NoticeStarted(now, str(record.id))
 
-    def carry_out(record: AnyRecord, ticket: Ticket, now: Callable[[], int]) -> NoticeDelivered:
+    def carry_out(record: AnyRecord, act: Act) -> NoticeDelivered:
         notice: NoticeRequested = record.event
-        place = board.put(ticket, notice.subject, notice.text)
-        return NoticeDelivered(now(), str(record.id), place)
+        place = board.put(act.ticket, notice.subject, notice.text)
+        return NoticeDelivered(act.now(), str(record.id), place)
 
     def look(record: AnyRecord, ticket: Ticket, now: Callable[[], int]) -> NoticeDelivered | None:
         place = board.find(ticket)
@@ -58,7 +58,7 @@ def worker(board: Board) -> Worker:
         version=1,
         reads=(OBSERVATORY.name,),
         writes=(OBSERVATORY.name,),
-        request=NoticeRequested,
+        requests=(NoticeRequested,),
         started=started,
         carry_out=carry_out,
         look=look,

@@ -19,7 +19,7 @@ from collections.abc import Mapping, MutableMapping
 
 from schemas.record import AnyRecord, Provenance
 
-_LINE, _SETTINGS = "/epoch", "/settings"
+_LINE, _SETTINGS, _OPENING, _CLOSING = "/epoch", "/settings", "/opening", "/closing"
 
 STOOD = "/standing"
 """The source of no record: it is among the high-waters of a partition of which records stood."""
@@ -28,14 +28,26 @@ STOOD = "/standing"
 def epoch_line(source: str) -> str:
     """Return the source under which the take-overs of a service's source are numbered.
 
-    What the service says of its settings, under a source of its own, has the same.
+    What the service says of its settings and of itself, under sources of its own, has the same.
     """
-    return source.removesuffix(_SETTINGS) + _LINE
+    for own in (_SETTINGS, _OPENING, _CLOSING):
+        source = source.removesuffix(own)
+    return source + _LINE
 
 
 def settings_line(source: str) -> str:
     """Return the source under which a service numbers its settings, by epoch."""
     return source + _SETTINGS
+
+
+def opening_line(source: str) -> str:
+    """Return the source under which a service numbers its beginnings, by epoch."""
+    return source + _OPENING
+
+
+def closing_line(source: str) -> str:
+    """Return the source under which a service numbers its ends, by epoch."""
+    return source + _CLOSING
 
 
 def standing_line(source: str) -> str:

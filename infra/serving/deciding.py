@@ -96,6 +96,14 @@ class Decider(Generic[S]):
         """Return the state for a snapshot."""
         return self._write(self.state)
 
+    def opening(self, now: int) -> Any | None:
+        """Return what the service says when it begins, at `now` (µs UTC)."""
+        return None if self._service.opening is None else self._service.opening(self.state, now)
+
+    def closing(self, now: int) -> Any | None:
+        """Return what the service says when it was asked to end."""
+        return None if self._service.closing is None else self._service.closing(self.state, now)
+
     def _adopt(self, record: AnyRecord) -> None:
         try:
             self.state = self._service.evolve(self.state, record)

@@ -15,7 +15,7 @@ from infra.serving.deciding import Decider
 from infra.serving.keeping import Kept
 from infra.serving.outputs import Outputs
 from infra.serving.taking_over import Post, Role
-from infra.serving.working import Carrier, Meanwhile
+from infra.serving.working import Around, Carrier
 from infra.settings import Settings
 from schemas.topics import Topic, topic
 
@@ -24,11 +24,11 @@ from schemas.topics import Topic, topic
 class Cast:
     """A service or worker ready to be run: its role, and the topics it reads and writes.
 
-    `role` is made for a function that keeps the member alive while the worker acts.
+    `role` is made for the member of the group that runs it.
     """
 
     name: str
-    role: Callable[[Meanwhile], Role]
+    role: Callable[[Around], Role]
     reads: Sequence[Topic]
     writes: Sequence[Topic]
 
@@ -69,16 +69,16 @@ def of_service(service: Service[Any], settings: Mapping[str, str]) -> Cast:
 def of_worker(worker: Worker) -> Cast:
     """Return what runs a worker."""
 
-    def role(meanwhile: Meanwhile) -> Role:
+    def role(around: Around) -> Role:
         def post(source: str, epoch: int, first: int, outputs: Outputs, _: Kept | None) -> Post:
-            return Carrier(worker, source, epoch, first, outputs, meanwhile)
+            return Carrier(worker, source, epoch, first, outputs, around)
 
         return Role(worker.name, worker.version, worker.layout, {}, post)
 
     return _cast(worker, role)
 
 
-def _cast(who: Service[Any] | Worker, role: Callable[[Meanwhile], Role]) -> Cast:
+def _cast(who: Service[Any] | Worker, role: Callable[[Around], Role]) -> Cast:
     return Cast(who.name, role, [topic(n) for n in who.reads], [topic(n) for n in who.writes])
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, wait
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -21,11 +22,12 @@ from infra.log.reading import Message, Place
 from infra.log.registry import Registry
 from infra.projecting.judging import Live
 from infra.quarantine.writing import Quarantine
+from infra.serving.hearing import Ear
 from infra.serving.keeping import Kept
 from infra.serving.outputs import Outputs
 from infra.serving.roles import Cast
-from infra.serving.taking_over import Taken, settings_record, take_over
-from infra.serving.working import SeatLost
+from infra.serving.taking_over import Taken, closing_record, own_records, take_over
+from infra.serving.working import Around, SeatLost
 from infra.signals import Stop
 from schemas.events.services import SettingsTookEffect
 from schemas.record import AnyRecord, Position
@@ -54,7 +56,8 @@ class Server:
         cast: Cast,
     ) -> None:
         self._cluster, self._registry, self._store = cluster, registry, store
-        self._role, self._reads, self._writes = cast.role(self.meanwhile), cast.reads, cast.writes
+        around = Around(self.meanwhile, partial(Ear, cluster, registry))
+        self._role, self._reads, self._writes = cast.role(around), cast.reads, cast.writes
         self._decoder = Decoder(registry)
         self._judge = Live(Quarantine(cluster, registry), cluster.namespace)
         self._seats: dict[Place, Taken] = {}
@@ -79,6 +82,7 @@ class Server:
         try:
             while not stop.requested:
                 self._step(consumer, stop)
+            self._say_that_we_end()
             self._keep()
         finally:
             self._cluster.leave(consumer)
@@ -101,6 +105,14 @@ class Server:
                 _LOGGER.warning("another instance took over %s[%d]", *place)
                 self._let_go(place)
         self._keep()
+
+    def _say_that_we_end(self) -> None:
+        """Say of each seat that nobody decides any more; a crash can't."""
+        for place, taken in self._seats.items():
+            said = closing_record(self._role, taken)
+            if said is not None and self._outputs is not None and place not in self._untaken:
+                event, provenance = said
+                self._outputs.send(self._outputs.encoded(event, place), provenance)
 
     # The group gives and takes
 
@@ -213,10 +225,8 @@ class Server:
         taken.recorded.close()
         self._next[place] = max(self._next[place], taken.until)
         self._dirty = True
-        said = settings_record(self._role, taken)
         assert self._outputs is not None
-        if said is not None:
-            event, provenance = said
+        for event, provenance in own_records(self._role, taken):
             self._outputs.send(self._outputs.encoded(event, place), provenance)
         self._outputs.flush()
         reach(Point.ADOPTED)

@@ -5,10 +5,10 @@ output partition, so that readers pass over what such an instance still writes. 
 the announcement is adopted; only then is anything decided.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Protocol
+from typing import Any, Protocol
 
 from infra.clock import utc_micros
 from infra.database.seats import Seat, SeatStore
@@ -23,7 +23,7 @@ from infra.serving.outputs import Outputs
 from infra.serving.recorded import Recorded, highest_epoch
 from schemas.events.services import ServiceTookOver, SettingsTookEffect
 from schemas.record import AnyRecord, Provenance
-from schemas.repeats import epoch_line, settings_line
+from schemas.repeats import closing_line, epoch_line, opening_line, settings_line
 from schemas.topics import bare_name
 
 
@@ -33,6 +33,8 @@ class Post(Protocol):
     def is_own(self, record: AnyRecord) -> bool: ...
     def handle(self, record: AnyRecord, recorded: Recorded | None = None) -> None: ...
     def state_bytes(self) -> bytes: ...
+    def opening(self, now: int) -> Any | None: ...
+    def closing(self, now: int) -> Any | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +138,32 @@ def _spans(
     }
 
 
-def settings_record(role: Role, taken: Taken) -> tuple[SettingsTookEffect, Provenance] | None:
-    """Return the record that puts the role's settings in force, if others are or none."""
-    if not role.settings or taken.settings == role.settings_digest:
-        return None
-    event = SettingsTookEffect(utc_micros(), role.name, role.settings, role.settings_digest)
+Own = tuple[Any, Provenance]
+"""What an instance says of itself, which is input to it."""
+
+
+def own_records(role: Role, taken: Taken) -> Sequence[Own]:
+    """Return what an instance says once it has adopted the past.
+
+    It is the service's opening, and its settings, if others are in force or none.
+    """
+    now, said = utc_micros(), []
+    opening = taken.post.opening(now)
+    if opening is not None:
+        said.append((opening, _own(role, taken, opening_line)))
+    if role.settings and taken.settings != role.settings_digest:
+        event = SettingsTookEffect(now, role.name, role.settings, role.settings_digest)
+        said.append((event, _own(role, taken, settings_line)))
+    return said
+
+
+def closing_record(role: Role, taken: Taken) -> Own | None:
+    """Return what an instance says when it was asked to end."""
+    closing = taken.post.closing(utc_micros())
+    return None if closing is None else (closing, _own(role, taken, closing_line))
+
+
+def _own(role: Role, taken: Taken, line: Callable[[str], str]) -> Provenance:
     seat = taken.seat
-    source = settings_line(source_of(role.name, (seat.topic, seat.partition)))
-    return event, Provenance(source, seat.epoch, epoch=seat.epoch)
+    source = line(source_of(role.name, (seat.topic, seat.partition)))
+    return Provenance(source, seat.epoch, epoch=seat.epoch)

@@ -5,23 +5,38 @@ instance that finds a beginning without an end asks the world before it does any
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NamedTuple
 
-from consumers import Refused, Ticket, Worker
+from consumers import Act, Refused, Ticket, Worker
 from infra.clock import utc_micros
 from infra.dying import Point, reach
-from infra.serving.outputs import Outputs, reason
+from infra.serving.hearing import Ear
+from infra.serving.outputs import NotWritten, Outputs, reason
 from infra.serving.recorded import Recorded, provenance_of
 from schemas.errors import EvctlError
 from schemas.events.services import ServiceTookOver
-from schemas.record import AnyRecord
+from schemas.record import AnyRecord, Position
 
 _LOGGER = logging.getLogger("evctl.serving")
-_STARTED, _ENDED = 0, 1
+_STARTED = 0
+"""The number of a request's beginning among its effects; progress and end have those behind."""
+
 Meanwhile = Callable[["Future[Any]"], bool]
 """Keeps the member of the group alive until a future is done; false if the seat was lost."""
+
+
+class Around(NamedTuple):
+    """What a worker at its seat needs of the member of the group that it is.
+
+    `hear` listens to the records of a position's partition behind it, to those of some classes.
+    """
+
+    meanwhile: Meanwhile
+    hear: Callable[[Position, tuple[type, ...]], Ear]
 
 
 class SeatLost(Exception):
@@ -51,10 +66,11 @@ class Carrier:
         epoch: int,
         decides_from: int,
         outputs: Outputs,
-        meanwhile: Meanwhile,
+        around: Around,
     ) -> None:
         self._worker, self._source, self._epoch = worker, source, epoch
-        self._decides_from, self._outputs, self._meanwhile = decides_from, outputs, meanwhile
+        self._decides_from, self._outputs, self._around = decides_from, outputs, around
+        self._number = _STARTED + 1
 
     def is_own(self, record: AnyRecord) -> bool:
         """Whether a record is the worker's own: such are no requests."""
@@ -67,41 +83,52 @@ class Carrier:
         """Carry out a request, unless the log has what came of it; raise `SeatLost`."""
         offset = record.position.offset
         found = recorded.take(offset) if recorded is not None else []
-        there = {one.number for one in found if one.cause == offset}
-        if not isinstance(record.event, self._worker.request) or _ENDED in there:
+        there = {one.number: one.record.event for one in found if one.cause == offset}
+        if not isinstance(record.event, self._worker.requests) or self._ends(there):
             return
         if record.standing:
             return  # from before a replay's start
-        if _STARTED in there:
-            self._report(record, _ENDED, self._go_on(record))
+        self._number = max(there, default=_STARTED) + 1
+        if there:
+            self._end(record, self._go_on(record))
         elif offset >= self._decides_from and record.provenance.replay is not None:
             self._refuse(record)
         elif offset >= self._decides_from:
             self._begin(record)
 
+    def _ends(self, there: Mapping[int, Any]) -> bool:
+        """Whether the last of a request's effects tells what came of it."""
+        last = max(there, default=_STARTED)
+        return last > _STARTED and not isinstance(there[last], self._worker.progress)
+
     def state_bytes(self) -> bytes:
         """Return nothing: what a worker has to know is on the log."""
         return b""
+
+    def opening(self, _: int) -> None:
+        """Say nothing: a worker that begins again has no past but the log's."""
+
+    closing = opening
 
     def _refuse(self, record: AnyRecord) -> None:
         """Do nothing in the world for a replay, wherever its record has got to."""
         reason = f"it is of the replay {record.provenance.replay}, and the world is not touched"
         _LOGGER.warning("%s refuses %s: %s", self._worker.name, record.position, reason)
-        self._report(record, _ENDED, self._worker.failed(record, reason, utc_micros()))
+        self._end(record, self._worker.failed(record, reason, utc_micros()))
 
     def _begin(self, record: AnyRecord) -> None:
         now = utc_micros()
         if now > record.event.valid_until:
             # an instance that was replaced may be about to act still: from this look on it can't
             seen = self._look(record, Ticket(record.id, self._epoch))
-            self._report(record, _ENDED, seen or self._worker.expired(record, now))
+            self._end(record, seen or self._worker.expired(record, now))
             return
         self._report(record, _STARTED, self._worker.started(record, now))
         self._outputs.flush()  # on the log before the world is touched
         reach(Point.WORK_STARTED)
         came = self._carry_out(record)
         reach(Point.WORK_DONE)
-        self._report(record, _ENDED, came)
+        self._end(record, came)
 
     def _go_on(self, record: AnyRecord) -> Any:
         """Return what came of a request that an instance before has begun."""
@@ -117,7 +144,9 @@ class Carrier:
     def _carry_out(self, record: AnyRecord) -> Any:
         ticket = Ticket(record.id, self._epoch)
         try:
-            return self._in_thread(self._worker.carry_out, record, ticket, utc_micros)
+            with self._heeding(record) as stopped:
+                act = Act(ticket, utc_micros, partial(self._tell_progress, record), stopped)
+                return self._in_thread(self._worker.carry_out, record, act)
         except Refused as refused:  # maybe since it is done already, or we were replaced
             seen = self._seen(record, ticket)
             return seen or self._worker.failed(record, str(refused), utc_micros())
@@ -127,6 +156,34 @@ class Carrier:
             self._tell(record, fault)
             seen = self._seen(record, ticket)
             return seen or self._worker.failed(record, reason(fault), utc_micros())
+
+    @contextmanager
+    def _heeding(self, record: AnyRecord) -> Iterator[Callable[[], str | None]]:
+        """Give what says why the act has to end: of the records behind the request."""
+        worker = self._worker
+        if not worker.heeds:
+            yield lambda: None
+            return
+        ear = self._around.hear(record.position, worker.heeds)
+
+        def stopped() -> str | None:
+            why = (worker.stops(record, heard) for heard in ear.heard())
+            return next((said for said in why if said is not None), None)
+
+        try:
+            yield stopped
+        finally:
+            ear.close()
+
+    def _tell_progress(self, record: AnyRecord, event: Any) -> None:
+        if not isinstance(event, self._worker.progress):
+            raise NotWritten(type(event), self._worker.progress)
+        self._report(record, self._number, event)
+        self._number += 1
+        self._outputs.flush()
+
+    def _end(self, record: AnyRecord, event: Any) -> None:
+        self._report(record, self._number, event)
 
     def _seen(self, record: AnyRecord, ticket: Ticket) -> Any | None:
         """Return what the world shows of a request, None where it can't even be asked."""
@@ -160,7 +217,7 @@ class Carrier:
         """Return what `act` does; the member of the group goes on polling meanwhile."""
         with ThreadPoolExecutor(1, thread_name_prefix=self._worker.name) as pool:
             future = pool.submit(act, *arguments)
-            if not self._meanwhile(future):
+            if not self._around.meanwhile(future):
                 raise SeatLost
             return future.result()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from infra.log.decoding import Decoder
 from infra.log.partitioning import partition_of
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
+from infra.serving.hearing import Ear
 from infra.serving.keeping import Kept
 from infra.serving.outputs import Outputs
 from infra.serving.roles import of_service
 from infra.serving.taking_over import Taken, take_over
+from infra.serving.working import Around
 from infra.settings import Settings
 from schemas.events.services import DecisionFailed
 from schemas.events.tcs import TcsEvent
@@ -73,7 +76,8 @@ class Instance:
         self.outputs = Outputs(cluster, self.registry, [TWO])
         self.store = SeatStore(connect_database(database), cluster.namespace)
         self.store.create()
-        role = of_service(service, {}).role(lambda _: True)
+        hear = partial(Ear, cluster, self.registry)
+        role = of_service(service, {}).role(Around(lambda _: True, hear))
         decoder = Decoder(self.registry)
         self.taken: Taken = take_over(cluster, decoder, self.store, role, self.outputs, PLACE)
         self._decode = decoder.record

@@ -83,5 +83,7 @@ def test_a_worker_has_a_port_and_requests_that_expire(name: str) -> None:
     assert name in roles.PORTS
     worker = consumers.workers()[name](None)
     assert worker.name == name
-    assert "valid_until" in worker.request.__dataclass_fields__  # type: ignore[attr-defined]
-    assert worker.request is event_class(worker.request.__name__)
+    assert worker.requests
+    for request in worker.requests:
+        assert "valid_until" in request.__dataclass_fields__  # type: ignore[attr-defined]
+        assert request is event_class(request.__name__)
