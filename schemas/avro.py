@@ -2,8 +2,6 @@
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, make_dataclass
-from operator import attrgetter, itemgetter
 from typing import Any
 
 import fastavro
@@ -12,6 +10,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from schemas.deriving import PRIMITIVES, Schema, schema_of
 from schemas.errors import EvctlError
+from schemas.plain import from_plain, to_plain
 from schemas.resolving import default_of, meet, whole
 
 __all__ = [
@@ -91,16 +90,13 @@ def writer(cls: type, prefix: bytes = b"") -> Callable[[Any], bytes]:
     """
     schema = physical(schema_of(cls))
     parsed = fastavro.parse_schema(schema)
-    names = tuple(field.name for field in fields(cls))
     mixed = tuple(field["name"] for field in schema["fields"] if _is_map_of_union(field["type"]))
-    write, buffer_type = fastavro.schemaless_writer, io.BytesIO
-    read_one = attrgetter(*names)
-    read = (lambda event: (read_one(event),)) if len(names) == 1 else read_one
+    write, buffer_type, plain = fastavro.schemaless_writer, io.BytesIO, to_plain(cls)
 
     def encode(event: Any) -> bytes:
         buffer = buffer_type()
         buffer.write(prefix)
-        datum = dict(zip(names, read(event)))  # noqa: B905 (equal by construction, and 0.1 µs)
+        datum = plain(event)
         for name in mixed:
             datum[name] = _branched(datum[name])
         write(buffer, parsed, datum, strict=True)
@@ -119,25 +115,6 @@ def schema_writer(schema: Schema) -> Callable[[Mapping[str, Any]], bytes]:
         return buffer.getvalue()
 
     return encode
-
-
-def _builder(cls: type) -> Callable[[Mapping[str, Any]], Any]:
-    """Return what makes a frozen, slotted dataclass of its fields, in a quarter of the time.
-
-    Its own `__init__` goes through `object.__setattr__` for each field, since the class is frozen;
-    a twin with the same slots is filled directly, and then becomes an instance of the class.
-    """
-    names = [field.name for field in fields(cls)]
-    twin = make_dataclass(cls.__name__, [(name, Any) for name in names], slots=True)
-    pick = itemgetter(*names)
-    values = pick if len(names) > 1 else (lambda found: (pick(found),))
-
-    def build(found: Mapping[str, Any]) -> Any:
-        made = twin(*values(found))
-        made.__class__ = cls
-        return made
-
-    return build
 
 
 def _rounding(
@@ -182,7 +159,7 @@ def reader(written: Schema, cls: type | None) -> Callable[[bytes, int], Any]:
     parsed = fastavro.parse_schema(physical(written))
     wanted: Any = None
     read, buffer_type, name = fastavro.schemaless_reader, io.BytesIO, full_name(written)
-    build = None if cls is None else _builder(cls)
+    build = None if cls is None else from_plain(cls)
     if cls is not None and fingerprint_of(written) != fingerprint_of(schema_of(cls)):
         met = meet(physical(schema_of(cls)), physical(written))
         wanted = fastavro.parse_schema(met.schema)
@@ -190,7 +167,7 @@ def reader(written: Schema, cls: type | None) -> Callable[[bytes, int], Any]:
             if "default" in field:
                 field["default"] = default_of(field)
         if met.rounded:
-            build = _rounding(name, met.rounded, _builder(cls))
+            build = _rounding(name, met.rounded, from_plain(cls))
 
     def decode(data: bytes, start: int) -> Any:
         buffer = buffer_type(data)

@@ -9,6 +9,7 @@ from typing import Any
 from schemas import utc
 from schemas.avro import Schema, full_name, schema_of
 from schemas.errors import EvctlError
+from schemas.plain import from_plain
 from schemas.resolving import default_of
 
 _MISSING = object()
@@ -33,7 +34,7 @@ def event_from(cls: type, data: Mapping[str, Any]) -> Any:
 
     Instants may be µs or text (UTC where it names no offset); whole numbers are taken for doubles.
     """
-    return dated(cls(**fit(schema_of(cls), data)), instants_of(schema_of(cls)))
+    return dated(from_plain(cls)(fit(schema_of(cls), data)), instants_of(schema_of(cls)))
 
 
 def instants_of(schema: Schema) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from functools import cache
 from typing import Any
 
@@ -11,6 +10,7 @@ from infra.tailing.shown import Shown, Unreadable, event_name
 from schemas import avro, utc
 from schemas.events.packets import Packet
 from schemas.fitting import instants_of
+from schemas.plain import to_plain
 from schemas.record import AnyRecord
 
 
@@ -56,12 +56,10 @@ def event_fields(event: Any) -> Mapping[str, Any]:
     """Return the fields of an event by name, instants as text; of a packet, as they are."""
     if isinstance(event, Packet):
         return event.fields
-    instants = _instants(event.__class__)
-    found = {}
-    for field in fields(event):
-        value = getattr(event, field.name)
-        timed = field.name in instants and value is not None
-        found[field.name] = instant(value) if timed else value
+    found = to_plain(event.__class__)(event)
+    for name in _instants(event.__class__):
+        if found[name] is not None:
+            found[name] = instant(found[name])
     return found
 
 

@@ -8,6 +8,7 @@ from hypothesis.strategies import SearchStrategy
 
 from schemas.avro import Schema, schema_of
 from schemas.catalogue import events
+from schemas.plain import from_plain
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 INSTANTS = st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999)
@@ -57,4 +58,4 @@ def any_event() -> SearchStrategy[Any]:
 
 
 def _event_of(cls: type) -> SearchStrategy[Any]:
-    return data_of(schema_of(cls)).map(lambda data: cls(**data))
+    return data_of(schema_of(cls)).map(from_plain(cls))
