@@ -72,21 +72,19 @@ def _conversion(hint: Any, of_record: Callable[[type], Convert]) -> Convert | No
         found = [c for each in arguments if (c := _conversion(each, of_record)) is not None]
         return _optional(found[0]) if found else None
     if origin is tuple or (isinstance(origin, type) and issubclass(origin, Sequence)):
-        convert = _conversion(arguments[0], of_record)
-        return None if convert is None else _each(convert)
+        return _each(_conversion(arguments[0], of_record))
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        convert = _conversion(arguments[1], of_record)
-        return None if convert is None else _by_name(convert)
+        return _each_of_map(_conversion(arguments[1], of_record))
     return None
+
+
+def _each(convert: Convert | None) -> Convert | None:
+    return None if convert is None else lambda values: list(map(convert, values))
+
+
+def _each_of_map(convert: Convert | None) -> Convert | None:
+    return None if convert is None else lambda held: {k: convert(v) for k, v in held.items()}
 
 
 def _optional(convert: Convert) -> Convert:
     return lambda value: None if value is None else convert(value)
-
-
-def _each(convert: Convert) -> Convert:
-    return lambda values: [convert(value) for value in values]
-
-
-def _by_name(convert: Convert) -> Convert:
-    return lambda held: {name: convert(value) for name, value in held.items()}
