@@ -33,7 +33,8 @@ class Service(Generic[S]):
     keep (`schemas.avro`), since it is written down every few seconds. `version` rises when
     `decide` or `evolve` change their minds; what was recorded under an older one is adopted.
 
-    The settings of the section with the service's name reach it as `SettingsTookEffect` records.
+    The settings of `section`, else of the one with the service's name, reach it as records
+    `SettingsTookEffect`.
 
     `opening` returns what an instance says when it has taken over, and `closing` what it says when
     it is asked to end; both get the state and the true time, µs UTC, and come back as input.
@@ -49,6 +50,7 @@ class Service(Generic[S]):
     evolve: Callable[[S, AnyRecord], S]
     opening: Callable[[S, int], Any] | None = None
     closing: Callable[[S, int], Any] | None = None
+    section: str = ""
 
     @property
     def layout(self) -> str:
@@ -147,5 +149,5 @@ def workers() -> Mapping[str, Callable[[Any], Worker]]:
 
 
 def _rooms(kind: str) -> Sequence[ModuleType]:
-    modules = [import_module(m.name) for m in pkgutil.iter_modules(__path__, "consumers.")]
+    modules = [import_module(m.name) for m in pkgutil.walk_packages(__path__, "consumers.")]
     return [module for module in modules if hasattr(module, kind)]

@@ -82,9 +82,9 @@ def _cast(who: Service[Any] | Worker, role: Callable[[Around], Role]) -> Cast:
     return Cast(who.name, role, [topic(n) for n in who.reads], [topic(n) for n in who.writes])
 
 
-def given(settings: Settings, section: str) -> Mapping[str, str]:
-    """Return a section of the settings as text by name; empty where there is none."""
-    found = getattr(settings, section, None)
+def given(settings: Settings, service: str) -> Mapping[str, str]:
+    """Return what a service gets of the settings, as text by name; empty where it has none."""
+    found = getattr(settings, consumers.services()[service].section or service, None)
     if not isinstance(found, BaseModel):
         return {}
     return {name: _text(value) for name, value in found.model_dump().items()}

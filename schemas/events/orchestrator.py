@@ -126,6 +126,7 @@ class Conditions:
     azimuth: Annotated[float | None, Unit("deg"), Doc("of the structure")]
     heartbeat: Annotated[Micros | None, Doc("time of the last heartbeat of TCS")]
     states: Annotated[Mapping[str, str], Doc("state by machine")]
+    time: Annotated[Micros, Doc("true time of the decision")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,245 @@
+"""What the orchestrator decides from a record.
+
+First it takes note of the record; then the machines move; then, if all of them are where a shot
+needs them, a shot is chosen, or it is said why not. A heartbeat of TCS is answered last, so that
+whoever sees the answer knows that all that was decided before it is on the log.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from consumers.orchestrator.asking import answer
+from consumers.orchestrator.choosing import Case, built_in, in_force, proposed, withheld
+from consumers.orchestrator.limits import EXTERNAL, Limits, limits_of
+from consumers.orchestrator.machines import RUN_SHOT, all_states
+from consumers.orchestrator.moving import Move, facts, meta, moved, shot_moves
+from consumers.orchestrator.ordering import order_of
+from consumers.orchestrator.readiness import verdicts
+from consumers.orchestrator.state import GUIDERS, HEARTBEAT, State, folded
+from consumers.orchestrator.vaults import conditions
+from schemas.events.observation_numbers import (
+    ObservationNumberExpired,
+    ObservationNumberFailed,
+    ObservationNumberRequested,
+    ObservationNumberTaken,
+)
+from schemas.events.orchestrator import (
+    AllowanceChanged,
+    Conditions,
+    OptionChanged,
+    OrchestratorAsked,
+    OrchestratorStarted,
+    ShotChosen,
+    ShotWithheld,
+    StatesReported,
+    Verdict,
+)
+from schemas.events.schedules import (
+    ScheduleExpired,
+    ScheduleFailed,
+    ScheduleRequested,
+    ShotProposed,
+)
+from schemas.events.services import SettingsTookEffect
+from schemas.events.shot_lists import ShotListLoaded
+from schemas.events.shots import (
+    ExposureStarted,
+    ShotExpired,
+    ShotFinished,
+    ShotRequested,
+    ShotStarted,
+)
+from schemas.events.tcs import TcsEvent
+from schemas.events.ticks import TimePassed
+from schemas.record import AnyRecord
+from schemas.utc import MICROS
+
+_TELLING = frozenset(
+    {
+        TimePassed,
+        SettingsTookEffect,
+        AllowanceChanged,
+        OptionChanged,
+        OrchestratorStarted,
+        ShotListLoaded,
+        ObservationNumberTaken,
+        ObservationNumberFailed,
+        ObservationNumberExpired,
+        ShotProposed,
+        ScheduleFailed,
+        ScheduleExpired,
+        ShotStarted,
+        ExposureStarted,
+        ShotFinished,
+        ShotExpired,
+    }
+)
+"""Classes of events, beside TCS's own, after which something may be decided."""
+
+NO_LIST = Verdict("shot_list", False, "no list of shots is loaded: `evctl shot load FILE`.")
+
+_TELLING_TOPICS = frozenset({HEARTBEAT, *GUIDERS})
+
+
+def decide(state: State, record: AnyRecord, service: str, *, listens: bool) -> Sequence[Any]:
+    """Return what follows from a record; see the module's text."""
+    event = record.event
+    kind = type(event)
+    if kind is OrchestratorAsked:
+        return () if listens else (answer(state, record),)
+    if kind is TcsEvent:
+        if event.record_key not in _TELLING_TOPICS:
+            return ()
+    elif kind not in _TELLING:
+        return ()
+    return _Step(folded(state, record, service), record, state, listens).effects()
+
+
+class _Step:
+    """One record, decided about: effects gather as the machines move."""
+
+    def __init__(self, state: State, record: AnyRecord, before: State, listens: bool) -> None:
+        self._state, self._record, self._before = state, record, before
+        self._listens = listens
+        self._limits = _limits(state)
+        self._states: Mapping[str, str] = all_states(state.states)
+        self._effects: list[Any] = []
+
+    def effects(self) -> Sequence[Any]:
+        self._move(shot_moves(self._state, self._limits, self._record))
+        self._move(facts(self._state, self._limits, self._record, self._listens))
+        self._move([meta(self._states)])
+        self._submit()
+        self._choose()
+        event = self._record.event
+        if isinstance(event, TcsEvent) and event.record_key == HEARTBEAT:
+            self._effects.append(StatesReported(self._record.time, self._states))
+        return self._effects
+
+    def _move(self, moves: Any) -> None:
+        self._states, said = moved(self._states, moves, self._record.time)
+        self._effects += said
+
+    def _until(self, limits: Limits) -> int:
+        return self._record.time + round(limits.request_valid * MICROS)
+
+    def _submit(self) -> None:
+        """Ask for the shot whose number has come."""
+        event, pending = self._record.event, self._state.pending
+        submits = self._states[RUN_SHOT.name] == "requested"
+        if not (submits and isinstance(event, ObservationNumberTaken) and pending is not None):
+            return
+        if pending.request != event.request or self._limits is None:
+            return
+        order = order_of(pending, event.obsnum, self._limits, self._state.in_force("run_shot"))
+        self._effects.append(ShotRequested(self._record.time, order, self._until(self._limits)))
+
+    def _choose(self) -> None:
+        """Choose a shot where one can be, and say why where none is."""
+        event, state, limits = self._record.event, self._state, self._limits
+        if isinstance(event, ShotProposed):
+            self._take_proposal(event)
+            return
+        if self._states[RUN_SHOT.name] != "idle" or not self._is_time():
+            return
+        time = max(state.time, self._record.time)
+        found = conditions(state, limits, time, self._states)
+        said = verdicts(found, limits)
+        failing = [one for one in said if not one.passed]
+        if limits is None or failing:
+            self._withhold(found, said)
+        elif state.shots is None:
+            self._withhold(found, said, (NO_LIST,))
+        elif limits.scheduler == EXTERNAL:
+            self._ask_scheduler(limits, found)
+        else:
+            self._take(built_in(Case(state, found, said, self._listens), limits))
+
+    def _is_time(self) -> bool:
+        """Whether to look for a shot: at a move of a machine, or so often while time passes."""
+        if self._effects or not isinstance(self._record.event, TimePassed | TcsEvent):
+            return True
+        if not isinstance(self._record.event, TimePassed) or self._limits is None:
+            return False
+        step = max(1, round(self._limits.replan * MICROS))
+        return self._state.now // step != self._before.now // step
+
+    def _take_proposal(self, event: ShotProposed) -> None:
+        pending, state, limits = self._state.pending, self._state, self._limits
+        wanted = pending is not None and pending.request == event.request
+        if not wanted or limits is None or self._states[RUN_SHOT.name] != "scheduling":
+            return
+        time = max(state.time, self._record.time)
+        found = conditions(state, limits, time, self._states)
+        said = verdicts(found, limits)[1:]  # but that no shot is in hand: this one is
+        case = Case(state, found, said, self._listens)
+        failing = [one for one in said if not one.passed]
+        if failing:
+            self._move([Move(RUN_SHOT.name, "give_up", "the conditions have changed")])
+            return
+        outcome = proposed(case, limits, event)
+        if isinstance(outcome, ShotWithheld):
+            self._move([Move(RUN_SHOT.name, "give_up", outcome.reason)])
+        self._take(outcome)
+
+    def _ask_scheduler(self, limits: Limits, found: Conditions) -> None:
+        if found.seeing is None or found.transparency is None or self._is_too_early(limits):
+            return
+        self._move([Move(RUN_SHOT.name, "ask_scheduler", "all machines are ready")])
+        self._move([meta(self._states)])
+        self._effects.append(
+            ScheduleRequested(
+                self._record.time,
+                found.now,
+                found.seeing,
+                found.transparency,
+                found.azimuth,
+                self._until(limits),
+            )
+        )
+
+    def _take(self, outcome: ShotChosen | ShotWithheld) -> None:
+        """Record a choice and ask for its number, or record why there is none, if that is new."""
+        if isinstance(outcome, ShotWithheld):
+            if list(outcome.rules) != self._state.withheld:
+                self._effects.append(outcome)
+            return
+        limits = self._limits
+        assert limits is not None
+        if self._is_too_early(limits):
+            return
+        self._effects.append(outcome)
+        if self._listens:
+            self._move([Move(RUN_SHOT.name, "imagine", f"it would run {outcome.shotid}")])
+        else:
+            self._move([Move(RUN_SHOT.name, "choose", f"shot {outcome.shotid} was chosen")])
+            self._effects.append(
+                ObservationNumberRequested(
+                    self._record.time,
+                    outcome.shotid,
+                    "",
+                    outcome.conditions.now,
+                    self._until(limits),
+                )
+            )
+        self._move([meta(self._states)])
+
+    def _is_too_early(self, limits: Limits) -> bool:
+        """Whether a shot was given up a moment ago: what it lacked is hardly there yet."""
+        gave_up = self._state.gave_up
+        return gave_up > 0 and self._state.now < gave_up + round(limits.replan * MICROS)
+
+    def _withhold(
+        self, found: Conditions, said: Sequence[Verdict], more: Sequence[Verdict] = ()
+    ) -> None:
+        failing = [one for one in (*said, *more) if not one.passed]
+        reason = " ".join(f"{one.rule}: {one.said}" for one in failing)
+        self._take(withheld(Case(self._state, found, said, self._listens), reason, more))
+
+
+def _limits(state: State) -> Limits | None:
+    """Return the limits in force, None where the settings have not come yet or say nonsense."""
+    try:
+        return limits_of(in_force(state))
+    except (KeyError, ValueError):
+        return None
