@@ -6,7 +6,6 @@ All that is wrong with a file is told at once.
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from schemas.errors import EvctlError
@@ -127,7 +126,7 @@ def _shot(line: bytes, number: int, faults: list[Fault]) -> Shot | None:
 
 
 def _check_header(words: Sequence[str], number: int, faults: list[Fault]) -> None:
-    """Refuse a comment that names the columns in another order; other comments say what they may."""
+    """Refuse a comment that names other columns, or in another order."""
     if words[:1] == ["shotid"] and tuple(words) != COLUMNS:
         faults.append(Fault(number, "", " ".join(words), f"the header {' '.join(COLUMNS)}"))
 
@@ -147,7 +146,7 @@ def _of_columns(columns: dict[str, str], number: int, faults: list[Fault]) -> Sh
         faults.append(Fault(number, "forced_az", columns["forced_az"], allowed))
         return None
     metadata = {name: columns[name] for name in METADATA_COLUMNS}
-    return Shot(**found, metadata=MappingProxyType(metadata))
+    return Shot(**found, metadata=metadata)
 
 
 def _contradicted(track: int, azimuth: float | None) -> str | None:

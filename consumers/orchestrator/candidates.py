@@ -19,6 +19,7 @@ _Truths = NDArray[np.bool_]
 
 _NIGHT_BEGINS = 18 * 3600 * MICROS  # of the day before, UTC: noon at the telescope
 _SAME_AZIMUTH = 1e-6
+_NIGHT_OF_J2000 = 10_957
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +103,15 @@ def visits_left(candidates: Candidates, done: Mapping[str, int]) -> _Truths:
         if place is not None:
             left[place] -= count
     return left > 0
+
+
+def reachable(candidates: Candidates) -> Sequence[bool]:
+    """Return which shots come within reach at all, on a side that they may be observed on.
+
+    By their places of J2000: at the edge of the sky that is in reach, precession may differ.
+    """
+    options = _sides(candidates, _NIGHT_OF_J2000)
+    return list(map(bool, (options.allowed & (options.half >= 0)).any(axis=0)))
 
 
 def sides(candidates: Candidates, time: int) -> Options:

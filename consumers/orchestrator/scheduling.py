@@ -22,6 +22,7 @@ from consumers.orchestrator.candidates import (
     Options,
     parked,
     prepare,
+    reachable,
     sides,
     visits_left,
 )
@@ -37,10 +38,12 @@ __all__ = [
     "Proposal",
     "Rule",
     "Verdict",
+    "in_reach",
     "judge",
     "next_shot",
     "plan_night",
     "prepare",
+    "reachable",
 ]
 
 _STEP = 60 * MICROS
@@ -120,6 +123,14 @@ def next_shot(
     return _proposed(
         candidates, time, azimuth, reach, *_first(candidates, reach, feasible), removed
     )
+
+
+def in_reach(candidates: Candidates, time: int, constraints: Constraints) -> tuple[int, int]:
+    """Return how many shots could be followed from an instant on, in the east and in the west."""
+    reach = _reach(candidates, time, None)
+    fits = reach.options.allowed & reach.inside & (reach.left_s >= constraints.on_track_s)
+    east, west = (int(row.sum()) for row in fits)
+    return east, west
 
 
 def _reach(candidates: Candidates, time: int, azimuth: float | None) -> _Reach:

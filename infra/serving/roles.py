@@ -11,6 +11,7 @@ from pydantic import BaseModel
 import consumers
 from consumers import Service, Worker
 from infra.boards import DirectoryBoard
+from infra.scheduling.external import ExternalScheduler
 from infra.serving.deciding import Decider
 from infra.serving.keeping import Kept
 from infra.serving.outputs import Outputs
@@ -39,7 +40,15 @@ def _notices(settings: Settings) -> DirectoryBoard:
     return DirectoryBoard(given or settings.log.data_dir.parent / "notices")
 
 
-PORTS: Mapping[str, Callable[[Settings], Any]] = MappingProxyType({"notices": _notices})
+def _external_scheduler(settings: Settings) -> ExternalScheduler:
+    """Return the program that the worker `external_scheduler` calls."""
+    given = settings.scheduler
+    return ExternalScheduler(given.command, settings.shots.shot_file, given.timeout)
+
+
+PORTS: Mapping[str, Callable[[Settings], Any]] = MappingProxyType(
+    {"external_scheduler": _external_scheduler, "notices": _notices}
+)
 """What each worker, by its module, touches the world through."""
 
 

@@ -4,6 +4,7 @@
 """
 
 import logging
+import shlex
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -26,6 +27,8 @@ from infra.settings.secret import Secret
 from schemas import utc
 
 IPC = "ipc://"
+PLACEHOLDERS = ("shot_file", "jd", "azimuth", "seeing", "transparency")
+"""What an external scheduler may be told on its command line."""
 
 ClientValue = Secret | bool | int | float | str
 Size = Annotated[int, BeforeValidator(to_bytes)]
@@ -217,6 +220,69 @@ class Silence(Section):
     ] = 30.0
 
 
+class Shots(Section):
+    """Which shots the site means to observe, under OCD's name."""
+
+    shot_file: Annotated[Path | None, Option("static", "", "a file in the columns of OCD")] = None
+
+
+_DEGREES = Option("modifiable", "deg", "a number of degrees, -90 to 90")
+
+
+class Orchestrator(Section):
+    """What the service `orchestrator` decides by; `consumers.orchestrator` has the rules."""
+
+    scheduler: Annotated[
+        Literal["builtin", "external"], Option("static", "", "builtin or external")
+    ] = "builtin"
+    exposure_time: Annotated[
+        float,
+        Option("modifiable", "s", "a number of seconds above 0, up to 3600"),
+        Field(gt=0, le=3600),
+    ] = 360.0
+    setup_time: Annotated[
+        float, Option("modifiable", "s", "a number of seconds, 0 to 3600"), Field(ge=0, le=3600)
+    ] = 300.0
+    readout_time: Annotated[
+        float, Option("modifiable", "s", "a number of seconds, 0 to 3600"), Field(ge=0, le=3600)
+    ] = 45.0
+    sun_below: Annotated[float, _DEGREES, Field(ge=-90, le=90)] = -18.0
+    moon_below: Annotated[float, _DEGREES, Field(ge=-90, le=90)] = 0.0
+    moon_illumination: Annotated[
+        float, Option("modifiable", "part of the disc", "a number, 0 to 1"), Field(ge=0, le=1)
+    ] = 0.0
+
+
+def _command(given: object) -> object:
+    """Take one text, as a variable or a shell has it, for a command's words."""
+    return tuple(shlex.split(given)) if isinstance(given, str) else given
+
+
+def _fillable(word: str) -> str:
+    """Refuse a placeholder that nothing is known to put in its place."""
+    try:
+        word.format_map(dict.fromkeys(PLACEHOLDERS, ""))
+    except (KeyError, ValueError, IndexError, AttributeError) as fault:
+        known = " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        raise ValueError(f"its placeholders are {known}") from fault
+    return word
+
+
+class Scheduler(Section):
+    """Which program the worker `external_scheduler` calls."""
+
+    command: Annotated[
+        tuple[Annotated[str, Field(min_length=1), AfterValidator(_fillable)], ...],
+        BeforeValidator(_command),
+        Option("static", "", "a list of a program and its words, with placeholders"),
+    ] = ()
+    timeout: Annotated[
+        float,
+        Option("static", "s", "a number of seconds above 0, up to 3600"),
+        Field(gt=0, le=3600),
+    ] = 30.0
+
+
 class Notices(Section):
     """Where the worker `notices` puts what people on duty have to know."""
 
@@ -319,6 +385,9 @@ class Settings(BaseModel):
     projections: Projections = Projections()
     dates: Dates = Dates()
     silence: Silence = Silence()
+    shots: Shots = Shots()
+    orchestrator: Orchestrator = Orchestrator()
+    scheduler: Scheduler = Scheduler()
     notices: Notices = Notices()
     urls: ZeroMq = ZeroMq()
     topics: Topics = Topics()

@@ -1,0 +1,79 @@
+"""What the commands about shots share: which list, which constraints, which options."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from infra.serving.roles import given
+from infra.settings import Settings
+from producers import shot_file
+from schemas.events.shot_lists import Shot, digest_of
+
+if TYPE_CHECKING:
+    from consumers.orchestrator.scheduling import Constraints
+
+FromFile = Annotated[
+    Path | None,
+    typer.Option(
+        "-f",
+        "--file",
+        metavar="FILE",
+        help="Take the shots of this file, in OCD's columns; else the list on the log.",
+        show_default=False,
+    ),
+]
+Standing = Annotated[
+    float | None,
+    typer.Option(
+        "--azimuth",
+        metavar="DEG",
+        min=0,
+        max=360,
+        help="Where the structure stands; not known, if it is not given.",
+        show_default=False,
+    ),
+]
+LeftOut = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--done",
+        metavar="SHOT",
+        help="A shot that has been observed already; once for each visit.",
+        show_default=False,
+    ),
+]
+
+
+class Choice(NamedTuple):
+    """A list of shots, and what it is called."""
+
+    name: str
+    digest: str
+    shots: Sequence[Shot]
+
+
+def choice(site: Settings, file: Path | None) -> Choice:
+    """Return the shots of a file or, without one, those on the log; raise `NoShotList`."""
+    if file is not None:
+        shots = shot_file.read(file)
+        return Choice(str(file), digest_of(shots), shots)
+    from infra.log.cluster import connect  # noqa: PLC0415 it takes a while
+    from infra.scheduling import lists  # noqa: PLC0415
+
+    found = lists.newest(connect(site))
+    return Choice(found.name, found.digest, found.shots)
+
+
+def constraints_of(site: Settings) -> "Constraints":
+    """Return the constraints of the settings, as the orchestrator gets them."""
+    from consumers.orchestrator.scheduling import Constraints  # noqa: PLC0415 it imports numpy
+
+    return Constraints.of(given(site, "orchestrator"))
+
+
+def visits(done: Sequence[str] | None) -> Mapping[str, int]:
+    """Return how often each shot was observed."""
+    return Counter(done or ())

@@ -1,0 +1,1 @@
+"""Shots and their order, where it takes files, processes and pictures."""
