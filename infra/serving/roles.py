@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 import consumers
 from consumers import Service, Worker
+from infra import observation_numbers
 from infra.boards import DirectoryBoard
 from infra.serving.deciding import Decider
 from infra.serving.keeping import Kept
@@ -39,7 +40,9 @@ def _notices(settings: Settings) -> DirectoryBoard:
     return DirectoryBoard(given or settings.log.data_dir.parent / "notices")
 
 
-PORTS: Mapping[str, Callable[[Settings], Any]] = MappingProxyType({"notices": _notices})
+PORTS: Mapping[str, Callable[[Settings], Any]] = MappingProxyType(
+    {"notices": _notices, "observation_numbers": observation_numbers.numbers}
+)
 """What each worker, by its module, touches the world through."""
 
 

@@ -1,0 +1,57 @@
+"""One writer at a time: a named lock on MySQL and MariaDB, the file's own on SQLite.
+
+The lock makes writers of ours wait before they touch a table, so that none fails and burns an id.
+Writers that do not know it (OCD's) are held off by the rows: see `store`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
+
+from infra.database import Database
+from infra.database.errors import translated
+from infra.observation_numbers.errors import LockHeld, NoLock
+from infra.observation_numbers.tables import OBSNUM
+
+WAIT_S = 10
+"""How long to wait for another writer, s: fifty of them take less than one."""
+
+_NAME = f"SELECT RIGHT(CONCAT(DATABASE(), '.{OBSNUM}'), 64)"  # 64: what a lock's name may have
+
+
+@contextmanager
+def alone(database: Database, wait_s: float = WAIT_S) -> Iterator[Connection]:
+    """Give a connection in a transaction that no other writer has: committed at the end.
+
+    Raises `LockHeld` or `NoLock`, and what `Database.writing` raises.
+    """
+    if database.engine.dialect.name == "sqlite":
+        with database.writing() as connection:
+            yield connection
+        return
+    with translated(database.name), database.engine.connect() as connection:
+        # so that rows that are read to be locked are locked with the gaps between them
+        connection.execution_options(isolation_level="REPEATABLE READ")
+        with _locked(connection, database.name, wait_s):
+            try:
+                yield connection
+                connection.commit()
+            except BaseException:
+                connection.rollback()
+                raise
+
+
+@contextmanager
+def _locked(connection: Connection, database: str, wait_s: float) -> Iterator[None]:
+    name = connection.exec_driver_sql(_NAME).scalar_one()
+    got = connection.exec_driver_sql("SELECT GET_LOCK(%s, %s)", (name, wait_s)).scalar()
+    if got is None:
+        raise NoLock(database, name)
+    if not got:
+        holder = connection.exec_driver_sql("SELECT IS_USED_LOCK(%s)", (name,)).scalar()
+        raise LockHeld(database, name, holder, wait_s)
+    try:
+        yield
+    finally:  # where the connection is gone, the server has let go of the lock
+        connection.exec_driver_sql("SELECT RELEASE_LOCK(%s)", (name,))

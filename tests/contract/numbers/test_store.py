@@ -1,0 +1,105 @@
+"""What every store of observation numbers has to do, on both databases."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import pymysql
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import make_url
+
+from consumers import Refused, Ticket
+from consumers.observation_numbers import Taken
+from infra.database import Database, connect
+from infra.observation_numbers import NumberStore, errors, migrating
+from infra.observation_numbers.locking import alone
+from infra.observation_numbers.structure import Limits
+from infra.observation_numbers.tables import OBSNUM
+
+DAY, NEXT_DAY = "2017-11-24", "2017-11-25"
+
+
+def ticket(request: int, epoch: int = 1) -> Ticket:
+    """Return the ticket of a request."""
+    return Ticket(UUID(int=request), epoch)
+
+
+def rows(database: Database) -> list[tuple[object, ...]]:
+    """Return the rows of `vl_obsnum` in the order of their ids."""
+    with database.reading() as connection:
+        query = f"SELECT id, obsdate, inst, obsnum FROM {OBSNUM} ORDER BY id"
+        return [(i, str(day), *others) for i, day, *others in connection.exec_driver_sql(query)]
+
+
+def insert(database: Database, obsdate: str, inst: str, obsnum: int) -> None:
+    """Insert a row as OCD does, without a lock."""
+    with database.writing() as connection:
+        connection.exec_driver_sql(
+            f"INSERT INTO {OBSNUM} (obsdate, inst, obsnum) VALUES ('{obsdate}', '{inst}', {obsnum})"
+        )
+
+
+def test_the_next_number_of_a_date_is_one_above_the_highest_of_all_instruments(
+    numbers: NumberStore, database: Database
+) -> None:
+    assert numbers.take(ticket(1), DAY, "") == Taken(DAY, 1, "virus", True, 1)
+    assert numbers.take(ticket(2), DAY, "lrs2").obsnum == 2
+    insert(database, DAY, "hpf", 10)
+    assert numbers.take(ticket(3), DAY, "virus") == Taken(DAY, 11, "virus", True, 4)
+    assert numbers.take(ticket(4), NEXT_DAY, "virus").obsnum == 1
+    assert rows(database) == [
+        (1, DAY, "virus", 1),
+        (2, DAY, "lrs2", 2),
+        (3, DAY, "hpf", 10),
+        (4, DAY, "virus", 11),
+        (5, NEXT_DAY, "virus", 1),
+    ]
+
+
+def test_a_request_gets_one_number_however_often_it_is_tried(
+    numbers: NumberStore, database: Database
+) -> None:
+    assert numbers.find(ticket(1)) is None
+    first = numbers.take(ticket(1), DAY, "")
+    numbers.take(ticket(2), DAY, "")
+    other = NumberStore(database, "observation_numbers", "virus")  # as after a crash
+    assert other.find(ticket(1, epoch=2)) == other.take(ticket(1, epoch=2), NEXT_DAY, "x") == first
+    assert [row[3] for row in rows(database)] == [1, 2]
+
+
+def test_who_was_replaced_is_refused(numbers: NumberStore, database: Database) -> None:
+    numbers.take(ticket(1), DAY, "")
+    assert numbers.find(ticket(2, epoch=5)) is None
+    for act in (numbers.find, lambda old: numbers.take(old, DAY, "")):
+        with pytest.raises(Refused, match="^epoch 4 was replaced by 5$"):
+            act(ticket(2, epoch=4))
+    elsewhere = NumberStore(database, "mock.dark.observation_numbers", "virus")
+    assert elsewhere.take(ticket(3), DAY, "").obsnum == 2
+    assert len(rows(database)) == 2
+
+
+def test_without_update_obsnum_it_is_computed_and_nothing_is_written(
+    numbers: NumberStore, database: Database
+) -> None:
+    numbers.take(ticket(1), DAY, "")
+    reader = NumberStore(database, "observation_numbers", "virus", record=False)
+    for request in (2, 3):
+        assert reader.take(ticket(request, epoch=9), DAY, "") == Taken(DAY, 2, "virus", False, None)
+        assert reader.find(ticket(request)) is None
+    assert numbers.take(ticket(4), DAY, "").obsnum == 2
+
+
+def test_an_instrument_that_is_too_long_and_a_date_without_numbers(
+    numbers: NumberStore, database: Database
+) -> None:
+    with pytest.raises(errors.InstTooLong, match="'virus2' has 6 characters.* holds 5"):
+        numbers.take(ticket(1), DAY, "virus2")
+    numbers.take(ticket(2), DAY, "")
+    insert(database, DAY, "virus", 8_388_606)
+    assert numbers.take(ticket(3), DAY, "").obsnum == 8_388_607
+    with pytest.raises(errors.ObsnumExhausted, match="its highest is 8,388,607"):
+        numbers.take(ticket(4), DAY, "")
+    assert numbers.take(ticket(4), NEXT_DAY, "") == Taken(NEXT_DAY, 1, "virus", True, 4)
