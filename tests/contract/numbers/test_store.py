@@ -1,22 +1,13 @@
 """What every store of observation numbers has to do, on both databases."""
 
-import time
-from collections.abc import Callable
-from pathlib import Path
 from uuid import UUID
 
-import pymysql
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from sqlalchemy import make_url
 
 from consumers import Refused, Ticket
 from consumers.observation_numbers import Taken
-from infra.database import Database, connect
-from infra.observation_numbers import NumberStore, errors, migrating
-from infra.observation_numbers.locking import alone
-from infra.observation_numbers.structure import Limits
+from infra.database import Database
+from infra.observation_numbers import NumberStore, errors
 from infra.observation_numbers.tables import OBSNUM
 
 DAY, NEXT_DAY = "2017-11-24", "2017-11-25"
@@ -74,7 +65,7 @@ def test_who_was_replaced_is_refused(numbers: NumberStore, database: Database) -
     numbers.take(ticket(1), DAY, "")
     assert numbers.find(ticket(2, epoch=5)) is None
     for act in (numbers.find, lambda old: numbers.take(old, DAY, "")):
-        with pytest.raises(Refused, match="^epoch 4 was replaced by 5$"):
+        with pytest.raises(Refused, match=r"^epoch 4 was replaced by 5$"):
             act(ticket(2, epoch=4))
     elsewhere = NumberStore(database, "mock.dark.observation_numbers", "virus")
     assert elsewhere.take(ticket(3), DAY, "").obsnum == 2
@@ -95,7 +86,7 @@ def test_without_update_obsnum_it_is_computed_and_nothing_is_written(
 def test_an_instrument_that_is_too_long_and_a_date_without_numbers(
     numbers: NumberStore, database: Database
 ) -> None:
-    with pytest.raises(errors.InstTooLong, match="'virus2' has 6 characters.* holds 5"):
+    with pytest.raises(errors.InstTooLong, match=r"'virus2' has 6 characters.* holds 5"):
         numbers.take(ticket(1), DAY, "virus2")
     numbers.take(ticket(2), DAY, "")
     insert(database, DAY, "virus", 8_388_606)
