@@ -19,6 +19,9 @@ WAIT_S = 10
 
 _NAME = f"SELECT RIGHT(CONCAT(DATABASE(), '.{OBSNUM}'), 64)"  # 64: what a lock's name may have
 
+_WITH_GAPS = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+"""For the transaction that follows: rows are locked with the gaps between them."""
+
 
 @contextmanager
 def alone(database: Database, wait_s: float = WAIT_S) -> Iterator[Connection]:
@@ -31,10 +34,9 @@ def alone(database: Database, wait_s: float = WAIT_S) -> Iterator[Connection]:
             yield connection
         return
     with translated(database.name), database.engine.connect() as connection:
-        # so that rows that are read to be locked are locked with the gaps between them
-        connection.execution_options(isolation_level="REPEATABLE READ")
         with _locked(connection, database.name, wait_s):
             try:
+                connection.exec_driver_sql(_WITH_GAPS)
                 yield connection
                 connection.commit()
             except BaseException:
@@ -53,5 +55,6 @@ def _locked(connection: Connection, database: str, wait_s: float) -> Iterator[No
         raise LockHeld(database, name, holder, wait_s)
     try:
         yield
-    finally:  # where the connection is gone, the server has let go of the lock
-        connection.exec_driver_sql("SELECT RELEASE_LOCK(%s)", (name,))
+    finally:
+        if not connection.invalidated:  # else the server has let go of the lock
+            connection.exec_driver_sql("SELECT RELEASE_LOCK(%s)", (name,))

@@ -136,7 +136,7 @@ class NumberStore:
             raise errors.IdExhausted(self.database.name, OBSNUM, last)
         obsnum = self._next(connection, day, limits)
         row = {"obsdate": day, "inst": inst, "obsnum": obsnum}
-        (row_id,) = connection.execute(insert(VL_OBSNUM).values(row)).inserted_primary_key or ()
+        row_id = connection.execute(insert(VL_OBSNUM).values(row)).lastrowid
         request = {"request": ticket.request.bytes, "row_id": row_id}
         connection.execute(insert(REQUESTS).values({**request, **row}))
         return Taken(day.isoformat(), obsnum, inst, True, row_id)

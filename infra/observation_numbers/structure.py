@@ -4,7 +4,7 @@ Wider columns than OCD's are welcome: they are how a site makes room.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -68,7 +68,7 @@ def limits_on(connection: Connection, database: str) -> Limits:
 
 
 def _differences(columns: Mapping[str, _Column]) -> Iterator[str]:
-    wanted = {
+    wanted: dict[str, tuple[Callable[[_Column], object], str]] = {
         "id": (lambda c: _highest(c.kind) and c.key == "PRI", "the primary key, a whole number"),
         "ts": (lambda c: c.kind.startswith(("timestamp", "datetime")), "a timestamp"),
         "obsdate": (lambda c: c.kind == "date", "a date"),

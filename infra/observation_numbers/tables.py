@@ -33,7 +33,6 @@ MAX_WRITER = 140
 """Characters of a writer: the longest namespace, and the worker's name."""
 
 _METADATA = MetaData()
-_INNODB = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 
 VL_OBSNUM = Table(
     OBSNUM,
@@ -54,20 +53,23 @@ REQUESTS = Table(
     Column("obsnum", Integer, nullable=False),
     Column("inst", String(255), nullable=False),
     Column("row_id", BigInteger, nullable=False),
-    **_INNODB,
+    mysql_engine="InnoDB",
+    mysql_collate="utf8mb4_bin",
 )
 FENCES = Table(
     "evctl_observation_fences",
     _METADATA,
     Column("writer", String(MAX_WRITER), primary_key=True),
     Column("epoch", BigInteger, nullable=False),
-    **_INNODB,
+    mysql_engine="InnoDB",
+    mysql_collate="utf8mb4_bin",
 )
 THROW_AWAY = Table(
     "evctl_throw_away",
     _METADATA,
     Column("since", TIMESTAMP, nullable=False, server_default=text("CURRENT_TIMESTAMP")),
-    **_INNODB,
+    mysql_engine="InnoDB",
+    mysql_collate="utf8mb4_bin",
 )
 """Stands in the database that `evctl mysql up` makes, and nowhere else."""
 

@@ -1,39 +1,28 @@
-"""Stores of observation numbers on both databases, with OCD's table where it has to be there."""
+"""Databases for observation numbers, with OCD's table where it has to be there before."""
 
-from collections.abc import Callable, Iterator
-from uuid import UUID
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
-from consumers import Ticket
 from infra.database import Database, connect
 from infra.observation_numbers import NumberStore, migrating
-
-Open = Callable[..., NumberStore]
-DAY = "2017-11-24"
-
-
-def ticket(request: int, epoch: int = 1) -> Ticket:
-    """Return the ticket of a request."""
-    return Ticket(UUID(int=request), epoch)
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """A database with `vl_obsnum`, on each kind in turn."""
-    database = connect(database_url)
-    if not database_url.startswith("sqlite"):
-        migrating.create(database)
-    yield database
-    database.close()
+    """A database with `vl_obsnum`, or one that makes it by itself, on each kind in turn."""
+    with closing(connect(database_url)) as database:
+        if not database_url.startswith("sqlite"):
+            migrating.create(database)
+        yield database
 
 
 @pytest.fixture
 def mariadb(mariadb_url: str) -> Iterator[Database]:
     """A MariaDB without a table."""
-    database = connect(mariadb_url)
-    yield database
-    database.close()
+    with closing(connect(mariadb_url)) as database:
+        yield database
 
 
 @pytest.fixture

@@ -6,18 +6,21 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
+from typing import Any
 
 import pymysql
 import pytest
 from sqlalchemy import make_url
+from sqlalchemy.schema import CreateTable
 
 from infra.database import Database, connect
 from infra.observation_numbers import NumberStore, errors, migrating
 from infra.observation_numbers.locking import alone
 from infra.observation_numbers.structure import SQLITE
-from tests.contract.numbers.test_store import DAY, NEXT_DAY, insert, rows, ticket
-from tests.database_servers import new_server
+from infra.observation_numbers.tables import THROW_AWAY
+from tests.contract.database.cutting import wire_to
+from tests.contract.numbers.taking import DAY, NEXT_DAY, insert, rows, ticket
+from tests.database_servers import MariaDBServer
 
 CLIENTS, NUMBERS = 50, 500
 REFERENCE = [
@@ -30,7 +33,7 @@ REFERENCE = [
 """`DESCRIBE vl_obsnum` of MariaDB, for OCD's table."""
 
 
-def store(database: Database, **options: float) -> NumberStore:
+def store(database: Database, **options: Any) -> NumberStore:
     """Return a store of the one writer."""
     return NumberStore(database, "observation_numbers", "virus", **options)
 
@@ -129,7 +132,7 @@ def waiting(database: Database) -> bool:
     """Tell whether a transaction waits for rows."""
     with database.reading() as connection:
         query = "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"
-        return connection.exec_driver_sql(query).one()[1] != "0"
+        return str(connection.exec_driver_sql(query).one()[1]) != "0"
 
 
 def test_the_key_is_added_when_asked_and_duplicates_are_named(mariadb: Database) -> None:
@@ -201,25 +204,34 @@ def test_a_user_without_rights_is_told_so(mariadb: Database) -> None:
         store(connect(url)).take(ticket(2), DAY, "")
 
 
-def test_it_waits_for_a_server_that_is_gone_and_says_so_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("cut", ["before", "after"])
+def test_a_commit_that_got_lost_is_found_or_made_again(
+    mariadb: Database, mariadb_server: MariaDBServer, cut: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server = new_server(tmp_path)
-    with server.database() as url:
-        database = connect(url)
-        migrating.create(database)
-        numbers = store(database)
-        first = numbers.take(ticket(1), DAY, "")
-        server.stop()
+    migrating.create(mariadb)
+    store(mariadb).take(ticket(1), DAY, "")
+    with wire_to(mariadb_server.port) as wire:
+        numbers = store(connect(mariadb.engine.url.set(port=wire.port).render_as_string()))
+        assert numbers.find(ticket(1)) is not None
+        wire.cut = cut
         for _ in range(3):
             with pytest.raises(errors.Away):
                 numbers.take(ticket(2), DAY, "")
-        server.start()
+        wire.cut = ""
         assert numbers.take(ticket(2), DAY, "").obsnum == 2
-        assert numbers.find(ticket(1)) == first
-        database.close()
+        numbers.database.close()
+    assert [row[3] for row in rows(mariadb)] == [1, 2]
     said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(said) == 2
     assert said[0].endswith("Observation numbers wait for it.")
     assert said[1].endswith("gives out observation numbers again.")
-    server.stop()
+
+
+def test_a_rehearsal_takes_numbers_of_a_throw_away_server_only(mariadb: Database) -> None:
+    migrating.create(mariadb)
+    numbers = store(mariadb, rehearses="mock.dark.")
+    with pytest.raises(errors.NotThrowAway, match=r"^The namespace mock\.dark has a mocked time"):
+        numbers.take(ticket(1), DAY, "")
+    with mariadb.writing() as connection:
+        connection.execute(CreateTable(THROW_AWAY))
+    assert numbers.take(ticket(1), DAY, "").obsnum == 1

@@ -1,36 +1,17 @@
 """What every store of observation numbers has to do, on both databases."""
 
-from uuid import UUID
+from contextlib import closing
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from consumers import Refused, Ticket
+from consumers import Refused
 from consumers.observation_numbers import Taken
-from infra.database import Database
+from infra.database import Database, connect
 from infra.observation_numbers import NumberStore, errors
-from infra.observation_numbers.tables import OBSNUM
-
-DAY, NEXT_DAY = "2017-11-24", "2017-11-25"
-
-
-def ticket(request: int, epoch: int = 1) -> Ticket:
-    """Return the ticket of a request."""
-    return Ticket(UUID(int=request), epoch)
-
-
-def rows(database: Database) -> list[tuple[object, ...]]:
-    """Return the rows of `vl_obsnum` in the order of their ids."""
-    with database.reading() as connection:
-        query = f"SELECT id, obsdate, inst, obsnum FROM {OBSNUM} ORDER BY id"
-        return [(i, str(day), *others) for i, day, *others in connection.exec_driver_sql(query)]
-
-
-def insert(database: Database, obsdate: str, inst: str, obsnum: int) -> None:
-    """Insert a row as OCD does, without a lock."""
-    with database.writing() as connection:
-        connection.exec_driver_sql(
-            f"INSERT INTO {OBSNUM} (obsdate, inst, obsnum) VALUES ('{obsdate}', '{inst}', {obsnum})"
-        )
+from tests.contract.numbers.taking import DAY, NEXT_DAY, insert, rows, ticket
 
 
 def test_the_next_number_of_a_date_is_one_above_the_highest_of_all_instruments(
@@ -94,3 +75,18 @@ def test_an_instrument_that_is_too_long_and_a_date_without_numbers(
     with pytest.raises(errors.ObsnumExhausted, match="its highest is 8,388,607"):
         numbers.take(ticket(4), DAY, "")
     assert numbers.take(ticket(4), NEXT_DAY, "") == Taken(NEXT_DAY, 1, "virus", True, 4)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), max_size=20))
+def test_dates_are_numbered_from_one_on_and_requests_once(asked: list[tuple[int, int]]) -> None:
+    """A request names its date; the same request may come again."""
+    with TemporaryDirectory() as folder, closing(connect(f"sqlite:///{folder}/x.sqlite")) as there:
+        numbers = NumberStore(there, "observation_numbers", "virus")
+        expected: dict[int, tuple[str, int]] = {}
+        for request, day in asked:
+            taken = numbers.take(ticket(request), f"2017-11-2{day}", "")
+            before = sum(obsdate == taken.obsdate for obsdate, _ in expected.values())
+            expected.setdefault(request, (f"2017-11-2{day}", before + 1))
+            assert taken[:2] == expected[request]
+        ids = [row[0] for row in rows(there)] if asked else []
+        assert ids == list(range(1, len(expected) + 1))
