@@ -14,7 +14,7 @@ from schemas.events.observation_numbers import (
 from schemas.nights import observing_date
 from schemas.record import AnyRecord
 from schemas.topics import OBSERVATORY
-from schemas.utc import MICROS
+from schemas.utc import MICROS, iso
 
 LOOK_S = 30
 """How long a look waits at least for who gives out the numbers, s."""
@@ -73,7 +73,8 @@ def worker(numbers: Numbers) -> Worker:
                 lambda: numbers.take(ticket, obsdate, asked.inst), asked.valid_until, now
             )
         except NumbersAway as away:
-            return failed(record, f"{away} The request was valid until then.", now())
+            reason = f"{away} The request was valid until {iso(asked.valid_until)}."
+            return failed(record, reason, now())
         return told(record, taken, now())
 
     def look(record: AnyRecord, ticket: Ticket, now: Callable[[], int]) -> Any | None:

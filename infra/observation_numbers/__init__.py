@@ -6,6 +6,7 @@
 - `locking`: one writer at a time
 - `opening`: the store and the database of a site's settings
 - `migrating`: what is done to the tables when somebody asks for it
+- `refusing`: what the database says no to
 - `errors`: what can go wrong
 """
 

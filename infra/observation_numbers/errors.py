@@ -95,12 +95,12 @@ class WrongStructure(NumbersFault):
 class IdExhausted(NumbersFault):
     """The table's ids are used up."""
 
-    def __init__(self, database: str, table: str, last: int) -> None:
+    def __init__(self, database: str, table: str) -> None:
         super().__init__(
-            f"The table {table} in {database} has no id left: its last one is {last:,}. "
+            f"The table {table} in {database} has no id left: its column id counts no further. "
             f"ALTER TABLE {table} MODIFY id INT UNSIGNED NOT NULL AUTO_INCREMENT makes room."
         )
-        self.last = last
+        self.table = table
 
 
 class ObsnumExhausted(NumbersFault):

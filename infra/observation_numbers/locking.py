@@ -33,15 +33,18 @@ def alone(database: Database, wait_s: float = WAIT_S) -> Iterator[Connection]:
         with database.writing() as connection:
             yield connection
         return
-    with translated(database.name), database.engine.connect() as connection:
-        with _locked(connection, database.name, wait_s):
-            try:
-                connection.exec_driver_sql(_WITH_GAPS)
-                yield connection
-                connection.commit()
-            except BaseException:
-                connection.rollback()
-                raise
+    with (
+        translated(database.name),
+        database.engine.connect() as connection,
+        _locked(connection, database.name, wait_s),
+    ):
+        try:
+            connection.exec_driver_sql(_WITH_GAPS)
+            yield connection
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, func, inspect, select
 
 from infra.database import Database
 from infra.observation_numbers.errors import Duplicates
+from infra.observation_numbers.refusing import refusing
 from infra.observation_numbers.structure import limits_on
 from infra.observation_numbers.tables import (
     ADD_UNIQUE,
@@ -27,16 +28,18 @@ class Key(NamedTuple):
 
 def create(database: Database) -> bool:
     """Make `vl_obsnum` as OCD has it, unless it is there; tell whether it was made."""
-    with database.writing() as connection:
+    with refusing(database.name), database.writing() as connection:
         return create_obsnum(connection)
 
 
 def migrate(database: Database) -> Key:
     """Let the database hold each number of a date only once: add the unique key.
 
-    Raises `TableMissing`, `WrongStructure` and `Duplicates`.
+    Raises `TableMissing`, `WrongStructure` and `Duplicates`. On SQLite the table is made with it.
     """
-    with database.writing() as connection:
+    with refusing(database.name), database.writing() as connection:
+        if connection.dialect.name == "sqlite":
+            create_obsnum(connection)
         limits_on(connection, database.name)
         there = unique_key(connection)
         if there is not None:

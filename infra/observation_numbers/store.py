@@ -5,24 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from time import sleep
-from typing import Any
 
 from sqlalchemy import Connection, func, insert, inspect, select, update
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable
 
 from consumers import Refused, Ticket
 from consumers.observation_numbers import Taken
-from infra.database import (
-    ChangeRefused,
-    Database,
-    DatabaseAway,
-    DatabaseFull,
-    DatabaseRefused,
-    TablesMissing,
-)
+from infra.database import Database, DatabaseAway
 from infra.observation_numbers import errors
 from infra.observation_numbers.locking import WAIT_S, alone
+from infra.observation_numbers.refusing import refusing
 from infra.observation_numbers.structure import Limits, limits_on
 from infra.observation_numbers.tables import (
     FENCES,
@@ -35,9 +27,6 @@ from infra.observation_numbers.tables import (
 
 _LOGGER = logging.getLogger("evctl.observation_numbers")
 _RETRY_S = 0.5
-_DUPLICATE = 1062
-_NO_MORE_IDS = {167, 1467}
-"""MariaDB's and MySQL's codes where auto_increment finds no higher number."""
 
 
 class NumberStore:
@@ -64,7 +53,7 @@ class NumberStore:
 
     def take(self, ticket: Ticket, obsdate: str, inst: str) -> Taken:
         """Take the date's next number, or return what the request got before."""
-        with self._answering(), self._refusing():
+        with self._answering(), refusing(self.database.name):
             limits, name = self._known(), inst or self._instrument
             if len(name) > limits.inst:
                 raise errors.InstTooLong(name, limits.inst)
@@ -133,7 +122,7 @@ class NumberStore:
     ) -> Taken:
         last = connection.execute(select(func.max(VL_OBSNUM.c.id))).scalar()
         if last is not None and last >= limits.id:
-            raise errors.IdExhausted(self.database.name, OBSNUM, last)
+            raise errors.IdExhausted(self.database.name, OBSNUM)
         obsnum = self._next(connection, day, limits)
         row = {"obsdate": day, "inst": inst, "obsnum": obsnum}
         row_id = connection.execute(insert(VL_OBSNUM).values(row)).lastrowid
@@ -182,31 +171,9 @@ class NumberStore:
                 self._is_away = True
                 _LOGGER.warning("%s Observation numbers wait for it.", away)
             raise away from fault
+        except errors.TableMissing:
+            self._limits = None
+            raise
         if self._is_away:
             self._is_away = False
             _LOGGER.warning("%s gives out observation numbers again.", self.database.name)
-
-    @contextmanager
-    def _refusing(self) -> Iterator[None]:
-        """Turn what the database says no to into what a request is answered with."""
-        name = self.database.name
-        try:
-            yield
-        except TablesMissing as fault:
-            self._limits = None
-            raise errors.TableMissing(name, OBSNUM) from fault
-        except (ChangeRefused, DatabaseRefused, DatabaseFull) as fault:
-            code, reason = _said(fault)
-            if code in _NO_MORE_IDS or "PRIMARY" in reason:
-                last = self._limits.id if self._limits is not None else 0
-                raise errors.IdExhausted(name, OBSNUM, last) from fault
-            if code == _DUPLICATE:
-                raise errors.Contended(name, reason) from fault
-            raise errors.NotTaken(name, reason) from fault
-
-
-def _said(fault: Exception) -> tuple[Any, str]:
-    """Return the driver's code and text of a fault."""
-    cause = fault.__cause__
-    parts = cause.orig.args if isinstance(cause, DBAPIError) and cause.orig is not None else ()
-    return (parts[0] if parts else None), str(parts[-1] if parts else fault)
