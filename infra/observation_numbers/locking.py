@@ -17,10 +17,11 @@ from infra.observation_numbers.tables import OBSNUM
 WAIT_S = 10
 """How long to wait for another writer, s: fifty of them take less than one."""
 
-_NAME = f"SELECT RIGHT(CONCAT(DATABASE(), '.{OBSNUM}'), 64)"  # 64: what a lock's name may have
+_NAME_AT_MOST = 64
+"""Characters of a lock's name."""
 
-_WITH_GAPS = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
-"""For the transaction that follows: rows are locked with the gaps between them."""
+_WITH_GAPS = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+"""So that rows that are locked are locked with the gaps between them."""
 
 
 @contextmanager
@@ -33,31 +34,29 @@ def alone(database: Database, wait_s: float = WAIT_S) -> Iterator[Connection]:
         with database.writing() as connection:
             yield connection
         return
-    with (
-        translated(database.name),
-        database.engine.connect() as connection,
-        _locked(connection, database.name, wait_s),
-    ):
-        try:
+    with translated(database.name), database.engine.connect() as connection:
+        if not connection.info.get(_WITH_GAPS):
             connection.exec_driver_sql(_WITH_GAPS)
+            connection.info[_WITH_GAPS] = True
+        with _locked(connection, database, wait_s):
             yield connection
             connection.commit()
-        except BaseException:
-            connection.rollback()
-            raise
 
 
 @contextmanager
-def _locked(connection: Connection, database: str, wait_s: float) -> Iterator[None]:
-    name = connection.exec_driver_sql(_NAME).scalar_one()
+def _locked(connection: Connection, database: Database, wait_s: float) -> Iterator[None]:
+    name = f"{database.engine.url.database}.{OBSNUM}"[-_NAME_AT_MOST:]
     got = connection.exec_driver_sql("SELECT GET_LOCK(%s, %s)", (name, wait_s)).scalar()
     if got is None:
-        raise NoLock(database, name)
+        raise NoLock(database.name, name)
     if not got:
         holder = connection.exec_driver_sql("SELECT IS_USED_LOCK(%s)", (name,)).scalar()
-        raise LockHeld(database, name, holder, wait_s)
+        raise LockHeld(database.name, name, holder, wait_s)
     try:
         yield
+    except BaseException:
+        connection.rollback()
+        raise
     finally:
         if not connection.invalidated:  # else the server has let go of the lock
             connection.exec_driver_sql("SELECT RELEASE_LOCK(%s)", (name,))

@@ -18,7 +18,6 @@ from infra.observation_numbers.refusing import refusing
 from infra.observation_numbers.structure import Limits, limits_on
 from infra.observation_numbers.tables import (
     FENCES,
-    OBSNUM,
     REQUESTS,
     THROW_AWAY,
     VL_OBSNUM,
@@ -120,9 +119,6 @@ class NumberStore:
     def _insert(
         self, connection: Connection, ticket: Ticket, day: date, inst: str, limits: Limits
     ) -> Taken:
-        last = connection.execute(select(func.max(VL_OBSNUM.c.id))).scalar()
-        if last is not None and last >= limits.id:
-            raise errors.IdExhausted(self.database.name, OBSNUM)
         obsnum = self._next(connection, day, limits)
         row = {"obsdate": day, "inst": inst, "obsnum": obsnum}
         row_id = connection.execute(insert(VL_OBSNUM).values(row)).lastrowid

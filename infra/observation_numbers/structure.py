@@ -26,14 +26,13 @@ _WHOLE = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "integer": 3
 
 
 class Limits(NamedTuple):
-    """The highest id and number that a table holds, and the characters of an instrument."""
+    """The highest number that a table holds, and the characters of an instrument."""
 
-    id: int
     obsnum: int
     inst: int
 
 
-SQLITE = Limits(2**63 - 1, 2**23 - 1, 5)
+SQLITE = Limits(2**23 - 1, 5)
 """Of our own table there: numbers and instruments as on MySQL, so that rows can move."""
 
 
@@ -61,7 +60,6 @@ def limits_on(connection: Connection, database: str) -> Limits:
     if wrong:
         raise WrongStructure(database, OBSNUM, wrong)
     return Limits(
-        _highest(columns["id"].kind) or 0,
         _highest(columns["obsnum"].kind) or 0,
         _length(columns["inst"].kind) or 0,
     )
