@@ -68,7 +68,7 @@ def numbered(event: object) -> tuple[str, str, int]:
 def test_a_night_in_which_the_server_goes_away_and_the_worker_dies(tmp_path: Path) -> None:
     server = new_server(tmp_path / "m")
     mysql = {"host": "127.0.0.1", "port": server.port, "database": "vl", "user": "root"}
-    with server.connect() as connection, connection.cursor() as cursor:
+    with server.connect() as root, root.cursor() as cursor:
         cursor.execute("CREATE DATABASE vl")
     database = connect(f"mysql+pymysql://root@127.0.0.1:{server.port}/vl")
     migrating.create(database)
