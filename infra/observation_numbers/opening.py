@@ -1,6 +1,8 @@
 """The database of observation numbers that a site's settings name."""
 
-from sqlalchemy import URL
+from typing import Any
+
+from sqlalchemy import URL, event
 
 from infra.database import Database, connect
 from infra.namespaces import is_rehearsed
@@ -27,9 +29,7 @@ def open_numbers(settings: Settings) -> Database:
     """Return the database, MySQL or a SQLite file beside the log; raise `NotConfigured`."""
     mysql = settings.mysql
     if mysql.host is None:
-        rehearsed = is_rehearsed(settings.log.namespace)
-        name = f"observation-numbers{f'.{settings.log.namespace}' if rehearsed else '.'}sqlite"
-        return connect(f"sqlite:///{settings.log.data_dir.parent / name}")
+        return _beside_log(settings)
     for option in ("database", "user"):
         if getattr(mysql, option) is None:
             raise NotConfigured(f"mysql.{option}")
@@ -37,3 +37,18 @@ def open_numbers(settings: Settings) -> Database:
         "mysql+pymysql", mysql.user, None, mysql.host, mysql.port, mysql.database
     ).render_as_string(hide_password=False)
     return connect(url, None if mysql.password is None else mysql.password.reveal())
+
+
+def _beside_log(settings: Settings) -> Database:
+    rehearsed = is_rehearsed(settings.log.namespace)
+    name = f"observation-numbers.{settings.log.namespace if rehearsed else ''}sqlite"
+    folder = settings.log.data_dir.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    database = connect(f"sqlite:///{folder / name}")
+
+    @event.listens_for(database.engine, "connect")
+    def _sync_each_commit(connection: Any, _: Any) -> None:
+        """Let no power cut take a number back that the log has: no other table is made from it."""
+        connection.execute("PRAGMA synchronous=FULL").close()
+
+    return database

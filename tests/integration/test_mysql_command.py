@@ -5,6 +5,7 @@ import signal
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 from infra.cli import app
 from infra.clock import utc_micros
 from infra.mysql import local
+from infra.observation_numbers import open_numbers
 from infra.settings import load
 from schemas.nights import observing_date
 from tests.database_servers import MariaDBServer
@@ -128,3 +130,6 @@ def test_the_settings_name_all_of_a_server_or_none(site: Stage) -> None:
     refused = half.evctl("mysql", "migrate")
     assert (refused.code, "mysql.host is set and mysql.user is not" in refused.err) == (78, True)
     assert "has a unique key already" in site.done("mysql", "migrate")  # SQLite's own
+    with closing(open_numbers(site.settings)) as database, database.reading() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+    assert (site.folder / "observation-numbers.sqlite").exists()
