@@ -7,7 +7,11 @@ from sqlalchemy import URL, event
 from infra.database import Database, connect
 from infra.namespaces import is_rehearsed
 from infra.observation_numbers.errors import NotConfigured
+from infra.observation_numbers.migrating import unique_key
+from infra.observation_numbers.refusing import refusing
 from infra.observation_numbers.store import NumberStore
+from infra.observation_numbers.structure import limits_on
+from infra.observation_numbers.tables import OBSNUM
 from infra.settings import Settings
 
 _WRITER = "observation_numbers"
@@ -23,6 +27,18 @@ def numbers(settings: Settings) -> NumberStore:
         record=settings.mysql.update_obsnum,
         rehearses=namespace if is_rehearsed(namespace) else "",
     )
+
+
+def looked_at(settings: Settings) -> str:
+    """Say where a site's numbers are; raise what hinders to take them. Nothing is changed."""
+    database = open_numbers(settings)
+    try:
+        with refusing(database.name), database.reading() as connection:
+            limits_on(connection, database.name)
+            key = unique_key(connection)
+    finally:
+        database.close()
+    return f"{database.name}: {OBSNUM} {'with' if key else 'without'} a unique key"
 
 
 def open_numbers(settings: Settings) -> Database:

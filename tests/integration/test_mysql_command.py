@@ -1,6 +1,7 @@
 """`evctl mysql`: a throw-away server from nothing to nothing, and the key for a site's table."""
 
 import os
+import re
 import signal
 import stat
 import sys
@@ -56,6 +57,7 @@ def test_a_throw_away_server_comes_serves_and_leaves_nothing(site: Stage) -> Non
     assert f"vl_obsnum  1 row, the latest of {today}" in said
     assert str(yaml.safe_load(started.out)["mysql"]["port"]) in said
 
+    assert re.search("ok    observation numbers: .*without a unique key", site.done("doctor"))
     assert "is there already" in site.done("mysql", "migrate", "--create")
     assert "has the unique key now: evctl_obsdate_obsnum" in site.done("mysql", "migrate")
     assert "has a unique key already: evctl_obsdate_obsnum" in site.done("mysql", "migrate")
