@@ -88,12 +88,13 @@ def _engine() -> Iterator[Any]:
     if find_spec("docker") is None:
         raise DockerMissing
     import docker  # noqa: PLC0415 an extra
+    from requests import RequestException  # noqa: PLC0415 what the SDK lets through
 
     client = None
     try:
         client = docker.from_env(timeout=_ANSWER_S)
         yield client
-    except docker.errors.DockerException as fault:
+    except (docker.errors.DockerException, RequestException) as fault:
         raise EngineAway(str(fault)) from fault
     finally:
         if client is not None:

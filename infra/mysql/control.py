@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from infra.mysql import container, furnishing, local
-from infra.mysql.errors import DockerMissing, EngineAway, NotOurs
+from infra.mysql.errors import DockerMissing, EngineAway, NoPlace, NotOurs
 from infra.mysql.server import PASSWORD_FILE, Server
 from infra.settings import Settings
 
@@ -55,7 +55,10 @@ def down(name: str, directory: Path) -> bool:
 
 
 def _start(name: str, directory: Path, *, in_container: bool) -> Server:
-    directory.mkdir(mode=0o700)
+    try:
+        directory.mkdir(mode=0o700)
+    except OSError as error:
+        raise NoPlace(directory, error.strerror or str(error)) from error
     password = secrets.token_hex(16)
     path = directory / PASSWORD_FILE
     path.touch(mode=0o600)
@@ -104,8 +107,11 @@ def _remove(name: str, directory: Path) -> bool:
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
     """Let one command at a time start or end servers."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(directory.parent, os.O_RDONLY)
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(directory.parent, os.O_RDONLY)
+    except OSError as error:
+        raise NoPlace(directory, error.strerror or str(error)) from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield

@@ -23,19 +23,20 @@ class DockerMissing(EvctlError):
     def __init__(self) -> None:
         super().__init__(
             "evctl mysql up --docker needs the Docker SDK for Python, which is not installed: "
-            "`pip install 'evctl[docker]'` brings it. Without --docker, a local mariadbd serves."
+            "`pip install 'evctl[docker]'` brings it. With --local, a mariadbd of this "
+            "machine serves."
         )
 
 
 class EngineAway(EvctlError):
-    """No Docker engine answers."""
+    """No Docker engine answers, or it does not do it."""
 
     exit_code = 69
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            f"No Docker engine answers: {reason.rstrip('.')}. Start it, or set DOCKER_HOST; "
-            "without --docker, a local mariadbd serves."
+            f"No Docker engine does it: {reason.rstrip('.')}. Start one, or set DOCKER_HOST; "
+            "with --local, a mariadbd of this machine serves."
         )
         self.reason = reason
 
@@ -75,6 +76,19 @@ class NotStarted(EvctlError):
     def __init__(self, what: str, said: str) -> None:
         super().__init__(f"The throw-away server {what}; it said:\n{said.rstrip() or '(nothing)'}")
         self.what = what
+
+
+class NoPlace(EvctlError):
+    """A directory can't be made."""
+
+    exit_code = 73
+
+    def __init__(self, directory: Path, reason: str) -> None:
+        super().__init__(
+            f"{directory} can't be made: {reason}. It has to lie beside log.data_dir; set that to "
+            "a place that can be written to."
+        )
+        self.directory = directory
 
 
 class NotOurs(EvctlError):

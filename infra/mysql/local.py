@@ -99,8 +99,8 @@ def processes(directory: Path) -> Sequence[int]:
     ).stdout
     found = []
     for line in told.splitlines():
-        pid, state, command = line.split(None, 2)
-        if f"--datadir={directory / 'data'} " in f"{command} " and not state.startswith("Z"):
+        pid, state, *command = line.split(None, 2)
+        if f"--datadir={directory / 'data'} " in f"{''.join(command)} " and state[0] != "Z":
             found.append(int(pid))
     return found
 

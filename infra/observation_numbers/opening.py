@@ -1,5 +1,6 @@
 """The database of observation numbers that a site's settings name."""
 
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import URL, event
@@ -59,7 +60,8 @@ def _beside_log(settings: Settings) -> Database:
     rehearsed = is_rehearsed(settings.log.namespace)
     name = f"observation-numbers.{settings.log.namespace if rehearsed else ''}sqlite"
     folder = settings.log.data_dir.parent
-    folder.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # SQLite says then that it can't open the file
+        folder.mkdir(parents=True, exist_ok=True)
     database = connect(f"sqlite:///{folder / name}")
 
     @event.listens_for(database.engine, "connect")

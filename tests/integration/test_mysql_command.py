@@ -100,6 +100,8 @@ def test_a_directory_that_is_none_of_ours_is_left_alone(site: Stage) -> None:
         assert "is no directory of a throw-away server" in refused.sentence
     assert (directory / "thesis.tex").exists()
     assert site.evctl("mysql", "up", "-c", "a/b").code == 78
+    nowhere = site.also("nowhere", log={"data_dir": f"{site.site_file}/log/x"})
+    assert [nowhere.evctl("mysql", verb).code for verb in ("up", "migrate")] == [73, 77]
     (directory / "thesis.tex").unlink()
 
 
@@ -113,13 +115,14 @@ def test_docker_says_what_it_lacks(site: Stage, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("DOCKER_HOST", f"unix://{site.folder}/nobody")
     refused = site.evctl("mysql", "up", "--docker")
     assert refused.code == 69
-    assert refused.sentence.startswith("evctl: No Docker engine answers: ")
+    assert refused.sentence.startswith("evctl: No Docker engine does it: ")
     monkeypatch.setitem(sys.modules, "docker", None)
     code, said = evctl(site, "mysql", "up", "--docker")
     assert code == 69
     assert said == (
         "evctl: evctl mysql up --docker needs the Docker SDK for Python, which is not installed: "
-        "`pip install 'evctl[docker]'` brings it. Without --docker, a local mariadbd serves.\n"
+        "`pip install 'evctl[docker]'` brings it. With --local, a mariadbd of this machine "
+        "serves.\n"
     )
     monkeypatch.setattr(local, "_PATH", "")
     code, said = evctl(site, "mysql", "up")

@@ -85,7 +85,7 @@ def test_fifty_clients_at_once_get_numbers_without_gap_or_duplicate(mariadb: Dat
 
     def client(number: int) -> list[int]:
         mine = connect(url)
-        numbers = store(mine)
+        numbers = store(mine, lock_wait_s=60)
         begin.wait(60)
         asked = range(number, NUMBERS, CLIENTS)
         taken = [numbers.take(ticket(request), DAY, "").obsnum for request in asked]
