@@ -20,6 +20,7 @@ from infra.observation_numbers import open_numbers
 from infra.settings import load
 from schemas.nights import observing_date
 from tests.database_servers import MariaDBServer
+from tests.docker_engine import engine
 from tests.e2e.stage import Stage, until
 
 
@@ -128,6 +129,32 @@ def test_docker_says_what_it_lacks(site: Stage, monkeypatch: pytest.MonkeyPatch)
     code, said = evctl(site, "mysql", "up")
     assert code == 69
     assert said.startswith("evctl: mariadbd is not installed, and no Docker engine was found ")
+
+
+def test_a_container_comes_serves_and_leaves_with_its_volumes(
+    site: Stage, mariadb_server: MariaDBServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with engine(mariadb_server) as docker:
+        monkeypatch.setenv("DOCKER_HOST", docker.address)
+        docker.add("theirs", {})
+        refused = site.evctl("mysql", "up", "-c", "theirs")
+        assert (refused.code, "evctl did not make it" in refused.sentence) == (73, True)
+        assert "no throw-away server theirs" in site.done("mysql", "down", "-c", "theirs")
+
+        started = site.evctl("mysql", "up")
+        assert started.code == 0, started
+        assert yaml.safe_load(started.out)["mysql"]["port"] == mariadb_server.port
+        assert site.evctl("mysql", "up").sentence.startswith("runs already: container evctl-mysql")
+        said = site.done("mysql", "info")
+        assert "name       evctl-mysql, a container" in said
+        assert "172.17.0.2:3306 in the engine's network" in said
+
+        assert "nothing of evctl-mysql is left" in site.done("mysql", "down")
+        assert [query["v"] for query in docker.removed] == [["True"]]
+        assert list(docker.containers) == ["theirs"]
+    with mariadb_server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("DROP DATABASE evctl_throw_away")
+        cursor.execute("DROP USER evctl")
 
 
 def test_the_settings_name_all_of_a_server_or_none(site: Stage) -> None:
