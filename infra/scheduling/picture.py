@@ -1,7 +1,7 @@
 """A night as a picture: when shots are within reach, and in which order they are run."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -60,7 +60,7 @@ def draw(
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     named = min(len(plan), _NAMED_AT_MOST)
-    style: Mapping[str, Any] = {
+    style: dict[Any, Any] = {
         "font.size": 8,
         "axes.spines.top": False,
         "axes.spines.right": False,
