@@ -15,6 +15,7 @@ import fastavro
 
 from schemas.avro import Schema
 from schemas.declare import Holds
+from schemas.deriving import PRIMITIVES
 
 _VARINT = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
 _SHORT = 64
@@ -55,7 +56,7 @@ def _part(kind: Schema, value: Any) -> bytes | None:
         return _VARINT
     if kind["type"] == "map":
         return _map(kind["values"], value)
-    return _same(kind["type"], value) if isinstance(kind["type"], str) else None
+    return _same(kind["type"], value) if kind["type"] in PRIMITIVES.values() else None
 
 
 def _map(kind: Schema, found: Mapping[str, Any]) -> bytes:

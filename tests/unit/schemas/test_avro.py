@@ -16,6 +16,7 @@ from schemas.catalogue import events
 from schemas.declare import REPORTED, event
 from schemas.events.tcs import TcsEvent
 from schemas.events.ticks import TimePassed
+from schemas.plain import from_plain
 from tests.unit.schemas.arbitrary import any_event
 
 TICK = TimePassed(1_700_000_000_000_000)
@@ -110,7 +111,7 @@ def test_another_avro_library_reads_the_bytes(event: Any) -> None:
 
     found: Any = avro.io.DatumReader(theirs).read(decoder)
 
-    assert repr(cls(**found)) == repr(event)
+    assert repr(from_plain(cls)(found)) == repr(event)
 
 
 @pytest.mark.parametrize(
