@@ -140,10 +140,12 @@ def test_a_file_is_checked(stage: Stage, file: Path, tmp_path: Path) -> None:
     assert "20 shots" in done(stage, "shot", "check", file)
     far.write_text(GOOD + GOOD + "one\ntwo\n")
     code, told = refused(stage, "shot", "check", far)
-    assert (code, len(told.splitlines())) == (65, 4)
+    assert (code, len(told.splitlines())) == (65, 5)
     assert refused(stage, "shot", "load", far) == (code, told)
     assert refused(stage, "shot", "load", tmp_path / "none.dat")[0] == 66
     assert refused(stage, "shot", "load", file, "--who", " ")[0] == 2
+    code, told = refused(stage, "shot", "load", file, "--namespace", "replay.first")
+    assert (code, "replay.first. is a replay's namespace" in told) == (2, True)
     assert refused(stage, "shot", "plan", "yesterday", "--file", file)[0] == 2
     assert refused(stage, "shot", "next", "soon", "--file", file)[0] == 2
 

@@ -63,7 +63,8 @@ def test_everything_wrong_is_told_at_once_with_its_place(tmp_path: Path) -> None
     said = str(raised.value)
     assert f"{path}:2: column dec: '-91' is not a declination in degrees, -90 to 90" in said
     assert f"{path}:7: column shotid: 'DEX00001' is not one of its own: line 6 has it" in said
-    assert f"{path}:4: 'C 1 2 3' is not the 17 columns shotid ra dec" in said
+    assert f"{path}:4: 'C 1 2 3' is not a shot, which has 17 columns (it has 4)" in said
+    assert said.endswith("The columns are: " + " ".join(COLUMNS))
 
 
 def test_a_file_without_shots_or_none_at_all_is_told(tmp_path: Path) -> None:
