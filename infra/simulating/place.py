@@ -1,0 +1,65 @@
+"""Where a simulated night goes: a namespace of its own, `sim.ID.`."""
+
+import re
+
+from infra.log.cluster import Cluster
+from infra.namespaces import in_words, is_rehearsed, replay_of, simulation_of
+from schemas.errors import EvctlError
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class NotASimulationId(EvctlError):
+    """The text can't name a simulation."""
+
+    exit_code = 2
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"{text!r} can't name a simulation: an id has 1 to 64 letters, digits, '-' or '_', the "
+            "first a letter or digit, since it becomes a part of topic names."
+        )
+        self.text = text
+
+
+class NoPlaceForSimulation(EvctlError):
+    """A simulation is asked for where times of another kind are."""
+
+    exit_code = 2
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(
+            f"A simulated telescope does not speak in {in_words(namespace)}: it has a namespace of "
+            "its own. Leave --namespace out, or give the site's; --id names the simulation."
+        )
+        self.namespace = namespace
+
+
+class SimulationTaken(EvctlError):
+    """Another night was simulated under the same id."""
+
+    exit_code = 73  # EX_CANTCREAT of sysexits.h
+
+    def __init__(self, namespace: str, there: str) -> None:
+        super().__init__(
+            f"Another night is in {in_words(namespace)} already ({there}): one of other words, "
+            "seed, shots or faults. Give another --id, or the words of before to go on with it."
+        )
+        self.namespace, self.there = namespace, there
+
+
+def place(site: Cluster, simulation: str) -> Cluster:
+    """Return the log seen with a simulation's namespace.
+
+    Raises `NotASimulationId`, and `NoPlaceForSimulation` in a replay, a rehearsal with a mocked
+    time, or another simulation.
+    """
+    if not _ID.fullmatch(simulation):
+        raise NotASimulationId(simulation)
+    namespace = site.namespace
+    if simulation_of(namespace) == simulation and namespace.endswith(f"sim.{simulation}."):
+        return site
+    taken = (replay_of(namespace), simulation_of(namespace))
+    if any(found is not None for found in taken) or is_rehearsed(namespace):
+        raise NoPlaceForSimulation(namespace)
+    return site.in_namespace(f"{namespace}sim.{simulation}.")
