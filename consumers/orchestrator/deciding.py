@@ -11,7 +11,7 @@ from typing import Any
 from consumers.orchestrator.asking import answer
 from consumers.orchestrator.choosing import Case, built_in, in_force, proposed, withheld
 from consumers.orchestrator.limits import EXTERNAL, Limits, limits_of
-from consumers.orchestrator.machines import RUN_SHOT, all_states
+from consumers.orchestrator.machines import GIVE_UP, RUN_SHOT, all_states
 from consumers.orchestrator.moving import Move, facts, meta, moved, shot_moves
 from consumers.orchestrator.ordering import order_of
 from consumers.orchestrator.readiness import verdicts
@@ -31,6 +31,7 @@ from schemas.events.orchestrator import (
     OrchestratorStarted,
     ShotChosen,
     ShotWithheld,
+    StateChanged,
     StatesReported,
     Verdict,
 )
@@ -175,11 +176,11 @@ class _Step:
         case = Case(state, found, said, self._listens)
         failing = [one for one in said if not one.passed]
         if failing:
-            self._move([Move(RUN_SHOT.name, "give_up", "the conditions have changed")])
+            self._move([Move(RUN_SHOT.name, GIVE_UP, "the conditions have changed")])
             return
         outcome = proposed(case, limits, event)
         if isinstance(outcome, ShotWithheld):
-            self._move([Move(RUN_SHOT.name, "give_up", outcome.reason)])
+            self._move([Move(RUN_SHOT.name, GIVE_UP, outcome.reason)])
         self._take(outcome)
 
     def _ask_scheduler(self, limits: Limits, found: Conditions) -> None:
@@ -226,6 +227,10 @@ class _Step:
 
     def _is_too_early(self, limits: Limits) -> bool:
         """Whether a shot was given up a moment ago: what it lacked is hardly there yet."""
+        if any(
+            isinstance(one, StateChanged) and one.transition == GIVE_UP for one in self._effects
+        ):
+            return True
         gave_up = self._state.gave_up
         return gave_up > 0 and self._state.now < gave_up + round(limits.replan * MICROS)
 

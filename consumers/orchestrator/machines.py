@@ -19,6 +19,9 @@ class Machine(NamedTuple):
         return self.table.get((state, transition))
 
 
+GIVE_UP = "give_up"
+"""The transition of a shot that is given up before it began."""
+
 RUN_SHOT = Machine(
     "run_shot",
     "idle",
@@ -29,12 +32,12 @@ RUN_SHOT = Machine(
         ("idle", "begin"): "setting_up",
         ("scheduling", "choose"): "numbering",
         ("scheduling", "imagine"): "imagined",
-        ("scheduling", "give_up"): "idle",
+        ("scheduling", GIVE_UP): "idle",
         ("numbering", "submit"): "requested",
-        ("numbering", "give_up"): "idle",
+        ("numbering", GIVE_UP): "idle",
         ("imagined", "finish"): "idle",
         ("requested", "begin"): "setting_up",
-        ("requested", "give_up"): "idle",
+        ("requested", GIVE_UP): "idle",
         ("requested", "finish"): "idle",
         ("setting_up", "expose"): "exposing",
         ("setting_up", "finish"): "idle",

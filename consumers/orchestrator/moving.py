@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from consumers.orchestrator.limits import Limits
 from consumers.orchestrator.machines import (
+    GIVE_UP,
     HETDEX_ALLOWED,
     MACHINES,
     META,
@@ -97,7 +98,7 @@ def shot_moves(state: State, limits: Limits | None, record: AnyRecord) -> Iterat
     at = state.states.get(RUN_SHOT.name, RUN_SHOT.initial)
     if isinstance(event, OrchestratorStarted):
         if pending is None and at != "idle":
-            over = "finish" if at == "imagined" else "give_up"
+            over = "finish" if at == "imagined" else GIVE_UP
             yield Move(RUN_SHOT.name, over, "the orchestrator began anew")
     elif pending is None:
         return
@@ -113,9 +114,9 @@ def _answered(event: Any) -> Iterator[Move]:
     if isinstance(event, ObservationNumberTaken):
         yield Move(name, "submit", f"observation number {event.obsnum}")
     elif isinstance(event, ObservationNumberFailed | ScheduleFailed):
-        yield Move(name, "give_up", event.reason)
+        yield Move(name, GIVE_UP, event.reason)
     elif isinstance(event, ObservationNumberExpired | ScheduleExpired | ShotExpired):
-        yield Move(name, "give_up", "the request came too late")
+        yield Move(name, GIVE_UP, "the request came too late")
     elif isinstance(event, ShotStarted):
         yield Move(name, "begin", f"shot {event.order.shotid} began")
     elif isinstance(event, ExposureStarted):
@@ -130,7 +131,7 @@ def _overdue(state: State, limits: Limits | None, at: str) -> Iterator[Move]:
     pending = state.pending
     assert pending is not None
     if at in _NOT_BEGUN and state.time > pending.valid_until + _GRACE_S * MICROS:
-        yield Move(RUN_SHOT.name, "give_up", "nobody answered: is its worker running?")
+        yield Move(RUN_SHOT.name, GIVE_UP, "nobody answered: is its worker running?")
     elif at == "imagined" and limits is not None:
         over = pending.chosen + round(limits.constraints.shot_s * MICROS)
         if state.now >= over:

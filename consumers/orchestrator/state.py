@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
 
+from consumers.orchestrator.machines import GIVE_UP
 from schemas.events.observation_numbers import (
     ObservationNumberRequested,
     ObservationNumberTaken,
@@ -185,7 +186,6 @@ def _started(state: State, record: AnyRecord, _: str) -> State:
         running=True,
         allowed=False,
         options={},
-        withheld=None,
         pending=state.pending if begun else None,
         seen=_seen(state, "start", record),
     )
@@ -219,7 +219,7 @@ def _changed(state: State, record: AnyRecord, _: str) -> State:
     event: StateChanged = record.event
     state = replace(state, states={**state.states, event.machine: event.new})
     if event.machine == "run_shot" and event.new == "idle":
-        gave_up = state.now if event.transition == "give_up" else state.gave_up
+        gave_up = state.now if event.transition == GIVE_UP else state.gave_up
         return replace(state, pending=None, gave_up=gave_up)
     return state
 

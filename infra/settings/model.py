@@ -251,6 +251,36 @@ class Orchestrator(Section):
     moon_illumination: Annotated[
         float, Option("modifiable", "part of the disc", "a number, 0 to 1"), Field(ge=0, le=1)
     ] = 0.0
+    metrology_window: Annotated[
+        float,
+        Option("modifiable", "s", "a number of seconds above 0, up to 3600"),
+        Field(gt=0, le=3600),
+    ] = 300.0
+    metrology_count: Annotated[
+        int, Option("modifiable", "measurements", "a whole number, 1 to 500"), Field(ge=1, le=500)
+    ] = 3
+    metrology_age: Annotated[
+        float, Option("modifiable", "s", "a number of seconds above 0"), Field(gt=0)
+    ] = 60.0
+    seeing_limit: Annotated[
+        float, Option("modifiable", "arcsec", "a number above 0"), Field(gt=0)
+    ] = 2.5
+    transparency_limit: Annotated[
+        float, Option("modifiable", "none", "a number, 0 to 1"), Field(ge=0, le=1)
+    ] = 0.5
+    sky_limit: Annotated[float, Option("modifiable", "mag/arcsec2", "a number")] = 18.0
+    heartbeat_timeout: Annotated[
+        float, Option("modifiable", "s", "a number of seconds above 0"), Field(gt=0)
+    ] = 30.0
+    replan_interval: Annotated[
+        float, Option("modifiable", "s", "a number of seconds above 0"), Field(gt=0)
+    ] = 10.0
+    retry_failed: Annotated[
+        float, Option("modifiable", "s", "a number of seconds, 0 or more"), Field(ge=0)
+    ] = 1800.0
+    request_valid: Annotated[
+        float, Option("modifiable", "s", "a number of seconds above 0"), Field(gt=0)
+    ] = 30.0
 
 
 def _command(given: object) -> object:
