@@ -26,6 +26,11 @@ PRIMITIVES: Mapping[Any, str] = {
 @cache
 def schema_of(cls: type) -> Schema:
     """Return the Avro schema of an event class, with units and documentation."""
+    schema: Schema = _named_once(_record(cls), set())
+    return schema
+
+
+def _record(cls: type) -> Schema:
     hints = get_type_hints(cls, include_extras=True)
     return {
         "type": "record",
@@ -34,6 +39,28 @@ def schema_of(cls: type) -> Schema:
         "doc": (cls.__doc__ or "").strip().split("\n")[0],
         "fields": [_field(field, hints[field.name]) for field in fields(cls)],
     }
+
+
+def _named_once(schema: Schema, known: set[str]) -> Schema:
+    """Return the schema with a record that occurs again by its name alone, as Avro wants it."""
+    if isinstance(schema, list):
+        return [_named_once(member, known) for member in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "fields" in schema:
+        name = f"{schema['namespace']}.{schema['name']}"
+        if name in known:
+            return name
+        known.add(name)
+        fields = [
+            {**field, "type": _named_once(field["type"], known)} for field in schema["fields"]
+        ]
+        return {**schema, "fields": fields}
+    inner = {key: _named_once(schema[key], known) for key in _INNER if key in schema}
+    return {**schema, **inner}
+
+
+_INNER = ("type", "items", "values")
 
 
 def _field(declared: Field[Any], hint: Any) -> dict[str, Any]:
@@ -96,7 +123,7 @@ def _type(hint: Any) -> Schema:
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return {"type": "map", "values": _type(arguments[1])}
     if is_dataclass(hint) and isinstance(hint, type):
-        return schema_of(hint)
+        return _record(hint)
     raise TypeError(f"{hint!r} has no counterpart in Avro")
 
 
