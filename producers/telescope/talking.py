@@ -64,10 +64,10 @@ def talkers(scenario: Scenario, pointing: Pointing) -> Sequence[Talker]:
     }
     return (
         talker(".".join(HEARTBEAT), scenario.heartbeat, silent),
-        talker("tcs.root.ra_dec", 0.5, silent),
-        talker("pas.Guider1.metrology_data", 1.0, lost),
-        talker("pas.Guider2.metrology_data", 1.0, lost),
-        talker("legacy.weather.conditions", 5.0),
+        talker("tcs.root.ra_dec", 0.25, silent),
+        talker("pas.Guider1.metrology_data", 5.0, lost),
+        talker("pas.Guider2.metrology_data", 5.0, lost),
+        talker("legacy.weather.conditions", 10.0),
     )
 
 
