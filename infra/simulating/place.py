@@ -2,6 +2,7 @@
 
 import re
 
+import consumers
 from infra.log.cluster import Cluster
 from infra.namespaces import in_words, is_rehearsed, replay_of, simulation_of
 from schemas.errors import EvctlError
@@ -63,3 +64,22 @@ def place(site: Cluster, simulation: str) -> Cluster:
     if any(found is not None for found in taken) or is_rehearsed(namespace):
         raise NoPlaceForSimulation(namespace)
     return site.in_namespace(f"{namespace}sim.{simulation}.")
+
+
+class PlayedBySimulation(EvctlError):
+    """A worker is run where the simulated telescope answers in its stead."""
+
+    exit_code = 78
+
+    def __init__(self, worker: str, namespace: str) -> None:
+        super().__init__(
+            f"The worker {worker} touches the world, and does not in {in_words(namespace)}: there "
+            "the simulated telescope answers what is asked of it."
+        )
+        self.worker, self.namespace = worker, namespace
+
+
+def refuse_worker(name: str, namespace: str) -> None:
+    """Raise `PlayedBySimulation` for a worker, not a service, in a simulation's namespace."""
+    if simulation_of(namespace) is not None and name not in consumers.services():
+        raise PlayedBySimulation(name, namespace)

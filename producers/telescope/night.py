@@ -6,7 +6,7 @@ night is a function of its scenario and of what is heard at each heartbeat.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 from itertools import count
 from random import Random
@@ -110,14 +110,15 @@ class Night:
 
     def hear(self, request: str, event: Any) -> None:
         """Take note of what was asked, in a record of this id; it is heard at `now`."""
-        handle: Callable[[str, Any, int], None] | None = {
-            ShotRequested: self._shoot,
-            ShotAbortRequested: self._abort,
-            ObservationNumberRequested: self._number,
-            ScheduleRequested: self._propose,
-        }.get(type(event))
-        if handle is not None:
-            handle(request, event, self.now + _SOON)
+        time = self.now + _SOON
+        if isinstance(event, ShotRequested):
+            self._shoot(request, event, time)
+        elif isinstance(event, ShotAbortRequested):
+            self._abort(event, time)
+        elif isinstance(event, ObservationNumberRequested):
+            self._number(request, event, time)
+        elif isinstance(event, ScheduleRequested):
+            self._propose(request, time)
 
     def _put(self, time: int, what: Any) -> None:
         heappush(self._due, (time, next(self._order), what))
@@ -154,7 +155,7 @@ class Night:
         for event in course(shot, time, chance, self._scenario.faults):
             self._put(event.time, event)
 
-    def _abort(self, _: str, asked: ShotAbortRequested, time: int) -> None:
+    def _abort(self, asked: ShotAbortRequested, time: int) -> None:
         shot = self._under_way
         if shot is None or asked.shot not in {"", shot.request}:
             return
@@ -175,7 +176,7 @@ class Night:
         time += _SOON // 10
         self._put(time, ObservationNumberTaken(time, request, asked.shot, *number))
 
-    def _propose(self, request: str, _: ScheduleRequested, time: int) -> None:
+    def _propose(self, request: str, time: int) -> None:
         reason = "a simulation calls no external scheduler; set orchestrator.scheduler to builtin"
         self._put(time, ScheduleFailed(time, request, reason))
 

@@ -35,24 +35,22 @@ class State:
 
 
 def evolve(state: State, record: AnyRecord) -> State:
-    match record.event:
-        case OrchestratorStarted(recovery=recovery):
-            return replace(state, running=True, allowed=state.allowed and recovery)
-        case OrchestratorStopped():
-            return replace(state, running=False)
-        case AllowanceChanged(allowed=allowed):
-            return replace(state, allowed=allowed)
-        case ShotListLoaded(shots=shots):
-            return replace(state, shots=shots)
-        case ShotChosen(shotid=shotid):
-            return replace(state, busy=shotid, done=[*state.done, shotid])
-        case ShotFinished():
-            return replace(state, busy="")
-        case TcsEvent(source="Guider1", values=values):
-            seeing = values["image_quality"]
-            return replace(state, seeing=seeing if values["guide_star"] else 0.0)
-        case _:
-            return state
+    event = record.event
+    if isinstance(event, OrchestratorStarted):
+        state = replace(state, running=True, allowed=state.allowed and event.recovery)
+    elif isinstance(event, OrchestratorStopped):
+        state = replace(state, running=False)
+    elif isinstance(event, AllowanceChanged):
+        state = replace(state, allowed=event.allowed)
+    elif isinstance(event, ShotListLoaded):
+        state = replace(state, shots=event.shots)
+    elif isinstance(event, ShotChosen):
+        state = replace(state, busy=event.shotid, done=[*state.done, event.shotid])
+    elif isinstance(event, ShotFinished):
+        state = replace(state, busy="")
+    elif isinstance(event, TcsEvent) and event.values.get("guide_star"):
+        state = replace(state, seeing=float(str(event.values["image_quality"])))
+    return state
 
 
 def decide(state: State, record: AnyRecord) -> Sequence[Any]:

@@ -1,11 +1,11 @@
 """A simulated night with an orchestrator in this process, which can be dropped as by a crash."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
-from consumers import Service
 from infra.database import connect as connect_database
 from infra.database.seats import SeatStore
 from infra.log.cluster import Cluster
@@ -14,7 +14,6 @@ from infra.log.registry import Registry
 from infra.serving.roles import of_service
 from infra.serving.running import Server
 from infra.signals import Stop
-from infra.simulating.place import place
 from infra.simulating.report import Report
 from infra.simulating.running import Simulation
 from producers.telescope.scenario import Scenario
@@ -34,20 +33,21 @@ def scenario(seconds: float, **more: Any) -> Scenario:
 
 
 @contextmanager
-def orchestrated(
-    cluster: Cluster, database: str, service: Service[Any] | None = None
-) -> Iterator[Stop]:
-    """Let an orchestrator serve a simulation's namespace while the block runs."""
-    stop = Stop()
+def orchestrated(cluster: Cluster, database: str, *, crashes: bool = False) -> Iterator[None]:
+    """Let an orchestrator serve a simulation's namespace while the block runs.
+
+    One that `crashes` does not say that it ends.
+    """
+    stop, service = Stop(), plain_orchestrator.service()
     seats = SeatStore(connect_database(database), cluster.namespace)
     seats.create()
-    cast = of_service(service or plain_orchestrator.service(), {})
+    cast = of_service(replace(service, closing=None) if crashes else service, {})
     server = Server(cluster, Registry(cluster), seats, cast)
     group = Membership(cluster, f"{cluster.namespace}evctl.orchestrator", "test")
     thread = threading.Thread(target=server.run, args=(stop, group))
     thread.start()
     try:
-        yield stop
+        yield
     finally:
         stop.on_signal(15)
         thread.join(60)
