@@ -134,9 +134,10 @@ def command(
     scenario = Scenario(
         seed, start, end, weather=weather, faults=broken, shots=listed, name=name, allowed=allow
     )
-    cluster = place(connect(site), identity or night)
-    with stopping() as stop, _companion(ctx, cluster.namespace, with_orchestrator) as companion:
-        watch = companion.check if companion else _Reminder(cluster.namespace, patience)
+    namespace = place(site.log.namespace, identity or night)
+    cluster = connect(site).in_namespace(namespace)
+    with stopping() as stop, _companion(ctx, namespace, with_orchestrator) as companion:
+        watch = companion.check if companion else _Reminder(namespace, patience)
         with progress("simulated s", (end - start) // MICROS) as advance:
             simulation = Simulation(
                 cluster,

@@ -3,10 +3,10 @@
 import re
 
 import consumers
-from infra.log.cluster import Cluster
 from infra.namespaces import in_words, is_rehearsed, replay_of, simulation_of
 from schemas.errors import EvctlError
 
+_WORD = "sim."
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -49,21 +49,21 @@ class SimulationTaken(EvctlError):
         self.namespace, self.there = namespace, there
 
 
-def place(site: Cluster, simulation: str) -> Cluster:
-    """Return the log seen with a simulation's namespace.
+def place(namespace: str, simulation: str) -> str:
+    """Return the namespace of a simulation at a site's.
 
     Raises `NotASimulationId`, and `NoPlaceForSimulation` in a replay, a rehearsal with a mocked
     time, or another simulation.
     """
     if not _ID.fullmatch(simulation):
         raise NotASimulationId(simulation)
-    namespace = site.namespace
-    if simulation_of(namespace) == simulation and namespace.endswith(f"sim.{simulation}."):
-        return site
-    taken = (replay_of(namespace), simulation_of(namespace))
-    if any(found is not None for found in taken) or is_rehearsed(namespace):
+    own = f"{_WORD}{simulation}."
+    if namespace.endswith(own) and simulation_of(namespace.removesuffix(own)) is None:
+        namespace = namespace.removesuffix(own)
+    others = (replay_of(namespace), simulation_of(namespace))
+    if is_rehearsed(namespace) or any(found is not None for found in others):
         raise NoPlaceForSimulation(namespace)
-    return site.in_namespace(f"{namespace}sim.{simulation}.")
+    return f"{namespace}{own}"
 
 
 class PlayedBySimulation(EvctlError):

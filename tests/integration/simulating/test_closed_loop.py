@@ -57,7 +57,10 @@ def test_a_night_is_the_same_however_often_it_and_the_orchestrator_die(
     cluster: Cluster, database: str
 ) -> None:
     stop, night = Stop(), scenario(SECONDS)
-    whole, broken = place(cluster, "whole"), place(cluster, "broken")
+    whole, broken = (
+        cluster.in_namespace(place(cluster.namespace, "whole")),
+        cluster.in_namespace(place(cluster.namespace, "broken")),
+    )
     with orchestrated(whole, database):
         report = simulated(whole, night, stop)
     assert report.complete
@@ -92,7 +95,7 @@ def test_a_night_is_the_same_however_often_it_and_the_orchestrator_die(
 
 
 def test_an_open_loop_waits_for_nobody_and_another_night_is_refused(cluster: Cluster) -> None:
-    stop, open_loop = Stop(), place(cluster, "open")
+    stop, open_loop = Stop(), cluster.in_namespace(place(cluster.namespace, "open"))
     report = simulated(open_loop, scenario(60), stop, closed=False)
     assert (report.complete, report.chosen, report.waits) == (True, 0, [])
     assert said(open_loop) == list(range(report.published))
@@ -105,7 +108,7 @@ def test_an_open_loop_waits_for_nobody_and_another_night_is_refused(cluster: Clu
 
 
 def test_a_speed_is_kept_to_and_who_asks_it_to_stop_can_go_on_later(cluster: Cluster) -> None:
-    stop, there = Stop(), place(cluster, "slow")
+    stop, there = Stop(), cluster.in_namespace(place(cluster.namespace, "slow"))
     began = monotonic()
 
     def watch_the_clock(seconds: int) -> None:
@@ -126,7 +129,7 @@ def test_a_speed_is_kept_to_and_who_asks_it_to_stop_can_go_on_later(cluster: Clu
 
 
 def test_who_does_not_answer_is_waited_for(cluster: Cluster) -> None:
-    stop, there = Stop(), place(cluster, "late")
+    stop, there = Stop(), cluster.in_namespace(place(cluster.namespace, "late"))
     waited: list[float] = []
 
     def watch(seconds: float) -> None:
