@@ -37,6 +37,7 @@ MODULES = (
     "standing",
     "pacing",
     "side_by_side",
+    "closed_loop",
 )
 RESULTS = Path(__file__).parent / "results"
 _PACKAGES = ("confluent-kafka", "fastavro", "sqlalchemy", "pymysql", "orjson", "kio")

@@ -21,7 +21,7 @@ class Report:
     now: int
     events: int = 0
     published: int = 0
-    chosen: int = 0
+    decisions: list[tuple[int, str]] = field(default_factory=list)
     undecided: int = 0
     shots: int = 0
     finished: int = 0
@@ -53,6 +53,11 @@ class Report:
             self.failed[event.kind] = self.failed.get(event.kind, 0) + 1
         else:
             self.finished += 1
+
+    @property
+    def chosen(self) -> int:
+        """How many shots were chosen; `decisions` has when (µs UTC), and which."""
+        return len(self.decisions)
 
     @property
     def simulated(self) -> float:

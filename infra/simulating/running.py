@@ -138,8 +138,8 @@ class Simulation:
                 return True
             if isinstance(event, HEARD):
                 self._night.hear(str(record.id), event)
-            elif isinstance(event, ShotChosen):
-                self.report.chosen += not event.would_have
+            elif isinstance(event, ShotChosen) and not event.would_have:
+                self.report.decisions.append((event.time, event.shotid))
         return False
 
     def _await(self, came: Callable[[], bool]) -> None:

@@ -15,11 +15,14 @@ from typer.testing import CliRunner, Result
 from infra.cli import app
 from infra.log import reading, topics
 from infra.log.cluster import Cluster
+from infra.serving import roles
+from producers import shot_file
 from schemas.events.orchestrator import OrchestratorStarted, ShotChosen
 from schemas.events.shots import ExposureFinished, ShotFinished
 from schemas.topics import OBSERVATORY
 from tests.e2e.stage import Stage, ended, on_stage, until
 from tests.integration.serving.silent_telescope import observatory, of_class
+from tests.integration.simulating.kept_rules import broken
 
 NIGHT = "2019-03-07"
 QUICK = {"exposure_time": 20, "setup_time": 240}
@@ -82,6 +85,9 @@ def test_kills_of_telescope_and_orchestrator_change_no_decision(stage: Stage) ->
     assert whole["shots_begun"] == whole["shots_chosen"]
     exposed = of_class(observatory(log_of(stage, "whole")), ExposureFinished)
     assert whole["open_shutter"] == 20 * len(exposed)
+    chosen = [r.event for r in of_class(observatory(log_of(stage, "whole")), ShotChosen)]
+    shots = {shot.shotid: shot for shot in shot_file.read(stage.folder / "shots.txt")}
+    assert broken(chosen, shots, roles.given(stage.settings, "orchestrator")) == []
     assert orchestrators(stage) == []
 
     killed(going_on(stage, "broken"))
@@ -93,11 +99,11 @@ def test_kills_of_telescope_and_orchestrator_change_no_decision(stage: Stage) ->
     lost = ended(telescope)
     assert lost.code == 70
     assert "The orchestrator beside the simulation ended with code -9" in lost.sentence
-    broken = json.loads(stage.done(*words("broken")))
+    resumed = json.loads(stage.done(*words("broken")))
 
     assert decisions(stage, "broken") == decisions(stage, "whole")
     same = ("events", "shots_chosen", "shots_finished", "shots_failed", "open_shutter", "end")
-    assert {name: broken[name] for name in same} == {name: whole[name] for name in same}
+    assert {name: resumed[name] for name in same} == {name: whole[name] for name in same}
     begun = of_class(observatory(log_of(stage, "broken")), OrchestratorStarted)
     assert [record.event.recovery for record in begun] == [False, True, True]
 
