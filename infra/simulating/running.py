@@ -31,7 +31,7 @@ from schemas.record import Provenance
 from schemas.topics import OBSERVATORY, QUARANTINE
 from schemas.utc import MICROS
 
-_LINGER_MS = 1.0
+_LINGER_MS = 0.2
 _LOOK_S = 0.1
 
 Watch = Callable[[float], None]
