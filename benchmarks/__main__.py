@@ -38,6 +38,7 @@ MODULES = (
     "pacing",
     "side_by_side",
     "closed_loop",
+    "numbering",
 )
 RESULTS = Path(__file__).parent / "results"
 _PACKAGES = ("confluent-kafka", "fastavro", "sqlalchemy", "pymysql", "orjson", "kio")

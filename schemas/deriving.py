@@ -26,41 +26,30 @@ PRIMITIVES: Mapping[Any, str] = {
 @cache
 def schema_of(cls: type) -> Schema:
     """Return the Avro schema of an event class, with units and documentation."""
-    schema: Schema = _named_once(_record(cls), set())
-    return schema
-
-
-def _record(cls: type) -> Schema:
     hints = get_type_hints(cls, include_extras=True)
-    return {
+    whole = {
         "type": "record",
         "name": cls.__name__,
         "namespace": AVRO_NAMESPACE,
         "doc": (cls.__doc__ or "").strip().split("\n")[0],
         "fields": [_field(field, hints[field.name]) for field in fields(cls)],
     }
+    return _defined_once(whole, set())
 
 
-def _named_once(schema: Schema, known: set[str]) -> Schema:
-    """Return the schema with a record that occurs again by its name alone, as Avro wants it."""
+def _defined_once(schema: Schema, defined: set[str]) -> Schema:
+    """Return a schema in which a record that comes again is named only, as Avro wants it."""
     if isinstance(schema, list):
-        return [_named_once(member, known) for member in schema]
+        return [_defined_once(member, defined) for member in schema]
     if not isinstance(schema, dict):
         return schema
-    if "fields" in schema:
+    if schema.get("type") == "record":
         name = f"{schema['namespace']}.{schema['name']}"
-        if name in known:
+        if name in defined:
             return name
-        known.add(name)
-        fields = [
-            {**field, "type": _named_once(field["type"], known)} for field in schema["fields"]
-        ]
-        return {**schema, "fields": fields}
-    inner = {key: _named_once(schema[key], known) for key in _INNER if key in schema}
-    return {**schema, **inner}
-
-
-_INNER = ("type", "items", "values")
+        defined.add(name)
+    inner = ("type", "items", "values", "fields")
+    return {k: _defined_once(v, defined) if k in inner else v for k, v in schema.items()}
 
 
 def _field(declared: Field[Any], hint: Any) -> dict[str, Any]:
@@ -123,7 +112,7 @@ def _type(hint: Any) -> Schema:
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return {"type": "map", "values": _type(arguments[1])}
     if is_dataclass(hint) and isinstance(hint, type):
-        return _record(hint)
+        return schema_of(hint)
     raise TypeError(f"{hint!r} has no counterpart in Avro")
 
 

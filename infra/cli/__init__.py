@@ -35,6 +35,7 @@ COMMANDS = {
     "topic": ("infra.cli.topic", "List and describe the topics."),
     "schema": ("infra.cli.schema", "List, check and compare the schemas of events."),
     "bridge": ("infra.cli.bridge", "Carry events from ZeroMQ to the log, and back."),
+    "mysql": ("infra.cli.mysql", "Start a MySQL server to throw away; look after vl_obsnum."),
     "config": ("infra.cli.config", "Show, check and copy the settings."),
     "broker": ("infra.cli.broker", "Start, stop and look at the embedded log."),
 }

@@ -70,7 +70,8 @@ def command(
         typer.Argument(
             metavar="NAME",
             help="`projections` and, after it, the views, if not all of them; or a service or "
-            "worker: `silence`, `notices`; or the `clock` that they decide by.",
+            "worker: `silence`, `notices`, `observation_numbers`; or the `clock` that they decide "
+            "by.",
         ),
     ],
     once: Annotated[

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 import consumers
 from consumers import Service, Worker
+from infra import observation_numbers
 from infra.boards import DirectoryBoard
 from infra.scheduling.external import ExternalScheduler
 from infra.serving.deciding import Decider
@@ -47,7 +48,11 @@ def _external_scheduler(settings: Settings) -> ExternalScheduler:
 
 
 PORTS: Mapping[str, Callable[[Settings], Any]] = MappingProxyType(
-    {"external_scheduler": _external_scheduler, "notices": _notices}
+    {
+        "external_scheduler": _external_scheduler,
+        "notices": _notices,
+        "observation_numbers": observation_numbers.numbers,
+    }
 )
 """What each worker, by its module, touches the world through."""
 

@@ -17,6 +17,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -84,9 +85,10 @@ class Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth_value(cls, value: object) -> object:
-        if isinstance(value, bool):  # YAML's yes and no; no option of the sections is one
-            raise ValueError("not a truth value")  # noqa: TRY004 pydantic collects ValueError only
+    def _no_truth_value(cls, value: object, info: ValidationInfo) -> object:
+        is_truth = cls.model_fields[info.field_name or ""].annotation is bool
+        if isinstance(value, bool) and not is_truth:  # YAML's yes and no
+            raise ValueError("not a truth value")
         return value
 
 
@@ -362,7 +364,7 @@ class Topics(Section):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth_value(cls, value: object) -> object:
+    def _no_truth_value(cls, value: object, info: ValidationInfo) -> object:  # noqa: ARG003
         """Take YAML's yes and no for the words they were."""
         return ("no", "yes")[value] if isinstance(value, bool) else value
 
@@ -375,6 +377,38 @@ class Bridge(Section):
         Option("static", "bytes, or with kB, MB, GB, MiB, GiB", "a size above 0"),
         Field(gt=0),
     ] = 64_000_000
+
+
+class MySql(Section):
+    """Where observation numbers are kept, under OCD's names."""
+
+    host: Annotated[
+        str | None, Option("static", "", "a host name or an address"), Field(pattern=r"^[^\s/@]+$")
+    ] = None
+    port: Annotated[
+        int, Option("static", "TCP port", "a whole number, 1 to 65535"), Field(ge=1, le=65535)
+    ] = 3306
+    database: Annotated[
+        str | None,
+        Option("static", "", "a name of 1 to 64 characters"),
+        Field(pattern=r"^[^\s/?#]{1,64}$"),
+    ] = None
+    user: Annotated[str | None, Option("static", "", "text"), Field(min_length=1)] = None
+    password: Annotated[Secret | None, Option("static", "", "{env: NAME} or {file: PATH}")] = None
+    update_obsnum: Annotated[bool, Option("static", "", "true or false")] = True
+    instrument: Annotated[
+        str, Option("static", "", "a name of 1 to 5 characters"), Field(min_length=1, max_length=5)
+    ] = "virus"
+
+
+class DockerMySql(Section):
+    """The throw-away server that `evctl mysql up` starts."""
+
+    container_name: Annotated[
+        str,
+        Option("static", "", "letters, digits, - _ and ., a letter or digit first; up to 60"),
+        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$"),
+    ] = "evctl-mysql"
 
 
 class Logging(Section):
@@ -422,6 +456,8 @@ class Settings(BaseModel):
     urls: ZeroMq = ZeroMq()
     topics: Topics = Topics()
     bridge: Bridge = Bridge()
+    mysql: MySql = MySql()
+    docker_mysql: DockerMySql = DockerMySql()
     logging: Logging = Logging()
 
     @model_validator(mode="before")
