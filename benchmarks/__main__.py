@@ -38,6 +38,7 @@ MODULES = (
     "scheduling",
     "pacing",
     "side_by_side",
+    "closed_loop",
     "numbering",
 )
 RESULTS = Path(__file__).parent / "results"

@@ -18,6 +18,7 @@ COMMANDS = {
     "tail": ("infra.cli.tail", "Show a topic, and follow it."),
     "replay": ("infra.cli.replay", "Play a recorded night again, at any speed."),
     "replay ctl": ("infra.cli.replay_ctl", "Pause, step, seek a replay that is under way."),
+    "simulate": ("infra.cli.simulate", "Let a simulated telescope have a night."),
     "import": ("infra.cli.import_", "Append recordings and archives of nights to the log."),
     "export": ("infra.cli.export", "Write a night to a recording or an archive."),
     "run": ("infra.cli.run", "Keep the tables up to date, in the foreground."),

@@ -27,6 +27,7 @@ from infra.serving import roles
 from infra.serving.running import Server
 from infra.settings import Settings
 from infra.signals import stopping
+from infra.simulating.place import refuse_worker
 from infra.ticking import tick
 from schemas import utc
 from schemas.errors import EvctlError
@@ -137,6 +138,7 @@ def _tick(site: Settings, mock: Mock | None) -> NoReturn:
 
 
 def _serve(site: Settings, name: str, instance: str, once: bool) -> NoReturn:
+    refuse_worker(name, site.log.namespace)
     cluster = connect(site)
     registry, cast = Registry(cluster), roles.cast(name, site)
     seats = SeatStore(open_database(site), cluster.namespace)
