@@ -71,6 +71,8 @@ class Server:
         self._dirty = False
         self._in_hand: Place | None = None
         self.handled = 0
+        self.settled = False
+        """Whether the group has said what this instance serves, and all of that is taken over."""
 
     def run(self, stop: Stop, membership: Membership) -> None:
         """Serve until a stop is asked for; then keep what is known."""
@@ -126,6 +128,7 @@ class Server:
         consumer.incremental_assign([TopicPartition(*place, end) for place, end in ends.items()])
         consumer.pause([TopicPartition(*place) for place in places])
         self._untaken.update(places)
+        self.settled = not self._untaken
 
     def _taken_away(self, consumer: Consumer, given: list[TopicPartition]) -> None:
         self._keep()
@@ -245,6 +248,7 @@ class Server:
         consumer.incremental_assign([TopicPartition(*place, self._next[place])])
         consumer.resume([partition])
         self._untaken.discard(place)
+        self.settled = not self._untaken
         self._dirty = True
 
     def _handle(self, message: Message) -> None:

@@ -4,7 +4,6 @@
 """
 
 import logging
-import shlex
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -24,6 +23,8 @@ from pydantic import (
 from infra.settings.option import Option
 from infra.settings.quantity import to_bytes
 from infra.settings.secret import Secret
+from infra.settings.section import Section, WithYesAndNo, command_words
+from infra.settings.telescope import RunShot, Telescope
 from schemas import utc
 
 IPC = "ipc://"
@@ -77,19 +78,6 @@ def _instant(text: str | None) -> str | None:
     return text
 
 
-class Section(BaseModel):
-    """One section of the site file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_value(cls, value: object) -> object:
-        if isinstance(value, bool):  # YAML's yes and no; no option of the sections is one
-            raise ValueError("not a truth value")  # noqa: TRY004 pydantic collects ValueError only
-        return value
-
-
 class Site(Section):
     """Which observatory this is and how its nights are counted."""
 
@@ -124,7 +112,7 @@ class Log(Section):
             "librdkafka's",
             "any librdkafka option; secrets as {env: NAME} or {file: PATH}",
         ),
-    ] = {}
+    ] = {}  # noqa: RUF012 pydantic copies it
     schema_registry: Annotated[
         str | None,
         Option("static", "", "http(s)://HOST[:PORT][/PATH] of a Confluent Schema Registry API"),
@@ -283,11 +271,6 @@ class Orchestrator(Section):
     ] = 30.0
 
 
-def _command(given: object) -> object:
-    """Take one text, as a variable or a shell has it, for a command's words."""
-    return tuple(shlex.split(given)) if isinstance(given, str) else given
-
-
 def _fillable(word: str) -> str:
     """Refuse a placeholder that nothing is known to put in its place."""
     try:
@@ -303,7 +286,7 @@ class Scheduler(Section):
 
     command: Annotated[
         tuple[Annotated[str, Field(min_length=1), AfterValidator(_fillable)], ...],
-        BeforeValidator(_command),
+        BeforeValidator(command_words),
         Option("static", "", "a list of a program and its words, with placeholders"),
     ] = ()
     timeout: Annotated[
@@ -348,7 +331,7 @@ class ZeroMq(Section):
     ocd_main_loop: Annotated[Urls, _URLS] = ()
 
 
-class Topics(Section):
+class Topics(WithYesAndNo):
     """Which of TCS's events are recorded, under OCD's names."""
 
     extra_topics: Annotated[
@@ -359,12 +342,6 @@ class Topics(Section):
     auto_subscribe: Annotated[
         Literal["all", "yes", "no"], Option("static", "", "all, yes or no")
     ] = "all"
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_value(cls, value: object) -> object:
-        """Take YAML's yes and no for the words they were."""
-        return ("no", "yes")[value] if isinstance(value, bool) else value
 
 
 class Bridge(Section):
@@ -418,6 +395,8 @@ class Settings(BaseModel):
     shots: Shots = Shots()
     orchestrator: Orchestrator = Orchestrator()
     scheduler: Scheduler = Scheduler()
+    telescope: Telescope = Telescope()
+    run_shot: RunShot = RunShot()
     notices: Notices = Notices()
     urls: ZeroMq = ZeroMq()
     topics: Topics = Topics()
