@@ -111,6 +111,7 @@ class ByHand:
         self._publisher = Publisher(
             self._cluster, self._registry, OBSERVATORY, f"hand-{fresh_id()}", linger_ms=0
         )
+        self._request = UUID(bytes=Provenance(self._publisher.source, 0).id_bytes)
         self._valid_until = 0
 
     def run(self) -> None:
@@ -136,7 +137,9 @@ class ByHand:
         classes = (*telling.EVENTS, ServiceTookOver)
         ear = Ear(self._cluster, self._registry, Position(*place, end - 1), classes)
         try:
-            return self._followed(self._requested(), ear, member, stop)
+            member.end_after(self._request)
+            self._ask()
+            return self._followed(ear, member, stop)
         finally:
             ear.close()
 
@@ -159,25 +162,22 @@ class ByHand:
                 raise TelescopeBusy(shots)
             typer.echo(f"evctl: the telescope is not free: {shots}; waiting", err=True)
 
-    def _requested(self) -> str:
-        """Ask for the shot; return the request's id."""
+    def _ask(self) -> None:
+        """Ask for the shot, which is valid for as long as may be waited for others."""
         now = utc_micros()
         self._valid_until = now + round((START_S + (self._wait or 0)) * MICROS)
         self._publish(ShotByHandRequested(now, self._order, self._who, self._valid_until))
-        return str(UUID(bytes=Provenance(self._publisher.source, 0).id_bytes))
 
     def _publish(self, event: object) -> None:
         self._publisher.publish(event)
         self._publisher.flush()
 
-    def _followed(
-        self, request: str, ear: Ear, member: Member, stop: Stop
-    ) -> ShotFinished | ShotExpired:
+    def _followed(self, ear: Ear, member: Member, stop: Stop) -> ShotFinished | ShotExpired:
         """Tell what becomes of the request until its end."""
         begun, aborted = False, 0.0
         repeats = Repeats()
         while True:
-            for record in _of(request, ear, repeats):
+            for record in _of(self._request, ear, repeats):
                 for line in telling.lines(record):
                     typer.echo(line)
                 sys.stdout.flush()
@@ -185,16 +185,16 @@ class ByHand:
                 if isinstance(record.event, telling.ENDS):
                     return record.event
             if stop.requested and not aborted:
-                aborted = self._abort(request)
+                aborted = self._abort()
             if not begun:
                 self._check_patience(aborted, stop)
             member.settled()  # raises what has ended it
             self._cluster.check()
             sleep(_LOOK_S)
 
-    def _abort(self, request: str) -> float:
+    def _abort(self) -> float:
         typer.echo("evctl: the shot is being aborted; a second Ctrl+C does not wait", err=True)
-        self._publish(ShotAbortRequested(utc_micros(), request, self._who, "Ctrl+C"))
+        self._publish(ShotAbortRequested(utc_micros(), str(self._request), self._who, "Ctrl+C"))
         return monotonic()
 
     def _check_patience(self, aborted: float, stop: Stop) -> None:
@@ -206,10 +206,10 @@ class ByHand:
             raise NobodyBegan(self._order.shotid, self._valid_until)
 
 
-def _of(request: str, ear: Ear, repeats: Repeats) -> Iterator[AnyRecord]:
+def _of(request: UUID, ear: Ear, repeats: Repeats) -> Iterator[AnyRecord]:
     """Yield what is said of a request; not by an instance that had been replaced."""
     for record in ear.heard():
-        if not repeats.has(record) and getattr(record.event, "request", "") == request:
+        if not repeats.has(record) and getattr(record.event, "request", "") == str(request):
             yield record
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -99,8 +100,9 @@ def _angle(name: str, text: str, unit: str) -> float:
         from astropy.coordinates import Angle  # noqa: PLC0415 half a second
 
         try:
-            return float(Angle(text, unit=unit).to_value(unit))
-        except (ValueError, TypeError) as fault:  # UnitsError is one, too
+            with warnings.catch_warnings(action="error"):  # of minutes and seconds of 60
+                return float(Angle(text, unit=unit).to_value(unit))
+        except (ValueError, TypeError, Warning) as fault:  # UnitsError is a ValueError, too
             raise typer.BadParameter(f"{name} is {text!r}, which is no angle: {fault}") from fault
 
 

@@ -73,7 +73,7 @@ def command(
     ],
     track: Annotated[
         int,
-        typer.Argument(metavar="{0,1}", min=0, max=1, help="The track: 0 is east, 1 west."),
+        typer.Argument(metavar="0|1", min=0, max=1, help="The track: 0 is east, 1 west."),
     ],
     exp01: Annotated[
         float,

@@ -2,6 +2,7 @@
 
 import signal
 from threading import Thread
+from uuid import UUID
 
 from infra.database.seats import SeatStore
 from infra.indexing import open_database
@@ -12,6 +13,7 @@ from infra.serving.roles import Cast
 from infra.serving.running import Server
 from infra.settings import Settings
 from infra.signals import Stop
+from schemas.record import AnyRecord
 
 
 class Member:
@@ -24,6 +26,7 @@ class Member:
         self._cast, self._site = cast, site
         self._stop = Stop()
         self._server: Server | None = None
+        self._last: UUID | None = None
         self._fault: Exception | None = None
         self._thread = Thread(target=self._run, name=cast.name, daemon=True)
         self._thread.start()
@@ -33,6 +36,10 @@ class Member:
         if self._fault is not None:
             raise self._fault
         return self._server is not None and self._server.settled
+
+    def end_after(self, request: UUID) -> None:
+        """Have it end with a request: what waits behind that is for others."""
+        self._last = request
 
     def end(self) -> None:
         """Tell it to end."""
@@ -44,12 +51,17 @@ class Member:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def _handled(self, record: AnyRecord) -> None:
+        if record.id == self._last:
+            self.end()
+
     def _run(self) -> None:
         try:
             cluster = connect(self._site)
             seats = SeatStore(open_database(self._site), cluster.namespace)
             seats.create()
             self._server = Server(cluster, Registry(cluster), seats, self._cast)
+            self._server.after_each = self._handled
             group = f"{cluster.namespace}evctl.{self._cast.name}"
             self._server.run(self._stop, Membership(cluster, group))
         except Exception as fault:  # noqa: BLE001 it is raised where somebody asks
