@@ -1,4 +1,4 @@
-"""`evctl shot`: the list of shots, and which of them is next."""
+"""`evctl shot`: the list of shots, which of them is next, and one that is run by hand."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 
 from consumers.orchestrator import het
 from consumers.orchestrator.scheduling import Proposal, next_shot, prepare, reachable
-from infra.cli import shot_plan
+from infra.cli import shot_abort, shot_plan, shot_run
 from infra.cli.context import settings
 from infra.cli.options import examples
 from infra.cli.rebuild import login_name
@@ -21,8 +21,16 @@ from producers import shot_file
 from schemas import utc
 from schemas.events.shot_lists import Shot
 
-app = typer.Typer(no_args_is_help=True, help="Load and show the list of shots, and plan nights.")
+app = typer.Typer(no_args_is_help=True, help="Load and list shots, plan nights, run a shot.")
 app.command("plan", epilog=shot_plan.EPILOG)(shot_plan.command)
+app.command("run", epilog=shot_run.EPILOG)(shot_run.command)
+app.command("abort", epilog=shot_abort.EPILOG)(shot_abort.command)
+
+
+def arranged(words: Sequence[str]) -> list[str]:
+    """Return the words so that a negative declination is no option of `evctl shot run`."""
+    return ["run", *shot_run.arranged(words[1:])] if words[:1] == ["run"] else list(words)
+
 
 _TRACKS = ("east", "west", "either")
 _HEADINGS = ("SHOT", "RA/h", "DEC/deg", "TRACK", "PRIORITY", "VISITS", "AZIMUTH/deg")

@@ -16,7 +16,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -25,7 +24,8 @@ from infra.settings.observing import Orchestrator, Scheduler, Shots
 from infra.settings.option import Option
 from infra.settings.quantity import to_bytes
 from infra.settings.secret import Secret
-from infra.settings.section import Section
+from infra.settings.section import Section, WithYesAndNo
+from infra.settings.telescope import RunShot, Telescope
 from schemas import utc
 
 IPC = "ipc://"
@@ -242,7 +242,7 @@ class ZeroMq(Section):
     ocd_main_loop: Annotated[Urls, _URLS] = ()
 
 
-class Topics(Section):
+class Topics(WithYesAndNo):
     """Which of TCS's events are recorded, under OCD's names."""
 
     extra_topics: Annotated[
@@ -253,12 +253,6 @@ class Topics(Section):
     auto_subscribe: Annotated[
         Literal["all", "yes", "no"], Option("static", "", "all, yes or no")
     ] = "all"
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_value(cls, value: object, info: ValidationInfo) -> object:  # noqa: ARG003
-        """Take YAML's yes and no for the words they were."""
-        return ("no", "yes")[value] if isinstance(value, bool) else value
 
 
 class Bridge(Section):
@@ -344,6 +338,8 @@ class Settings(BaseModel):
     shots: Shots = Shots()
     orchestrator: Orchestrator = Orchestrator()
     scheduler: Scheduler = Scheduler()
+    telescope: Telescope = Telescope()
+    run_shot: RunShot = RunShot()
     notices: Notices = Notices()
     urls: ZeroMq = ZeroMq()
     topics: Topics = Topics()

@@ -1,13 +1,12 @@
 """Options of those who choose shots and run them."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from infra.settings.option import Option
-from infra.settings.section import Section
+from infra.settings.section import Section, command_words
 
 PLACEHOLDERS = ("shot_file", "jd", "azimuth", "seeing", "transparency")
 """What an external scheduler may be told on its command line."""
@@ -76,11 +75,6 @@ class Orchestrator(Section):
     ] = 30.0
 
 
-def _command(given: object) -> object:
-    """Take one text, as a variable or a shell has it, for a command's words."""
-    return tuple(shlex.split(given)) if isinstance(given, str) else given
-
-
 def _fillable(word: str) -> str:
     """Refuse a placeholder that nothing is known to put in its place."""
     try:
@@ -96,7 +90,7 @@ class Scheduler(Section):
 
     command: Annotated[
         tuple[Annotated[str, Field(min_length=1), AfterValidator(_fillable)], ...],
-        BeforeValidator(_command),
+        BeforeValidator(command_words),
         Option("static", "", "a list of a program and its words, with placeholders"),
     ] = ()
     timeout: Annotated[
