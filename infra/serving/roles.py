@@ -156,8 +156,9 @@ def given(settings: Settings, service: str) -> Mapping[str, str]:
     found = getattr(settings, consumers.services()[service].section or service, None)
     if not isinstance(found, BaseModel):
         return {}
-    return {name: _text(value) for name, value in found.model_dump().items()}
+    return {name: as_text(value) for name, value in found.model_dump().items()}
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """Return a setting's value as records have it."""
     return str(value) if isinstance(value, Path | str) else repr(value)
