@@ -59,11 +59,11 @@ def start(name: str, directory: Path, password: str) -> Server:
         return Server(name, directory, "docker", _HOST, port, address)
 
 
-def runs(name: str) -> bool:
-    """Tell whether our container of this name is there and runs."""
+def runs(name: str, directory: Path) -> bool:
+    """Tell whether the container of a directory is there and runs."""
     with _engine() as client:
-        container = _find(client, name)
-        return container is not None and _is_ours(container) and container.status == "running"
+        container = _ours(client, name, directory)
+        return container is not None and container.status == "running"
 
 
 def last_words(name: str) -> str:
@@ -73,11 +73,11 @@ def last_words(name: str) -> str:
         return "" if container is None else container.logs(tail=15).decode(errors="replace")
 
 
-def remove(name: str) -> bool:
-    """Stop a container and remove it with its volumes; false if there is none, or not of ours."""
+def remove(name: str, directory: Path) -> bool:
+    """Stop a directory's container and remove it with its volumes; false if there is none."""
     with _engine() as client:
-        container = _find(client, name)
-        if container is None or not _is_ours(container):
+        container = _ours(client, name, directory)
+        if container is None:
             return False
         container.remove(v=True, force=True)
         return True
@@ -110,5 +110,8 @@ def _find(client: Any, name: str) -> Any | None:
         return None
 
 
-def _is_ours(container: Any) -> bool:
-    return _LABEL in container.labels
+def _ours(client: Any, name: str, directory: Path) -> Any | None:
+    """Return the container that was made for a directory: its label says so."""
+    container = _find(client, name)
+    is_ours = container is not None and container.labels.get(_LABEL) == str(directory)
+    return container if is_ours else None

@@ -75,7 +75,7 @@ def _start(name: str, directory: Path, *, in_container: bool) -> Server:
 
 def _is_there(server: Server) -> bool:
     if server.kind == "docker":
-        return container.runs(server.name)
+        return container.runs(server.name, server.directory)
     return bool(local.processes(server.directory))
 
 
@@ -94,10 +94,10 @@ def _remove(name: str, directory: Path) -> bool:
     server = Server.read(name, directory)
     removed = False
     if server is not None and server.kind == "docker":
-        removed = container.remove(name)
+        removed = container.remove(name, directory)
     else:
         with suppress(DockerMissing, EngineAway):  # then it is no container that is left
-            removed = container.remove(name)
+            removed = container.remove(name, directory)
     local.stop(directory)
     if there:
         shutil.rmtree(directory)

@@ -42,13 +42,13 @@ class EngineAway(EvctlError):
 
 
 class NameTaken(EvctlError):
-    """A container of this name is none of ours."""
+    """A container of this name is not this site's."""
 
     exit_code = 73
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"A container named {name} is there, and evctl did not make it: give another name with "
+            f"A container named {name} is there, and is not of this site: give another name with "
             "-c/--container-name, or in docker_mysql.container_name."
         )
         self.name = name

@@ -136,9 +136,9 @@ def test_a_container_comes_serves_and_leaves_with_its_volumes(
 ) -> None:
     with engine(mariadb_server) as docker:
         monkeypatch.setenv("DOCKER_HOST", docker.address)
-        docker.add("theirs", {})
+        docker.add("theirs", {"evctl.throw-away": "/elsewhere/throw-away-theirs"})
         refused = site.evctl("mysql", "up", "-c", "theirs")
-        assert (refused.code, "evctl did not make it" in refused.sentence) == (73, True)
+        assert (refused.code, "is not of this site" in refused.sentence) == (73, True)
         assert "no throw-away server theirs" in site.done("mysql", "down", "-c", "theirs")
 
         started = site.evctl("mysql", "up")

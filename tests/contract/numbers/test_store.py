@@ -4,7 +4,7 @@ from contextlib import closing
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers import Refused
@@ -77,6 +77,7 @@ def test_an_instrument_that_is_too_long_and_a_date_without_numbers(
     assert numbers.take(ticket(4), NEXT_DAY, "") == Taken(NEXT_DAY, 1, "virus", True, 4)
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), max_size=20))
 def test_dates_are_numbered_from_one_on_and_requests_once(asked: list[tuple[int, int]]) -> None:
     """A request names its date; the same request may come again."""
