@@ -35,6 +35,7 @@ MODULES = (
     "replay_speed",
     "whole_night",
     "standing",
+    "scheduling",
     "pacing",
     "side_by_side",
     "closed_loop",

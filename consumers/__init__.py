@@ -79,7 +79,7 @@ class Request(Protocol):
     def valid_until(self) -> int: ...
 
 
-def _never(_: AnyRecord, __: AnyRecord) -> None:
+def _never(_: AnyRecord, __: AnyRecord, ___: int) -> None:
     return None
 
 
@@ -109,8 +109,8 @@ class Worker:
     µs UTC.
 
     What is told between the beginning and the end of an act are events of the classes `progress`.
-    `stops` gets the request in hand and a later record of the classes `heeds`, and returns why the
-    act has to end for it, or None.
+    `stops` gets the request in hand, a later record of the classes `heeds` and when the act began
+    (µs UTC), and returns why the act has to end for it, or None.
     """
 
     name: str
@@ -125,7 +125,7 @@ class Worker:
     expired: Callable[[AnyRecord, int], Any]
     progress: tuple[type, ...] = ()
     heeds: tuple[type, ...] = ()
-    stops: Callable[[AnyRecord, AnyRecord], str | None] = _never
+    stops: Callable[[AnyRecord, AnyRecord, int], str | None] = _never
 
     @property
     def layout(self) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from consumers import Ticket, Worker
+from consumers import Act, Ticket, Worker
 from schemas.events.observation_numbers import (
     ObservationNumberExpired,
     ObservationNumberFailed,
@@ -65,17 +65,17 @@ def worker(numbers: Numbers) -> Worker:
     def started(record: AnyRecord, now: int) -> ObservationNumberStarted:
         return ObservationNumberStarted(now, str(record.id))
 
-    def carry_out(record: AnyRecord, ticket: Ticket, now: Callable[[], int]) -> Any:
+    def carry_out(record: AnyRecord, act: Act) -> Any:
         asked: ObservationNumberRequested = record.event
         obsdate = observing_date(asked.date_time)
         try:
             taken = patiently(
-                lambda: numbers.take(ticket, obsdate, asked.inst), asked.valid_until, now
+                lambda: numbers.take(act.ticket, obsdate, asked.inst), asked.valid_until, act.now
             )
         except NumbersAway as away:
             reason = f"{away} The request was valid until {iso(asked.valid_until)}."
-            return failed(record, reason, now())
-        return told(record, taken, now())
+            return failed(record, reason, act.now())
+        return told(record, taken, act.now())
 
     def look(record: AnyRecord, ticket: Ticket, now: Callable[[], int]) -> Any | None:
         until = max(record.event.valid_until, now() + LOOK_S * MICROS)
@@ -108,7 +108,7 @@ def worker(numbers: Numbers) -> Worker:
         version=1,
         reads=(OBSERVATORY.name,),
         writes=(OBSERVATORY.name,),
-        request=ObservationNumberRequested,
+        requests=(ObservationNumberRequested,),
         started=started,
         carry_out=carry_out,
         look=look,

@@ -1,17 +1,14 @@
 """Where people find notices: a directory with a file for each, named by its request."""
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from consumers import Refused, Ticket
+from consumers import Ticket
 from infra.broker.storage import files
 from infra.clock import utc_micros
+from infra.epochs import Gate
 from schemas.utc import iso
 
-_EPOCH, _ACTS = ".epoch", "notices.log"
+_ACTS = "notices.log"
 
 
 class DirectoryBoard:
@@ -21,13 +18,12 @@ class DirectoryBoard:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self._directory, self._gate = directory, Gate(directory)
 
     def put(self, ticket: Ticket, subject: str, text: str) -> str:
         """Put a notice up, and return its path; see `consumers.notices.Board`."""
         path = self._path(ticket)
-        with self._alone() as lock:
-            self._admit(ticket, lock)
+        with self._gate.admitted(ticket):
             if not path.exists():
                 files.replace(path, f"{subject}\n\n{text}\n".encode(), mode=0o644)
                 self._note(ticket, subject)
@@ -35,9 +31,8 @@ class DirectoryBoard:
 
     def find(self, ticket: Ticket) -> str | None:
         """Return the path of a request's notice, None if it is not up."""
-        with self._alone() as lock:  # an instance before may be in the middle of putting it up
-            self._admit(ticket, lock)
-        path = self._path(ticket)
+        with self._gate.admitted(ticket):  # another may be in the middle of putting it up
+            path = self._path(ticket)
         return str(path) if path.exists() else None
 
     def _note(self, ticket: Ticket, subject: str) -> None:
@@ -48,21 +43,3 @@ class DirectoryBoard:
 
     def _path(self, ticket: Ticket) -> Path:
         return self._directory / f"{ticket.request}.txt"
-
-    @contextmanager
-    def _alone(self) -> Iterator[int]:
-        self._directory.mkdir(parents=True, exist_ok=True)
-        fd = os.open(self._directory / _EPOCH, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            yield fd
-        finally:
-            os.close(fd)
-
-    def _admit(self, ticket: Ticket, lock: int) -> None:
-        seen = int(os.pread(lock, 20, 0) or b"0")
-        if ticket.epoch < seen:
-            raise Refused(f"epoch {ticket.epoch} was replaced by {seen}")
-        if ticket.epoch > seen:
-            files.write_at(lock, str(ticket.epoch).encode(), 0)
-            files.sync_data(lock)

@@ -8,6 +8,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from schemas.declare import time_field
+from schemas.events.shots import (
+    WEST,
+    ExposureFinished,
+    ExposureStarted,
+    ShotFinished,
+    ShotOrder,
+    ShotStarted,
+    TelescopeSetupFinished,
+    TelescopeSetupStarted,
+)
 from schemas.events.silence import SystemFellSilent, SystemSpokeAgain
 from schemas.events.tcs import TcsEvent, Value
 from schemas.utc import MICROS, iso
@@ -15,15 +25,23 @@ from schemas.utc import MICROS, iso
 HEARTBEAT_ENQUIRY = "ocd.heartbeat.enquiry"
 HEARTBEAT_REPLY = "ocd.heartbeat.reply"
 STATE_CHANGED = "ocd.states.change"
+SHOT, SETUP = "ocd.run_shot.run", "ocd.run_shot.setup_telescope"
+EXPOSURE = "ocd.run_shot.exp_hetdex"
+START, FINISH = 0, 1
+"""What `exec_status` says."""
+
+_RECIPE = "evctl run shots"
+_BINNING = 2, 1
+"""How VIRUS is read out, in x and y."""
 
 NEEDED = (
     "pas.Guider1.metrology_data",
     "pas.Guider2.metrology_data",
     "tcs.root.ra_dec",
     "tcs.receiver.heartbeat",
-    "ocd.run_shot.run",
-    "ocd.run_shot.setup_telescope",
-    "ocd.run_shot.exp_hetdex",
+    SHOT,
+    SETUP,
+    EXPOSURE,
     "ocd.states.hetdex_allowed",
     HEARTBEAT_ENQUIRY,
 )
@@ -61,11 +79,64 @@ def _spoke_again(event: SystemSpokeAgain) -> Named:
     return _state(f"silence.{event.system}", "spoke_again", ("silent", "speaking"), message)
 
 
-NAMED: Mapping[type, Callable[[Any], Named]] = {
+def _run(event: ShotStarted | ShotFinished) -> Named | None:
+    said: dict[str, Value] = {"error": False, "exc_type": "", "exc_value": "", "traceback": ""}
+    if isinstance(event, ShotFinished):
+        where = f"in {event.step}: " if event.step else ""
+        value = f"{where}{event.reason}" if event.error else ""
+        said |= {"error": event.error, "exc_type": event.kind, "exc_value": value}
+        said["traceback"] = event.details
+    return _of_shot(event, SHOT, said, finished=isinstance(event, ShotFinished))
+
+
+def _setup(event: TelescopeSetupStarted | TelescopeSetupFinished) -> Named | None:
+    return _of_shot(event, SETUP, {}, finished=isinstance(event, TelescopeSetupFinished))
+
+
+def _exposure(event: ExposureStarted | ExposureFinished) -> Named | None:
+    order = event.order
+    said: dict[str, Value] = {
+        "exposure": event.exposure,
+        "seconds": event.seconds,
+        "observation": order.obs_number,
+        "object": f"{order.shotid}_{'EW'[order.track == WEST]}",
+        "recipe": _RECIPE,
+        "x_binning": _BINNING[0],
+        "y_binning": _BINNING[1],
+        "type": "sci",
+    }
+    return _of_shot(event, EXPOSURE, said, finished=isinstance(event, ExposureFinished))
+
+
+def _of_shot(event: Any, name: str, said: Mapping[str, Value], *, finished: bool) -> Named | None:
+    """Return an event of a shot that OCD follows, with all that is known of the shot."""
+    if not event.order.followed:
+        return None
+    return Named(name, {**_shot(event.order), "exec_status": FINISH if finished else START, **said})
+
+
+def _shot(order: ShotOrder) -> Mapping[str, Value]:
+    """Return what OCD has of a shot, its metadata beside; these must not hide an event's own."""
+    free = {name: value for name, value in order.metadata.items() if not name.startswith("__")}
+    times = {f"exp{number:02d}": seconds for number, seconds in enumerate(order.exposures, 1)}
+    fields = ("shotid", "obs_number", "ra", "dec", "azimuth", "track")
+    return {**free, **{name: getattr(order, name) for name in fields}, **times}
+
+
+NAMED: Mapping[type, Callable[[Any], Named | None]] = {
     SystemFellSilent: _fell_silent,
     SystemSpokeAgain: _spoke_again,
+    ShotStarted: _run,
+    ShotFinished: _run,
+    TelescopeSetupStarted: _setup,
+    TelescopeSetupFinished: _setup,
+    ExposureStarted: _exposure,
+    ExposureFinished: _exposure,
 }
-"""Event classes that OCD has a name for, beside `TcsEvent`; the others are not served."""
+"""Event classes that OCD has a name for, beside `TcsEvent`; the others are not served.
+
+Those of a shot have one if OCD is to follow it.
+"""
 
 
 def as_tcs(event: Any, now: int) -> TcsEvent | None:
@@ -75,10 +146,11 @@ def as_tcs(event: Any, now: int) -> TcsEvent | None:
     """
     if type(event) is TcsEvent:
         return event
-    named = NAMED.get(type(event))
+    name = NAMED.get(type(event))
+    named = None if name is None else name(event)
     if named is None:
         return None
-    return _tcs_event(named(event), getattr(event, time_field(type(event))), now)
+    return _tcs_event(named, getattr(event, time_field(type(event))), now)
 
 
 def heartbeat_reply(event: TcsEvent, now: int) -> TcsEvent | None:

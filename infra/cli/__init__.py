@@ -31,7 +31,7 @@ COMMANDS = {
     "upgrade": ("infra.cli.upgrade", "Bring what an older evctl has left to this one's formats."),
     "demo": ("infra.cli.demo", "See a night go through the log and come out as tables."),
     "doctor": ("infra.cli.doctor", "Find what is missing or misconfigured, and how to mend it."),
-    "shot": ("infra.cli.shot", "Load and show the list of shots, and plan nights."),
+    "shot": ("infra.cli.shot", "Load and list shots, plan nights, run a shot."),
     "topic": ("infra.cli.topic", "List and describe the topics."),
     "schema": ("infra.cli.schema", "List, check and compare the schemas of events."),
     "bridge": ("infra.cli.bridge", "Carry events from ZeroMQ to the log, and back."),

@@ -11,7 +11,9 @@ import consumers
 from consumers import Service
 from infra.cli.progress import progress
 from infra.cli.viewing import patience
+from infra.database.seats import SeatStore
 from infra.indexing import open_database
+from infra.log import topics
 from infra.log.cluster import Cluster
 from infra.log.registry import Registry
 from infra.replay.awaiting import (
@@ -55,21 +57,41 @@ def present_settings(
     return {service.name: roles.given(site, service.name) for service in services}
 
 
-def in_replay(cluster: Cluster, registry: Registry, name: str, stop: Stop, *, wait: bool) -> Cast:
+def in_replay(
+    cluster: Cluster,
+    registry: Registry,
+    wanted: tuple[Settings, str, str | None],
+    stop: Stop,
+    *,
+    wait: bool,
+) -> Cast:
     """Return what runs a service in a replay; one that has not begun may be waited for.
 
-    The settings are the replay's. Raises `NoStandIn` for a worker, `NotInvited`, `NoSuchReplay`.
+    `wanted` are the site, the service and, of a worker, what stands in for the world. The settings
+    of a service are the replay's. Raises `NoStandIn` for a worker without, `NotInvited`,
+    `NoSuchReplay`.
     """
+    site, name, stand_in = wanted
     replay = replay_of(cluster.namespace) or cluster.namespace
     services = consumers.services()
-    if name not in services:
+    rehearsing = None if stand_in is None else roles.cast(name, site, stand_in)
+    if rehearsing is None and name not in services:
         raise NoStandIn(name, replay)
     found = await_invitation(cluster, registry, stop) if wait else invitation(cluster, registry)
     if stop.requested:
         raise typer.Exit(stop.exit_code)
-    if found is None or name not in found.services:
+    if found is None or not (rehearsing or name in found.services):
         raise NotInvited(name, replay)
-    return roles.of_service(services[name], {})
+    return rehearsing or roles.of_service(services[name], {})
+
+
+def from_the_start(cluster: Cluster, seats: SeatStore, cast: Cast) -> None:
+    """Let a worker that stands in carry out all that is asked in its replay, from the first on."""
+    there = {(seat.service, seat.topic) for seat in seats.seats()}
+    names = [topic.full_name(cluster.namespace) for topic in cast.reads]
+    for name, real in topics.describe(cluster, names).items():
+        for number in range(real.partitions) if (cast.name, name) not in there else ():
+            seats.take(cast.name, (name, number), real.id, 0)
 
 
 @dataclass(frozen=True, slots=True)

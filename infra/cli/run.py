@@ -7,7 +7,7 @@ import typer
 
 from infra.cli.agreeing import agreed
 from infra.cli.context import settings
-from infra.cli.deciding import in_replay
+from infra.cli.deciding import from_the_start, in_replay
 from infra.cli.options import LogFile, examples
 from infra.cli.viewing import chosen_views, is_replay
 from infra.clock import utc_micros
@@ -41,6 +41,7 @@ EPILOG = examples(
     "evctl run clock",
     "evctl --namespace mock.first run clock    with dates.mock_time set: it asks first",
     "evctl --namespace replay.first run projections --once",
+    "evctl --namespace replay.first run shots --stand-in simulated",
 )
 PROJECTIONS, CLOCK = "projections", "clock"
 
@@ -86,6 +87,15 @@ def command(
             "its work back at once.",
         ),
     ] = "",
+    stand_in: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="In a rehearsal, let a worker touch this instead of the world: for `shots`, "
+            "`simulated`.",
+            show_default=False,
+        ),
+    ] = None,
     yes: Annotated[
         bool,
         typer.Option("-y", "--yes", help="Run with dates.mock_time without being asked."),
@@ -102,13 +112,15 @@ def command(
         raise UnknownService(" ".join(names))
     if service == CLOCK and (once or instance):
         raise typer.BadParameter("the clock has no end, nor a group: without --once, --instance")
+    if stand_in is not None and service in {CLOCK, PROJECTIONS}:
+        raise roles.NeedsNoStandIn(service, "it touches nothing outside")
     site = settings(ctx)
     configure(site.logging, service, log_file)
     if service != PROJECTIONS:
         mock = agreed(site, ticks=service == CLOCK, yes=yes)
         if service == CLOCK:
             _tick(site, mock)
-        _serve(site, service, instance, once)
+        _serve(site, service, instance, stand_in, once=once)
     chosen = chosen_views(site, views)
     cluster = connect(site)
     if not is_replay(cluster.namespace):  # a replay makes its topics itself
@@ -137,15 +149,22 @@ def _tick(site: Settings, mock: Mock | None) -> NoReturn:
         raise typer.Exit(stop.exit_code)
 
 
-def _serve(site: Settings, name: str, instance: str, once: bool) -> NoReturn:
+def _serve(
+    site: Settings, name: str, instance: str, stand_in: str | None, *, once: bool
+) -> NoReturn:
     refuse_worker(name, site.log.namespace)
     cluster = connect(site)
-    registry, cast = Registry(cluster), roles.cast(name, site)
+    registry = Registry(cluster)
     seats = SeatStore(open_database(site), cluster.namespace)
     with stopping() as stop:
         if is_replay(cluster.namespace):
-            cast = in_replay(cluster, registry, name, stop, wait=not once)
-        seats.create()
+            cast = in_replay(cluster, registry, (site, name, stand_in), stop, wait=not once)
+            seats.create()
+            if stand_in is not None:
+                from_the_start(cluster, seats, cast)
+        else:
+            cast = roles.cast(name, site, stand_in)
+            seats.create()
         server = Server(cluster, registry, seats, cast)
         if once:
             server.once(stop)

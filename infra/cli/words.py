@@ -72,3 +72,38 @@ def negatives_last(words: Sequence[str]) -> list[str]:
     negative = [word for word in words if re.match(r"-[\d.]", word)]
     others = [word for word in words if word not in negative]
     return [*others, *(("--", *negative) if negative else ())]
+
+
+def options_first(
+    words: Sequence[str], valued: Collection[str], listing: Collection[str] = ()
+) -> list[str]:
+    """Return the words with the options in front and all others, in their order, behind `--`.
+
+    So a word like `-12.5` is no option, wherever it stands. Options of `valued` take the next word,
+    those of `listing` all that follow and look like an address.
+    """
+    options: list[str] = []
+    others: list[str] = []
+    at = 0
+    while at < len(words) and words[at] != "--":
+        word = words[at]
+        at += 1
+        if word == "-" or not word.startswith("-") or re.match(r"-[\d.]", word):
+            others.append(word)
+        elif word in listing:
+            while at < len(words) and "://" in words[at]:
+                options += [word, words[at]]
+                at += 1
+        else:
+            takes = _takes_next(word, valued)
+            options += words[at - 1 : at + takes]
+            at += takes
+    return [*options, "--", *others, *words[at + 1 :]]
+
+
+def _takes_next(word: str, valued: Collection[str]) -> bool:
+    """Whether an option's value is the next word: not of `-t5`, but of `-t` and `-et`."""
+    if word.startswith("--"):
+        return word in valued
+    first = next((n for n, letter in enumerate(word[1:], 1) if f"-{letter}" in valued), None)
+    return first == len(word) - 1

@@ -1,7 +1,7 @@
 """Services and workers as members of a consumer group: partitions come and go."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
 from time import monotonic
@@ -71,6 +71,10 @@ class Server:
         self._dirty = False
         self._in_hand: Place | None = None
         self.handled = 0
+        self.settled = False
+        """Whether the group has said what this instance serves, and all of that is taken over."""
+        self.after_each: Callable[[AnyRecord], None] = lambda _: None
+        """Called when a record and its effects are handled; it may ask for a stop."""
 
     def run(self, stop: Stop, membership: Membership) -> None:
         """Serve until a stop is asked for; then keep what is known."""
@@ -126,6 +130,7 @@ class Server:
         consumer.incremental_assign([TopicPartition(*place, end) for place, end in ends.items()])
         consumer.pause([TopicPartition(*place) for place in places])
         self._untaken.update(places)
+        self.settled = not self._untaken
 
     def _taken_away(self, consumer: Consumer, given: list[TopicPartition]) -> None:
         self._keep()
@@ -158,7 +163,7 @@ class Server:
         try:
             if self._untaken:
                 self._take_over(consumer, stop)
-            self._serve(consumer, _POLL_S)
+            self._serve(consumer, _POLL_S, stop)
             self._cluster.check()
             if self._outputs is not None:
                 self._outputs.serve()
@@ -169,13 +174,18 @@ class Server:
         except SeatLost:
             self._begin_again(None, stop)
 
-    def _serve(self, consumer: Consumer, timeout: float) -> None:
-        """Handle what has come, or comes within `timeout` s, for the seats that are taken."""
+    def _serve(self, consumer: Consumer, timeout: float, stop: Stop) -> None:
+        """Handle what has come, or comes within `timeout` s, for the seats that are taken.
+
+        What waits behind a record at which a stop is asked for is left to the next instance.
+        """
         self._backlog += reading.consume(consumer, _BATCH, timeout)
         waiting, self._backlog = self._backlog, []
         if waiting:
             self._registry.fetched()
         for message in waiting:
+            if stop.requested:
+                return
             self._handle(message)
 
     def _begin_again(self, fault: NotAcknowledged | None, stop: Stop) -> None:
@@ -219,7 +229,7 @@ class Server:
                 self._handle(message)
             count += len(batch)
             if self._consumer is not None:
-                self._serve(self._consumer, 0)
+                self._serve(self._consumer, 0, stop)
             if self._seats.get(place) is not taken or stop.requested:
                 return False
         taken.recorded.close()
@@ -245,6 +255,7 @@ class Server:
         consumer.incremental_assign([TopicPartition(*place, self._next[place])])
         consumer.resume([partition])
         self._untaken.discard(place)
+        self.settled = not self._untaken
         self._dirty = True
 
     def _handle(self, message: Message) -> None:
@@ -271,6 +282,7 @@ class Server:
             if isinstance(event, SettingsTookEffect) and event.service == self._role.name:
                 taken.settings = event.digest
             self.handled += 1
+            self.after_each(record)
         self._next[place], self._last[place] = offset + 1, record
         self._dirty = True
 

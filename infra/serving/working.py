@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from consumers import Act, Refused, Ticket, Worker
-from infra.clock import utc_micros
 from infra.dying import Point, reach
+from infra.serving.clocks import Clock, TrueClock
 from infra.serving.hearing import Ear
 from infra.serving.outputs import NotWritten, Outputs, reason
 from infra.serving.recorded import Recorded, provenance_of
@@ -25,6 +25,7 @@ _LOGGER = logging.getLogger("evctl.serving")
 _STARTED = 0
 """The number of a request's beginning among its effects; progress and end have those behind."""
 
+_Stopped = Callable[[], str | None]
 Meanwhile = Callable[["Future[Any]"], bool]
 """Keeps the member of the group alive until a future is done; false if the seat was lost."""
 
@@ -57,7 +58,7 @@ class WorldAway(EvctlError):
 
 
 class Carrier:
-    """Carries out the requests of one partition."""
+    """Carries out the requests of one partition; those of a replay by its clock only."""
 
     def __init__(
         self,
@@ -67,7 +68,9 @@ class Carrier:
         decides_from: int,
         outputs: Outputs,
         around: Around,
+        clock: Clock | None = None,
     ) -> None:
+        self._clock = clock or TrueClock()
         self._worker, self._source, self._epoch = worker, source, epoch
         self._decides_from, self._outputs, self._around = decides_from, outputs, around
         self._number = _STARTED + 1
@@ -81,6 +84,7 @@ class Carrier:
 
     def handle(self, record: AnyRecord, recorded: Recorded | None = None) -> None:
         """Carry out a request, unless the log has what came of it; raise `SeatLost`."""
+        self._clock.hear(record)
         offset = record.position.offset
         found = recorded.take(offset) if recorded is not None else []
         there = {one.number: one.record.event for one in found if one.cause == offset}
@@ -90,8 +94,8 @@ class Carrier:
             return  # from before a replay's start
         self._number = max(there, default=_STARTED) + 1
         if there:
-            self._end(record, self._go_on(record))
-        elif offset >= self._decides_from and record.provenance.replay is not None:
+            self._end(record, self._go_on(record, told=bool({*there} - {_STARTED})))
+        elif offset >= self._decides_from and self._is_of_another_time(record):
             self._refuse(record)
         elif offset >= self._decides_from:
             self._begin(record)
@@ -110,14 +114,17 @@ class Carrier:
 
     closing = opening
 
+    def _is_of_another_time(self, record: AnyRecord) -> bool:
+        return record.provenance.replay is not None and not self._clock.of_replay
+
     def _refuse(self, record: AnyRecord) -> None:
         """Do nothing in the world for a replay, wherever its record has got to."""
         reason = f"it is of the replay {record.provenance.replay}, and the world is not touched"
         _LOGGER.warning("%s refuses %s: %s", self._worker.name, record.position, reason)
-        self._end(record, self._worker.failed(record, reason, utc_micros()))
+        self._end(record, self._worker.failed(record, reason, self._clock.now()))
 
     def _begin(self, record: AnyRecord) -> None:
-        now = utc_micros()
+        now = self._clock.now()
         if now > record.event.valid_until:
             # an instance that was replaced may be about to act still: from this look on it can't
             seen = self._look(record, Ticket(record.id, self._epoch))
@@ -130,13 +137,19 @@ class Carrier:
         reach(Point.WORK_DONE)
         self._end(record, came)
 
-    def _go_on(self, record: AnyRecord) -> Any:
-        """Return what came of a request that an instance before has begun."""
+    def _go_on(self, record: AnyRecord, *, told: bool) -> Any:
+        """Return what came of a request that an instance before has begun.
+
+        Where that one told of its progress, and the world knows nothing of it, nothing is done.
+        """
         ticket = Ticket(record.id, self._epoch)
         seen = self._look(record, ticket)
         if seen is not None:
             return seen
-        now = utc_micros()
+        now = self._clock.now()
+        if told:
+            reason = "it was begun, and the world knows nothing of it: it is not carried out again"
+            return self._worker.failed(record, reason, now)
         if now > record.event.valid_until:
             return self._worker.expired(record, now)
         return self._carry_out(record)
@@ -144,36 +157,36 @@ class Carrier:
     def _carry_out(self, record: AnyRecord) -> Any:
         ticket = Ticket(record.id, self._epoch)
         try:
-            with self._heeding(record) as stopped:
-                act = Act(ticket, utc_micros, partial(self._tell_progress, record), stopped)
+            with self._heeding(record) as (now, stopped):
+                act = Act(ticket, now, partial(self._tell_progress, record), stopped)
                 return self._in_thread(self._worker.carry_out, record, act)
         except Refused as refused:  # maybe since it is done already, or we were replaced
             seen = self._seen(record, ticket)
-            return seen or self._worker.failed(record, str(refused), utc_micros())
+            return seen or self._worker.failed(record, str(refused), self._clock.now())
         except (SeatLost, MemoryError):
             raise
         except Exception as fault:  # noqa: BLE001 of the world or the port: it may have happened
             self._tell(record, fault)
             seen = self._seen(record, ticket)
-            return seen or self._worker.failed(record, reason(fault), utc_micros())
+            return seen or self._worker.failed(record, reason(fault), self._clock.now())
 
     @contextmanager
-    def _heeding(self, record: AnyRecord) -> Iterator[Callable[[], str | None]]:
-        """Give what says why the act has to end: of the records behind the request."""
-        worker = self._worker
-        if not worker.heeds:
-            yield lambda: None
+    def _heeding(self, record: AnyRecord) -> Iterator[tuple[Callable[[], int], _Stopped]]:
+        """Give what says the present, and what says why the act has to end.
+
+        Both go by the records behind the request, which the seat reads only afterwards.
+        """
+        heeds = (*self._worker.heeds, *self._clock.heeds)
+        if not heeds:
+            yield self._clock.now, lambda: None
             return
-        ear = self._around.hear(record.position, worker.heeds)
-
-        def stopped() -> str | None:
-            why = (worker.stops(record, heard) for heard in ear.heard())
-            return next((said for said in why if said is not None), None)
-
+        heeding = _Heeding(
+            self._worker, record, self._clock, self._around.hear(record.position, heeds)
+        )
         try:
-            yield stopped
+            yield heeding.now, heeding.stopped
         finally:
-            ear.close()
+            heeding.close()
 
     def _tell_progress(self, record: AnyRecord, event: Any) -> None:
         if not isinstance(event, self._worker.progress):
@@ -204,7 +217,7 @@ class Carrier:
         Raises `SeatLost` if it knows a later epoch.
         """
         try:
-            return self._in_thread(self._worker.look, record, ticket, utc_micros)
+            return self._in_thread(self._worker.look, record, ticket, self._clock.now)
         except Refused as refused:
             _LOGGER.warning("%s is refused a look: %s", self._worker.name, refused)
             raise SeatLost from refused
@@ -224,3 +237,33 @@ class Carrier:
     def _report(self, record: AnyRecord, index: int, event: Any) -> None:
         provenance = provenance_of(self._source, self._epoch, record, index)
         self._outputs.send(self._outputs.encoded(event), provenance)
+
+
+class _Heeding:
+    """What is heard while an act goes on."""
+
+    def __init__(self, worker: Worker, record: AnyRecord, clock: Clock, ear: Ear) -> None:
+        self._worker, self._record = worker, record
+        self._clock, self._ear = clock, ear
+        self._begun = clock.now()
+        self._why: str | None = None
+
+    def now(self) -> int:
+        """Return the present, µs UTC."""
+        self._listen()
+        return self._clock.now()
+
+    def stopped(self) -> str | None:
+        """Return why the act has to end, from the first reason on."""
+        self._listen()
+        return self._why
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        self._ear.close()
+
+    def _listen(self) -> None:
+        for heard in self._ear.heard():
+            self._clock.hear(heard)
+            if self._why is None and isinstance(heard.event, self._worker.heeds):
+                self._why = self._worker.stops(self._record, heard, self._begun)

@@ -4,7 +4,6 @@
 """
 
 import logging
-import shlex
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -17,19 +16,19 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 
+from infra.settings.observing import Orchestrator, Scheduler, Shots
 from infra.settings.option import Option
 from infra.settings.quantity import to_bytes
 from infra.settings.secret import Secret
+from infra.settings.section import Section, WithYesAndNo
+from infra.settings.telescope import RunShot, Telescope
 from schemas import utc
 
 IPC = "ipc://"
-PLACEHOLDERS = ("shot_file", "jd", "azimuth", "seeing", "transparency")
-"""What an external scheduler may be told on its command line."""
 
 ClientValue = Secret | bool | int | float | str
 Size = Annotated[int, BeforeValidator(to_bytes)]
@@ -78,20 +77,6 @@ def _instant(text: str | None) -> str | None:
     return text
 
 
-class Section(BaseModel):
-    """One section of the site file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_value(cls, value: object, info: ValidationInfo) -> object:
-        is_truth = cls.model_fields[info.field_name or ""].annotation is bool
-        if isinstance(value, bool) and not is_truth:  # YAML's yes and no
-            raise ValueError("not a truth value")
-        return value
-
-
 class Site(Section):
     """Which observatory this is and how its nights are counted."""
 
@@ -126,7 +111,7 @@ class Log(Section):
             "librdkafka's",
             "any librdkafka option; secrets as {env: NAME} or {file: PATH}",
         ),
-    ] = {}
+    ] = Field(default={})
     schema_registry: Annotated[
         str | None,
         Option("static", "", "http(s)://HOST[:PORT][/PATH] of a Confluent Schema Registry API"),
@@ -222,99 +207,6 @@ class Silence(Section):
     ] = 30.0
 
 
-class Shots(Section):
-    """Which shots the site means to observe, under OCD's name."""
-
-    shot_file: Annotated[Path | None, Option("static", "", "a file in the columns of OCD")] = None
-
-
-_DEGREES = Option("modifiable", "deg", "a number of degrees, -90 to 90")
-
-
-class Orchestrator(Section):
-    """What the service `orchestrator` decides by; `consumers.orchestrator` has the rules."""
-
-    scheduler: Annotated[
-        Literal["builtin", "external"], Option("static", "", "builtin or external")
-    ] = "builtin"
-    exposure_time: Annotated[
-        float,
-        Option("modifiable", "s", "a number of seconds above 0, up to 3600"),
-        Field(gt=0, le=3600),
-    ] = 360.0
-    setup_time: Annotated[
-        float, Option("modifiable", "s", "a number of seconds, 0 to 3600"), Field(ge=0, le=3600)
-    ] = 300.0
-    readout_time: Annotated[
-        float, Option("modifiable", "s", "a number of seconds, 0 to 3600"), Field(ge=0, le=3600)
-    ] = 45.0
-    sun_below: Annotated[float, _DEGREES, Field(ge=-90, le=90)] = -18.0
-    moon_below: Annotated[float, _DEGREES, Field(ge=-90, le=90)] = 0.0
-    moon_illumination: Annotated[
-        float, Option("modifiable", "part of the disc", "a number, 0 to 1"), Field(ge=0, le=1)
-    ] = 0.0
-    metrology_window: Annotated[
-        float,
-        Option("modifiable", "s", "a number of seconds above 0, up to 3600"),
-        Field(gt=0, le=3600),
-    ] = 300.0
-    metrology_count: Annotated[
-        int, Option("modifiable", "measurements", "a whole number, 1 to 500"), Field(ge=1, le=500)
-    ] = 3
-    metrology_age: Annotated[
-        float, Option("modifiable", "s", "a number of seconds above 0"), Field(gt=0)
-    ] = 60.0
-    seeing_limit: Annotated[
-        float, Option("modifiable", "arcsec", "a number above 0"), Field(gt=0)
-    ] = 2.5
-    transparency_limit: Annotated[
-        float, Option("modifiable", "none", "a number, 0 to 1"), Field(ge=0, le=1)
-    ] = 0.5
-    sky_limit: Annotated[float, Option("modifiable", "mag/arcsec2", "a number")] = 18.0
-    heartbeat_timeout: Annotated[
-        float, Option("modifiable", "s", "a number of seconds above 0"), Field(gt=0)
-    ] = 30.0
-    replan_interval: Annotated[
-        float, Option("modifiable", "s", "a number of seconds above 0"), Field(gt=0)
-    ] = 10.0
-    retry_failed: Annotated[
-        float, Option("modifiable", "s", "a number of seconds, 0 or more"), Field(ge=0)
-    ] = 1800.0
-    request_valid: Annotated[
-        float, Option("modifiable", "s", "a number of seconds above 0"), Field(gt=0)
-    ] = 30.0
-
-
-def _command(given: object) -> object:
-    """Take one text, as a variable or a shell has it, for a command's words."""
-    return tuple(shlex.split(given)) if isinstance(given, str) else given
-
-
-def _fillable(word: str) -> str:
-    """Refuse a placeholder that nothing is known to put in its place."""
-    try:
-        word.format_map(dict.fromkeys(PLACEHOLDERS, ""))
-    except (KeyError, ValueError, IndexError, AttributeError) as fault:
-        known = " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-        raise ValueError(f"its placeholders are {known}") from fault
-    return word
-
-
-class Scheduler(Section):
-    """Which program the worker `external_scheduler` calls."""
-
-    command: Annotated[
-        tuple[Annotated[str, Field(min_length=1), AfterValidator(_fillable)], ...],
-        BeforeValidator(_command),
-        Option("static", "", "a list of a program and its words, with placeholders"),
-    ] = ()
-    timeout: Annotated[
-        float,
-        Option("static", "s", "a number of seconds above 0, up to 3600"),
-        Field(gt=0, le=3600),
-    ] = 30.0
-
-
 class Notices(Section):
     """Where the worker `notices` puts what people on duty have to know."""
 
@@ -350,7 +242,7 @@ class ZeroMq(Section):
     ocd_main_loop: Annotated[Urls, _URLS] = ()
 
 
-class Topics(Section):
+class Topics(WithYesAndNo):
     """Which of TCS's events are recorded, under OCD's names."""
 
     extra_topics: Annotated[
@@ -361,12 +253,6 @@ class Topics(Section):
     auto_subscribe: Annotated[
         Literal["all", "yes", "no"], Option("static", "", "all, yes or no")
     ] = "all"
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_value(cls, value: object, info: ValidationInfo) -> object:  # noqa: ARG003
-        """Take YAML's yes and no for the words they were."""
-        return ("no", "yes")[value] if isinstance(value, bool) else value
 
 
 class Bridge(Section):
@@ -452,6 +338,8 @@ class Settings(BaseModel):
     shots: Shots = Shots()
     orchestrator: Orchestrator = Orchestrator()
     scheduler: Scheduler = Scheduler()
+    telescope: Telescope = Telescope()
+    run_shot: RunShot = RunShot()
     notices: Notices = Notices()
     urls: ZeroMq = ZeroMq()
     topics: Topics = Topics()

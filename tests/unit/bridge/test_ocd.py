@@ -1,10 +1,24 @@
 """Events have OCD's names, or none, for those who listen."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given
 
 from producers import ocd, tcs_wire
 from schemas.catalogue import events
+from schemas.events.shots import (
+    WEST,
+    ExposureFinished,
+    ExposureStarted,
+    ShotFinished,
+    ShotOrder,
+    ShotStarted,
+    TelescopeSetupFinished,
+    TelescopeSetupStarted,
+)
 from schemas.events.silence import SystemFellSilent, SystemSpokeAgain
 from schemas.events.tcs import TcsEvent
 from schemas.events.ticks import TimePassed
@@ -24,7 +38,9 @@ def test_every_event_has_a_name_on_the_wire_or_none(one: object) -> None:
     found = ocd.as_tcs(one, NOW)
 
     if type(one) is not TcsEvent:
-        assert (found is not None) == (type(one) in ocd.NAMED)
+        order = getattr(one, "order", None)
+        named = type(one) in ocd.NAMED and (order is None or order.followed)
+        assert (found is not None) == named
         assert found is None or len(tcs_wire.frames_of(found)) == 2
 
 
@@ -50,6 +66,82 @@ def test_a_change_of_state(said: object, old: str, new: str) -> None:
     }
     assert (found.values["old_state"], found.values["new_state"]) == (old, new)
     assert found.values["machine_name"] == "silence.pas"
+
+
+ORDER = ShotOrder(
+    "HS0050",
+    12,
+    *(11.5, -4.25, 120.0),
+    WEST,
+    [360.0, 361.0, 362.0],
+    {"QIFU": "000", "type": "mine", "__key": "reserved"},
+    by_hand=True,
+    followed=True,
+)
+
+
+def told(*events: object) -> list[Mapping[str, Any]]:
+    """Return what OCD's listeners get of events, under the name of each."""
+    found = [ocd.as_tcs(event, NOW) for event in events]
+    return [{"": one.topic, **one.values} for one in found if one is not None]
+
+
+def test_a_shot_that_ocd_follows_is_told_in_its_words() -> None:
+    shot = {
+        "shotid": "HS0050",
+        "obs_number": 12,
+        "ra": 11.5,
+        "dec": -4.25,
+        "azimuth": 120.0,
+        "track": 1,
+        "exp01": 360.0,
+        "exp02": 361.0,
+        "exp03": 362.0,
+        "QIFU": "000",
+    }
+    run = {"": "ocd.run_shot.run", "type": "mine", **shot}
+    good = {"error": False, "exc_type": "", "exc_value": "", "traceback": ""}
+    bad = {
+        "error": True,
+        "exc_type": "SetupFailed",
+        "traceback": "no guide star found",
+        "exc_value": "in set-up: `syscmd find` ended with exit code 3",
+    }
+    fault = ("set-up", "SetupFailed", "`syscmd find` ended with exit code 3", "no guide star found")
+    exposure = {
+        "": "ocd.run_shot.exp_hetdex",
+        "exposure": 2,
+        "seconds": 361.0,
+        "observation": 12,
+        "object": "HS0050_W",
+        "recipe": "evctl run shots",
+        "x_binning": 2,
+        "y_binning": 1,
+        "type": "sci",
+    }
+    setup = {"": "ocd.run_shot.setup_telescope", "type": "mine", **shot}
+
+    assert told(
+        ShotStarted(NOW, "id", ORDER),
+        TelescopeSetupStarted(NOW, "id", ORDER),
+        TelescopeSetupFinished(NOW, "id", ORDER),
+        ExposureStarted(NOW, "id", ORDER, 2, 361.0),
+        ExposureFinished(NOW, "id", ORDER, 2, 361.0, 4),
+        ShotFinished(NOW, "id", ORDER, False, "", "", "", ""),
+        ShotFinished(NOW, "id", ORDER, True, *fault),
+    ) == [
+        {**run, "exec_status": 0, **good},
+        {**setup, "exec_status": 0},
+        {**setup, "exec_status": 1},
+        {**shot, "exec_status": 0, **exposure},
+        {**shot, "exec_status": 1, **exposure},
+        {**run, "exec_status": 1, **good},
+        {**run, "exec_status": 1, **bad},
+    ]
+
+
+def test_a_shot_by_hand_that_nobody_follows_is_not_told() -> None:
+    assert told(ShotStarted(NOW, "id", replace(ORDER, followed=False))) == []
 
 
 def test_a_tick_is_nobody_s_event() -> None:
