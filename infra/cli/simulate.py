@@ -11,6 +11,7 @@ import typer
 from infra.cli.context import invocation, settings
 from infra.cli.options import LogFile, examples
 from infra.cli.progress import progress
+from infra.database import connect as connect_database
 from infra.indexing import nights_of
 from infra.log.cluster import connect
 from infra.logs import configure
@@ -18,12 +19,14 @@ from infra.replay.pacing import parse_speed
 from infra.settings import Settings
 from infra.signals import stopping
 from infra.simulating.companion import Companion
+from infra.simulating.numbering import StoredNumbers
 from infra.simulating.place import place
 from infra.simulating.running import Simulation
 from producers import shot_file
 from producers.telescope import sky
 from producers.telescope.atmosphere import Weather
 from producers.telescope.faults import parse_faults
+from producers.telescope.night import Numbers
 from producers.telescope.scenario import Scenario
 from schemas.events.shot_lists import Shot
 from schemas.utc import MICROS
@@ -92,6 +95,15 @@ def command(
             show_default="NIGHT",
         ),
     ] = None,
+    numbers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Take observation numbers from this database, one to throw away; without it, the "
+            "telescope counts from 1 on each date.",
+            show_default=False,
+        ),
+    ] = None,
     with_orchestrator: Annotated[
         bool,
         typer.Option(
@@ -135,6 +147,7 @@ def command(
         seed, start, end, weather=weather, faults=broken, shots=listed, name=name, allowed=allow
     )
     namespace = place(site.log.namespace, identity or night)
+    store = _numbers(site, namespace, numbers)
     cluster = connect(site).in_namespace(namespace)
     with stopping() as stop, _companion(ctx, namespace, with_orchestrator) as companion:
         watch = companion.check if companion else _Reminder(namespace, patience)
@@ -145,6 +158,7 @@ def command(
                 stop,
                 speed=factor,
                 closed=not open_loop,
+                numbers=store,
                 watch=watch,
                 advance=advance,
             )
@@ -159,6 +173,12 @@ def _span(site: Settings, night: str, hours: float | None) -> tuple[int, int]:
     """Return from when to when the night is simulated, µs UTC; raise `NotANight`."""
     dusk, dawn = sky.darkness(nights_of(site).bounds(night)[0])
     return dusk, dawn if hours is None else dusk + round(hours * _HOUR)
+
+
+def _numbers(site: Settings, namespace: str, url: str | None) -> Numbers | None:
+    if url is None:
+        return None
+    return StoredNumbers(connect_database(url), namespace, site.mysql.instrument)
 
 
 class _Reminder:

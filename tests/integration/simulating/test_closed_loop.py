@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from infra.database import connect as connect_database
 from infra.log.cluster import Cluster
 from infra.signals import Stop
+from infra.simulating.numbering import StoredNumbers
 from infra.simulating.place import SimulationTaken, place
 from schemas.events.observation_numbers import ObservationNumberTaken
 from schemas.events.orchestrator import ShotChosen, StatesReported
@@ -91,6 +93,25 @@ def test_a_night_is_the_same_however_often_it_and_the_orchestrator_die(
             *(report.finished, report.chosen, report.events),
             True,
         )
+    stop.close()
+
+
+def test_numbers_may_come_from_a_database_to_throw_away(
+    cluster: Cluster, database: str, tmp_path: Path
+) -> None:
+    stop, taken = Stop(), []
+    tables = connect_database(f"sqlite:///{tmp_path / 'numbers.sqlite'}")
+    for name in ("first", "second"):
+        there = cluster.in_namespace(place(cluster.namespace, name))
+        numbers = StoredNumbers(tables, there.namespace, "virus")
+        with orchestrated(there, database):
+            for _ in range(2):
+                assert simulated(there, scenario(400), stop, numbers=numbers).finished == 1
+        found = of_class(observatory(there), ObservationNumberTaken)
+        taken += [(record.event.obsnum, record.event.row_id) for record in found]
+    assert taken[: len(taken) // 2] * 2 == taken
+    assert taken[:2] == [(1, 1), (2, 2)]
+    tables.close()
     stop.close()
 
 
