@@ -21,6 +21,7 @@ from infra.serving import roles
 from infra.serving.hearing import Ear
 from infra.settings import Settings
 from infra.signals import Stop, stopping
+from infra.simulating.place import refuse_worker
 from infra.telescope import telling, under_way
 from infra.telescope.member import Member
 from infra.telescope.under_way import Shots
@@ -102,6 +103,7 @@ class ByHand:
     ) -> None:
         if replay_of(site.log.namespace):
             raise NotInReplay(site.log.namespace)
+        refuse_worker(under_way.WORKER, site.log.namespace)
         self._site, self._order = site, order
         self._wait, self._patience = wait, patience
         self._cast = roles.cast(under_way.WORKER, site)
