@@ -35,8 +35,11 @@ MODULES = (
     "replay_speed",
     "whole_night",
     "standing",
+    "scheduling",
     "pacing",
     "side_by_side",
+    "closed_loop",
+    "numbering",
 )
 RESULTS = Path(__file__).parent / "results"
 _PACKAGES = ("confluent-kafka", "fastavro", "sqlalchemy", "pymysql", "orjson", "kio")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from consumers import Refused, Ticket, Worker
+from consumers import Act, Refused, Ticket, Worker
 from schemas.events.schedules import (
     ScheduleExpired,
     ScheduleFailed,
@@ -48,10 +48,10 @@ def worker(scheduler: Scheduler) -> Worker:
     def started(record: AnyRecord, now: int) -> ScheduleStarted:
         return ScheduleStarted(now, str(record.id))
 
-    def carry_out(record: AnyRecord, _: Ticket, now: Callable[[], int]) -> ShotProposed:
+    def carry_out(record: AnyRecord, act: Act) -> ShotProposed:
         asked: ScheduleRequested = record.event
         answer = scheduler.propose(asked.date_time, asked.seeing, asked.transparency, asked.azimuth)
-        return ShotProposed(now(), str(record.id), *answer)
+        return ShotProposed(act.now(), str(record.id), *answer)
 
     def look(_: AnyRecord, __: Ticket, ___: Callable[[], int]) -> None:
         """Find nothing: what a scheduler said to an instance that is gone is lost."""
@@ -67,7 +67,7 @@ def worker(scheduler: Scheduler) -> Worker:
         version=1,
         reads=(OBSERVATORY.name,),
         writes=(OBSERVATORY.name,),
-        request=ScheduleRequested,
+        requests=(ScheduleRequested,),
         started=started,
         carry_out=carry_out,
         look=look,

@@ -7,7 +7,7 @@ spare clock says the same, and the time that passes between two events is the tr
 
 from dataclasses import dataclass
 
-from infra.namespaces import in_words, mock_of, replay_of
+from infra.namespaces import in_words, mock_of, replay_of, simulation_of
 from infra.settings import Settings
 from schemas import utc
 from schemas.errors import EvctlError
@@ -66,6 +66,19 @@ class ReplayHasItsClock(EvctlError):
         self.namespace = namespace
 
 
+class SimulationHasItsClock(EvctlError):
+    """A clock is to run, or time to be mocked, where it is simulated."""
+
+    exit_code = 2
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(
+            f"In {in_words(namespace)} time passes by what the simulated telescope says: no other "
+            "clock runs there, and dates.mock_time counts for nothing."
+        )
+        self.namespace = namespace
+
+
 @dataclass(frozen=True, slots=True)
 class Mock:
     """A mocked time: what it began with, and what is to be added to the true time for it (µs)."""
@@ -95,6 +108,8 @@ def unheeded(site: Settings) -> str | None:
     namespace, mock_time = site.log.namespace, site.dates.mock_time
     if mock_time is None or mock_of(namespace) is not None:
         return None
+    if replay_of(namespace) is None and simulation_of(namespace) is not None:
+        return str(SimulationHasItsClock(namespace))
     if replay_of(namespace) is None:
         return str(MockTimeRefused(mock_time, namespace))
     return overruled(namespace, mock_time)
@@ -111,12 +126,17 @@ def overruled(namespace: str, mock_time: str) -> str:
 def counts(site: Settings, *, ticks: bool) -> bool:
     """Whether `dates.mock_time` counts for a command that decides or, with `ticks`, is a clock.
 
-    Raises `MockTimeRefused`, `MockTimeMissing`, `ReplayHasItsClock` where the command may not run.
+    Raises `MockTimeRefused`, `MockTimeMissing`, `ReplayHasItsClock`, `SimulationHasItsClock` where
+    the command may not run.
     """
     namespace, mock_time = site.log.namespace, site.dates.mock_time
     if replay_of(namespace) is not None:
         if ticks:
             raise ReplayHasItsClock(namespace)
+        return False
+    if simulation_of(namespace) is not None:
+        if ticks:
+            raise SimulationHasItsClock(namespace)
         return False
     if mock_time is None:
         if ticks and mock_of(namespace) is not None:

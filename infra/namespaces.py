@@ -1,9 +1,9 @@
-"""What a namespace says of the time in it: the site's own, a replay's, or a mocked one.
+"""What a namespace says of the time in it: the site's, a replay's, a mocked or a simulated one.
 
 It is said by name, before a topic is there, so that nothing can go to the wrong place meanwhile.
 """
 
-_REPLAY, _MOCK = "replay", "mock"
+_REPLAY, _MOCK, _SIMULATION = "replay", "mock", "sim"
 
 
 def replay_of(namespace: str) -> str | None:
@@ -14,6 +14,11 @@ def replay_of(namespace: str) -> str | None:
 def mock_of(namespace: str) -> str | None:
     """Return the id of the rehearsal with a time of its own that it is for (`mock.ID.`)."""
     return None if replay_of(namespace) is not None else _after(_MOCK, namespace) or None
+
+
+def simulation_of(namespace: str) -> str | None:
+    """Return the id of the simulation whose namespace it is (`sim.ID.`), or whose replay it is."""
+    return _after(_SIMULATION, namespace) or None
 
 
 def is_rehearsed(namespace: str) -> bool:

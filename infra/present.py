@@ -1,4 +1,4 @@
-"""What time it is in a namespace: by the wall clock, by a mocked one, or by a replay's records."""
+"""What time it is in a namespace: by the wall clock, a mocked one, or what is carried there."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +9,7 @@ from infra.log.cluster import Cluster, connect
 from infra.log.decoding import Decoder
 from infra.log.registry import Registry
 from infra.mocking import mock_of_tick
-from infra.namespaces import in_words, is_rehearsed, mock_of, replay_of
+from infra.namespaces import in_words, is_rehearsed, mock_of, replay_of, simulation_of
 from infra.settings import Settings
 from infra.tailing.last import last
 from infra.tailing.shown import Shown, Unreadable, Wanted
@@ -40,10 +40,10 @@ class NoTimeYet(EvctlError):
 class Present:
     """What those who decide take for the present (µs UTC), and which clock says so.
 
-    `running`: whether it goes on by itself; of a replay nobody knows.
+    `running`: whether it goes on by itself; of a replay or a simulation nobody knows.
     """
 
-    clock: Literal["live", "mock", "replay"]
+    clock: Literal["live", "mock", "replay", "simulation"]
     time: int
     running: bool | None = True
 
@@ -71,6 +71,8 @@ def present(site: Settings) -> Present:
     namespace = site.log.namespace
     if replay_of(namespace) is not None:
         return Present("replay", _carried(connect(site)), None)
+    if simulation_of(namespace) is not None:
+        return Present("simulation", _simulated(connect(site)), None)
     if mock_of(namespace) is not None:
         return _mocked(site, last_tick(connect(site)))
     return Present("live", utc_micros())
@@ -80,6 +82,14 @@ def last_tick(cluster: Cluster) -> TimePassed | None:
     """Return the namespace's last tick, none if it has none."""
     found = _newest(cluster, OBSERVATORY, _Ticks())
     return None if found is None else found.event
+
+
+def _simulated(cluster: Cluster) -> int:
+    """Return the time that the simulated telescope's last tick tells."""
+    tick = last_tick(cluster)
+    if tick is None:
+        raise NoTimeYet(cluster.namespace, "no telescope was simulated there")
+    return tick.time
 
 
 def _mocked(site: Settings, tick: TimePassed | None) -> Present:

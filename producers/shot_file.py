@@ -48,6 +48,8 @@ class BadShotFile(EvctlError):
         told = [f"  {fault.said(path)}" for fault in faults[:_TOLD_AT_MOST]]
         if len(faults) > _TOLD_AT_MOST:
             told.append(f"  … and {len(faults) - _TOLD_AT_MOST:,} faults more")
+        if not all(fault.column for fault in faults):
+            told.append(f"The columns are: {' '.join(COLUMNS)}")
         head = f"{path} has {bad:,} bad line{'s' * (bad != 1)}, none of it was taken:"
         super().__init__("\n".join([head, *told]))
         self.path, self.faults = path, tuple(faults)
@@ -119,7 +121,7 @@ def _shot(line: bytes, number: int, faults: list[Fault]) -> Shot | None:
     if not words:
         return None
     if len(words) != len(COLUMNS):
-        allowed = f"the {len(COLUMNS)} columns {' '.join(COLUMNS)}, it has {len(words)}"
+        allowed = f"a shot, which has {len(COLUMNS)} columns (it has {len(words)})"
         faults.append(Fault(number, "", text, allowed))
         return None
     return _of_columns(dict(zip(COLUMNS, words, strict=True)), number, faults)
@@ -128,7 +130,7 @@ def _shot(line: bytes, number: int, faults: list[Fault]) -> Shot | None:
 def _check_header(words: Sequence[str], number: int, faults: list[Fault]) -> None:
     """Refuse a comment that names other columns, or in another order."""
     if words[:1] == ["shotid"] and tuple(words) != COLUMNS:
-        faults.append(Fault(number, "", " ".join(words), f"the header {' '.join(COLUMNS)}"))
+        faults.append(Fault(number, "", " ".join(words), "the header of these columns"))
 
 
 def _of_columns(columns: dict[str, str], number: int, faults: list[Fault]) -> Shot | None:

@@ -27,7 +27,7 @@ _TARGET_S = 1500.0
 _WIRE_DELAYS = (800, 9000)
 """How long after the payload was made it is sent, µs."""
 
-_Payload = Callable[[float], dict[str, Value]]
+Payload = Callable[[float], dict[str, Value]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class _Talker:
     source: str
     key: str
     share: float
-    make: Callable[[Random], _Payload]
+    make: Callable[[Random], Payload]
 
 
 def simulated_night(
@@ -73,14 +73,14 @@ def _stream(
         )
 
 
-def _heartbeat(chance: Random) -> _Payload:
+def heartbeat(chance: Random) -> Payload:
     beats = count(1)
     pid = chance.randint(1000, 30_000)
     return lambda _: {"beat": next(beats), "pid": pid, "state": "running"}
 
 
-def _pointing(chance: Random) -> _Payload:
-    azimuth = _drift(chance, mean=70.0, spread=0.002)
+def _pointing(chance: Random) -> Payload:
+    azimuth = drift(chance, mean=70.0, spread=0.002)
     target = (-1, 0.0, 0.0)
 
     def payload(elapsed: float) -> dict[str, Value]:
@@ -99,10 +99,10 @@ def _pointing(chance: Random) -> _Payload:
     return payload
 
 
-def _guider(chance: Random) -> _Payload:
-    seeing = _drift(chance, mean=1.5, spread=0.03)
-    transparency = _drift(chance, mean=0.8, spread=0.01)
-    sky = _drift(chance, mean=20.5, spread=0.02)
+def _guider(chance: Random) -> Payload:
+    seeing = drift(chance, mean=1.5, spread=0.03)
+    transparency = drift(chance, mean=0.8, spread=0.01)
+    sky = drift(chance, mean=20.5, spread=0.02)
 
     def payload(_: float) -> dict[str, Value]:
         star = chance.random() > 0.02  # now and then a cloud takes the guide star
@@ -121,10 +121,10 @@ def _guider(chance: Random) -> _Payload:
     return payload
 
 
-def _weather(chance: Random) -> _Payload:
-    temperature = _drift(chance, mean=11.0, spread=0.05)
-    humidity = _drift(chance, mean=45.0, spread=0.3)
-    wind = _drift(chance, mean=5.0, spread=0.4)
+def weather(chance: Random) -> Payload:
+    temperature = drift(chance, mean=11.0, spread=0.05)
+    humidity = drift(chance, mean=45.0, spread=0.3)
+    wind = drift(chance, mean=5.0, spread=0.4)
 
     def payload(_: float) -> dict[str, Value]:
         speed = abs(wind())
@@ -139,7 +139,7 @@ def _weather(chance: Random) -> _Payload:
     return payload
 
 
-def _drift(chance: Random, mean: float, spread: float) -> Callable[[], float]:
+def drift(chance: Random, mean: float, spread: float) -> Callable[[], float]:
     """Return a random walk that is drawn back to its mean (Ornstein and Uhlenbeck's process)."""
     value = mean
 
@@ -152,9 +152,9 @@ def _drift(chance: Random, mean: float, spread: float) -> Callable[[], float]:
 
 
 _TALKERS = (
-    _Talker("tcs", "receiver", "heartbeat", 0.25, _heartbeat),
+    _Talker("tcs", "receiver", "heartbeat", 0.25, heartbeat),
     _Talker("tcs", "root", "ra_dec", 0.40, _pointing),
     _Talker("pas", "Guider1", "metrology_data", 0.14, _guider),
     _Talker("pas", "Guider2", "metrology_data", 0.14, _guider),
-    _Talker("legacy", "weather", "conditions", 0.07, _weather),
+    _Talker("legacy", "weather", "conditions", 0.07, weather),
 )

@@ -27,13 +27,29 @@ PRIMITIVES: Mapping[Any, str] = {
 def schema_of(cls: type) -> Schema:
     """Return the Avro schema of an event class, with units and documentation."""
     hints = get_type_hints(cls, include_extras=True)
-    return {
+    whole = {
         "type": "record",
         "name": cls.__name__,
         "namespace": AVRO_NAMESPACE,
         "doc": (cls.__doc__ or "").strip().split("\n")[0],
         "fields": [_field(field, hints[field.name]) for field in fields(cls)],
     }
+    return _defined_once(whole, set())
+
+
+def _defined_once(schema: Schema, defined: set[str]) -> Schema:
+    """Return a schema in which a record that comes again is named only, as Avro wants it."""
+    if isinstance(schema, list):
+        return [_defined_once(member, defined) for member in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("type") == "record":
+        name = f"{schema['namespace']}.{schema['name']}"
+        if name in defined:
+            return name
+        defined.add(name)
+    inner = ("type", "items", "values", "fields")
+    return {k: _defined_once(v, defined) if k in inner else v for k, v in schema.items()}
 
 
 def _field(declared: Field[Any], hint: Any) -> dict[str, Any]:

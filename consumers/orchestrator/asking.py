@@ -4,6 +4,7 @@ from consumers.orchestrator.choosing import in_force
 from consumers.orchestrator.limits import SECTION, fits
 from consumers.orchestrator.machines import all_states
 from consumers.orchestrator.state import State
+from consumers.orchestrator.vaults import present
 from schemas.events.orchestrator import ALLOWANCE, OPTION, PRESENCE, OrchestratorAnswered
 from schemas.record import AnyRecord
 
@@ -21,7 +22,7 @@ def answer(state: State, record: AnyRecord) -> OrchestratorAnswered:
     else:
         refusal = f"the orchestrator knows nothing of {asked.about!r}"
     reason = refusal or ", ".join(f"{k}: {v}" for k, v in all_states(state.states).items())
-    return OrchestratorAnswered(record.time, asked.token, not refusal, reason)
+    return OrchestratorAnswered(present(state, record), asked.token, not refusal, reason)
 
 
 def _refusal(state: State, wish: str) -> str:

@@ -111,7 +111,8 @@ def reachable(candidates: Candidates) -> Sequence[bool]:
     By their places of J2000: at the edge of the sky that is in reach, precession may differ.
     """
     options = _sides(candidates, _NIGHT_OF_J2000)
-    return list(map(bool, (options.allowed & (options.half >= 0)).any(axis=0)))
+    follows = options.allowed & (options.half >= 0)
+    return [bool(east or west) for east, west in follows.T]
 
 
 def sides(candidates: Candidates, time: int) -> Options:

@@ -16,7 +16,7 @@ from consumers.orchestrator.moving import Move, facts, meta, moved, shot_moves
 from consumers.orchestrator.ordering import order_of
 from consumers.orchestrator.readiness import verdicts
 from consumers.orchestrator.state import GUIDERS, HEARTBEAT, State, folded
-from consumers.orchestrator.vaults import conditions
+from consumers.orchestrator.vaults import conditions, present
 from schemas.events.observation_numbers import (
     ObservationNumberExpired,
     ObservationNumberFailed,
@@ -101,7 +101,7 @@ class _Step:
 
     def __init__(self, state: State, record: AnyRecord, before: State, listens: bool) -> None:
         self._state, self._record, self._before = state, record, before
-        self._listens = listens
+        self._listens, self._time = listens, present(state, record)
         self._limits = _limits(state)
         self._states: Mapping[str, str] = all_states(state.states)
         self._effects: list[Any] = []
@@ -114,15 +114,15 @@ class _Step:
         self._choose()
         event = self._record.event
         if isinstance(event, TcsEvent) and event.record_key == HEARTBEAT:
-            self._effects.append(StatesReported(self._record.time, self._states))
+            self._effects.append(StatesReported(self._time, self._states))
         return self._effects
 
     def _move(self, moves: Any) -> None:
-        self._states, said = moved(self._states, moves, self._record.time)
+        self._states, said = moved(self._states, moves, self._time)
         self._effects += said
 
     def _until(self, limits: Limits) -> int:
-        return self._record.time + round(limits.request_valid * MICROS)
+        return self._time + round(limits.request_valid * MICROS)
 
     def _submit(self) -> None:
         """Ask for the shot whose number has come."""
@@ -133,7 +133,7 @@ class _Step:
         if pending.request != event.request or self._limits is None:
             return
         order = order_of(pending, event.obsnum, self._limits, self._state.in_force("run_shot"))
-        self._effects.append(ShotRequested(self._record.time, order, self._until(self._limits)))
+        self._effects.append(ShotRequested(self._time, order, self._until(self._limits)))
 
     def _choose(self) -> None:
         """Choose a shot where one can be, and say why where none is."""
@@ -143,8 +143,7 @@ class _Step:
             return
         if self._states[RUN_SHOT.name] != "idle" or not self._is_time():
             return
-        time = max(state.time, self._record.time)
-        found = conditions(state, limits, time, self._states)
+        found = conditions(state, limits, self._time, self._states)
         said = verdicts(found, limits)
         failing = [one for one in said if not one.passed]
         if limits is None or failing:
@@ -170,8 +169,7 @@ class _Step:
         wanted = pending is not None and pending.request == event.request
         if not wanted or limits is None or self._states[RUN_SHOT.name] != "scheduling":
             return
-        time = max(state.time, self._record.time)
-        found = conditions(state, limits, time, self._states)
+        found = conditions(state, limits, self._time, self._states)
         said = verdicts(found, limits)[1:]  # but that no shot is in hand: this one is
         case = Case(state, found, said, self._listens)
         failing = [one for one in said if not one.passed]
@@ -190,7 +188,7 @@ class _Step:
         self._move([meta(self._states)])
         self._effects.append(
             ScheduleRequested(
-                self._record.time,
+                self._time,
                 found.now,
                 found.seeing,
                 found.transparency,
@@ -216,7 +214,7 @@ class _Step:
             self._move([Move(RUN_SHOT.name, "choose", f"shot {outcome.shotid} was chosen")])
             self._effects.append(
                 ObservationNumberRequested(
-                    self._record.time,
+                    self._time,
                     outcome.shotid,
                     "",
                     outcome.conditions.now,

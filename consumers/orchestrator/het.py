@@ -41,10 +41,10 @@ class Windows(NamedTuple):
 
 
 def best_azimuths(dec: ArrayLike) -> tuple[_Floats, _Floats]:
-    """Return the azimuths, east and west, at which declinations are followed the longest.
+    """Return the azimuths, east and west, at which declinations go through the circle's middle.
 
-    The place goes through the middle of the circle there or, beyond what the middle reaches, as
-    near to it as can be: due north or south, where east and west are one. Source: `hetlib`.
+    Beyond what the middle reaches it is due north or south, which is as near to it as can be; east
+    and west are one there. Source: `hetlib`.
     """
     height = np.sin(np.radians(dec)) - _SIN_ELEVATION * _SIN_LATITUDE
     east = np.degrees(np.arccos(np.clip(height / (_COS_ELEVATION * _COS_LATITUDE), -1, 1)))

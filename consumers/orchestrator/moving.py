@@ -16,7 +16,7 @@ from consumers.orchestrator.machines import (
 )
 from consumers.orchestrator.readiness import sky_verdicts
 from consumers.orchestrator.state import State
-from consumers.orchestrator.vaults import conditions
+from consumers.orchestrator.vaults import conditions, present
 from schemas.events.observation_numbers import (
     ObservationNumberExpired,
     ObservationNumberFailed,
@@ -71,7 +71,7 @@ def facts(state: State, limits: Limits | None, record: AnyRecord, listens: bool)
 
 
 def _of_sky(state: State, limits: Limits, record: AnyRecord) -> Move:
-    time = max(state.time, record.time)
+    time = present(state, record)
     found = sky_verdicts(conditions(state, limits, time, state.states), limits)
     failing = [f"{one.rule}: {one.said}" for one in found if not one.passed]
     if any(not one.passed for one in found[:2]):
@@ -82,7 +82,7 @@ def _of_sky(state: State, limits: Limits, record: AnyRecord) -> Move:
 
 
 def _of_tcs(state: State, limits: Limits, record: AnyRecord) -> Move:
-    time = max(state.time, record.time)
+    time = present(state, record)
     if state.heartbeat is None:
         return Move(TCS.name, "lose", "TCS was never heard")
     age = (time - state.heartbeat) / MICROS

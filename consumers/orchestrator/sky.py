@@ -8,7 +8,7 @@ Single values go through `math` and exact sums, so that they depend on no versio
 """
 
 from math import asin, atan2, cos, degrees, fsum, hypot, radians, sin
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,16 +80,15 @@ def moon(time: int) -> Direction:
     days = (time - _J2000) / DAY + _TT_MINUS_UTC
     century = days / 36_525
     mean = 218.3164477 + 481267.88123421 * century
-    arguments = (
-        radians(297.8501921 + 445267.1114034 * century),  # elongation
-        radians(357.5291092 + 35999.0502909 * century),  # the sun's anomaly
-        radians(134.9633964 + 477198.8675055 * century),  # the moon's anomaly
-        radians(93.2720950 + 483202.0175233 * century),  # argument of latitude
-    )
-    longitude = fsum(s * sin(_angle(arguments, term)) for *term, s, _ in _LONGITUDE) / 1e6
-    kilometres = fsum(c * cos(_angle(arguments, term)) for *term, _, c in _LONGITUDE) / 1e3
-    latitude = fsum(s * sin(_angle(arguments, term)) for *term, s in _LATITUDE) / 1e6
-    return _equatorial(days, radians(mean + longitude), radians(latitude), 385_000.56 + kilometres)
+    d = radians(297.8501921 + 445267.1114034 * century)  # elongation
+    m = radians(357.5291092 + 35999.0502909 * century)  # the sun's anomaly
+    n = radians(134.9633964 + 477198.8675055 * century)  # the moon's anomaly
+    f = radians(93.2720950 + 483202.0175233 * century)  # argument of latitude
+    terms = [(p * d + q * m + r * n + t * f, s, c) for p, q, r, t, s, c in _LONGITUDE]
+    longitude = mean + fsum(s * sin(angle) for angle, s, _ in terms) / 1e6
+    kilometres = 385_000.56 + fsum(c * cos(angle) for angle, _, c in terms) / 1e3
+    latitude = fsum(s * sin(p * d + q * m + r * n + t * f) for p, q, r, t, s in _LATITUDE) / 1e6
+    return _equatorial(days, radians(longitude), radians(latitude), kilometres)
 
 
 def moon_at(time: int, latitude: float, longitude: float) -> Moon:
@@ -146,10 +145,6 @@ def _separation(one: Direction, other: Direction) -> float:
 def _vector(seen: Direction) -> tuple[float, float, float]:
     ra, dec = radians(seen.ra), radians(seen.dec)
     return cos(dec) * cos(ra), cos(dec) * sin(ra), sin(dec)
-
-
-def _angle(arguments: tuple[float, ...], multiples: list[Any]) -> float:
-    return fsum(n * argument for n, argument in zip(multiples, arguments, strict=True))
 
 
 # Multiples of the four arguments; then 1e-6 degrees of longitude, and 1e-3 km of distance.

@@ -7,7 +7,21 @@ from consumers.orchestrator.limits import Limits
 from consumers.orchestrator.machines import all_states
 from consumers.orchestrator.state import State
 from schemas.events.orchestrator import Conditions
+from schemas.events.tcs import TcsEvent
+from schemas.events.ticks import TimePassed
+from schemas.record import AnyRecord
 from schemas.utc import MICROS
+
+
+def present(state: State, record: AnyRecord) -> int:
+    """Return the true time that a record is decided about at, µs UTC.
+
+    It is the time of TCS's events and of ticks; what people, workers and settings say has another
+    clock's time in a replay, and counts from the last tick.
+    """
+    if isinstance(record.event, TcsEvent | TimePassed):
+        return max(state.time, record.time)
+    return state.time or record.time
 
 
 def conditions(

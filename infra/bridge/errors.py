@@ -88,6 +88,19 @@ class IntoAReplay(EvctlError):
         self.namespace = namespace
 
 
+class IntoASimulation(EvctlError):
+    """Events of the real telescope would get into a simulated night."""
+
+    exit_code = 2
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(
+            f"{namespace} is a simulated night's namespace, and the real telescope is no part of "
+            "it: leave --namespace away, or give the site's."
+        )
+        self.namespace = namespace
+
+
 class NotRecorded(EvctlError):
     """Events were received that are not on the log, and it was time to end."""
 

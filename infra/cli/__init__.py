@@ -18,6 +18,7 @@ COMMANDS = {
     "tail": ("infra.cli.tail", "Show a topic, and follow it."),
     "replay": ("infra.cli.replay", "Play a recorded night again, at any speed."),
     "replay ctl": ("infra.cli.replay_ctl", "Pause, step, seek a replay that is under way."),
+    "simulate": ("infra.cli.simulate", "Let a simulated telescope have a night."),
     "import": ("infra.cli.import_", "Append recordings and archives of nights to the log."),
     "export": ("infra.cli.export", "Write a night to a recording or an archive."),
     "run": ("infra.cli.run", "Keep the tables up to date, in the foreground."),
@@ -30,11 +31,14 @@ COMMANDS = {
     "upgrade": ("infra.cli.upgrade", "Bring what an older evctl has left to this one's formats."),
     "demo": ("infra.cli.demo", "See a night go through the log and come out as tables."),
     "doctor": ("infra.cli.doctor", "Find what is missing or misconfigured, and how to mend it."),
+    "allow": ("infra.cli.allow", "Allow the orchestrator to run shots, or not."),
+    "why": ("infra.cli.why", "Say why a shot was chosen, or why none was."),
     "shot": ("infra.cli.shot", "Load and list shots, plan nights, run a shot."),
     "topic": ("infra.cli.topic", "List and describe the topics."),
     "schema": ("infra.cli.schema", "List, check and compare the schemas of events."),
     "bridge": ("infra.cli.bridge", "Carry events from ZeroMQ to the log, and back."),
-    "config": ("infra.cli.config", "Show, check and copy the settings."),
+    "mysql": ("infra.cli.mysql", "Start a MySQL server to throw away; look after vl_obsnum."),
+    "config": ("infra.cli.config", "Show, check, copy and send the settings."),
     "broker": ("infra.cli.broker", "Start, stop and look at the embedded log."),
 }
 

@@ -1,11 +1,13 @@
-"""`evctl config`: show, check and copy the settings."""
+"""`evctl config`: show, check, copy and send the settings."""
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from infra.cli import config_send
 from infra.cli.context import loaded
 from infra.cli.options import examples
 from infra.log.cluster import Cluster
@@ -15,7 +17,13 @@ from infra.settings.option import dotted
 from infra.settings.rendering import as_yaml, secrets
 from schemas.errors import EvctlError
 
-app = typer.Typer(no_args_is_help=True, help="Show, check and copy the settings.")
+app = typer.Typer(no_args_is_help=True, help="Show, check, copy and send the settings.")
+app.command("send", epilog=config_send.EPILOG)(config_send.command)
+
+
+def arranged(words: Sequence[str]) -> list[str]:
+    """Return the words so that a negative value of `send` is no option."""
+    return ["send", *config_send.arranged(words[1:])] if words[:1] == ["send"] else list(words)
 
 
 class FileStays(EvctlError):

@@ -43,6 +43,7 @@ def _findings(ctx: typer.Context) -> Iterator[Finding]:
     yield from checkup.site(found)
     yield reachable.log(found.settings)
     yield from reachable.registry(found.settings)
+    yield from reachable.numbers(found.settings)
     answers = list(reachable.database(found.settings))
     yield from answers
     if all(answer.verdict is not Verdict.FAIL for answer in answers):

@@ -14,6 +14,7 @@ from infra.cli.checkup import Finding, Verdict, ok
 from infra.log.cluster import EMBEDDED, connect, registry_address
 from infra.log.errors import LogUnavailable
 from infra.log.schemas_rest import RestSchemas
+from infra.observation_numbers import looked_at
 from infra.settings import SecretMissing, Settings
 from schemas.errors import EvctlError
 
@@ -58,6 +59,17 @@ def registry(settings: Settings) -> Iterator[Finding]:
         yield Finding(Verdict.FAIL, "schema registry", str(error), mend)
     else:
         yield ok("schema registry", f"{url} answers")
+
+
+def numbers(settings: Settings) -> Iterator[Finding]:
+    """Look whether observation numbers can be taken, where a server has them."""
+    if settings.mysql.host is None:
+        return
+    try:
+        yield ok("observation numbers", looked_at(settings))
+    except EvctlError as error:
+        mend = "Mend that, or leave mysql.host empty, then run doctor again."
+        yield Finding(Verdict.FAIL, "observation numbers", str(error), mend)
 
 
 def database(settings: Settings) -> Iterator[Finding]:

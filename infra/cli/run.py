@@ -27,6 +27,7 @@ from infra.serving import roles
 from infra.serving.running import Server
 from infra.settings import Settings
 from infra.signals import stopping
+from infra.simulating.place import refuse_worker
 from infra.ticking import tick
 from schemas import utc
 from schemas.errors import EvctlError
@@ -70,7 +71,8 @@ def command(
         typer.Argument(
             metavar="NAME",
             help="`projections` and, after it, the views, if not all of them; or a service or "
-            "worker: `silence`, `notices`; or the `clock` that they decide by.",
+            "worker: `silence`, `notices`, `observation_numbers`; or the `clock` that they decide "
+            "by.",
         ),
     ],
     once: Annotated[
@@ -150,6 +152,7 @@ def _tick(site: Settings, mock: Mock | None) -> NoReturn:
 def _serve(
     site: Settings, name: str, instance: str, stand_in: str | None, *, once: bool
 ) -> NoReturn:
+    refuse_worker(name, site.log.namespace)
     cluster = connect(site)
     registry = Registry(cluster)
     seats = SeatStore(open_database(site), cluster.namespace)

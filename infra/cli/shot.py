@@ -2,24 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import orjson
 import typer
 
+from consumers.orchestrator import het
+from consumers.orchestrator.scheduling import Proposal, next_shot, prepare, reachable
 from infra.cli import shot_abort, shot_plan, shot_run
 from infra.cli.context import settings
 from infra.cli.options import examples
 from infra.cli.rebuild import login_name
 from infra.cli.shots import FromFile, LeftOut, Standing, choice, constraints_of, visits
+from infra.log.cluster import connect
+from infra.present import present
 from infra.scheduling import lists
-from infra.settings import Settings
 from producers import shot_file
 from schemas import utc
 from schemas.events.shot_lists import Shot
-
-if TYPE_CHECKING:
-    from consumers.orchestrator.scheduling import Proposal
 
 app = typer.Typer(no_args_is_help=True, help="Load and list shots, plan nights, run a shot.")
 app.command("plan", epilog=shot_plan.EPILOG)(shot_plan.command)
@@ -80,8 +80,6 @@ def _row(shot: Shot) -> tuple[str, ...]:
 
 
 def _azimuths(shot: Shot) -> str:
-    from consumers.orchestrator import het  # noqa: PLC0415 it imports numpy
-
     if shot.forced_az is not None:
         return f"{shot.forced_az:.2f} forced"
     best = [float(side) for side in het.best_azimuths(shot.dec)]
@@ -119,11 +117,9 @@ def next(  # noqa: A001 (the command's name)
     The constraints are those of the settings (`orchestrator`). Nothing is run and nothing
     recorded. Where no shot can be run, it says which rule is in the way; that is no failure.
     """
-    from consumers.orchestrator.scheduling import next_shot, prepare  # noqa: PLC0415
-
     site = settings(ctx)
     chosen = choice(site, file)
-    instant = _now(site) if time is None else utc.parse(time)
+    instant = present(site).time if time is None else utc.parse(time)
     candidates = prepare(chosen.shots, chosen.digest)
     found = next_shot(candidates, instant, visits(done), azimuth, constraints_of(site))
     if as_json:
@@ -133,13 +129,7 @@ def next(  # noqa: A001 (the command's name)
         typer.echo(f"{name:<9}  {value}")
 
 
-def _now(site: Settings) -> int:
-    from infra.present import present  # noqa: PLC0415
-
-    return present(site).time
-
-
-def _said(found: "Proposal", digest: str) -> Mapping[str, Any]:
+def _said(found: Proposal, digest: str) -> Mapping[str, Any]:
     there = found.shot is not None
     return {
         "time": utc.iso(found.time),
@@ -153,11 +143,11 @@ def _said(found: "Proposal", digest: str) -> Mapping[str, Any]:
         "terms": dict(found.terms),
         "rule": found.rule,
         "reason": found.reason,
-        "removed": dict(found.removed),
+        "removed": {str(rule): count for rule, count in found.removed.items()},
     }
 
 
-def _lines(found: "Proposal") -> Sequence[tuple[str, str]]:
+def _lines(found: Proposal) -> Sequence[tuple[str, str]]:
     lines = [("time", utc.iso(found.time)), ("shot", found.shot.shotid if found.shot else "none")]
     lines.append(("why", found.reason if found.rule is None else f"{found.rule}: {found.reason}"))
     if found.shot is not None:
@@ -183,13 +173,12 @@ def load(
 
     All lines of the file have to be right, or none of it is taken.
     """
-    from infra.log.cluster import connect  # noqa: PLC0415 it takes a while
-
     name = (who or login_name()).strip()
     if not 0 < len(name) <= _MAX_WHO:
         raise typer.BadParameter(f"--who takes 1 to {_MAX_WHO} characters")
     done = lists.load(connect(settings(ctx)), file, name)
-    typer.echo(f"{done.name}: {len(done.shots):,} shots loaded, digest {done.digest}")
+    number = len(done.shots)
+    typer.echo(f"{done.name}: {number:,} shot{'s' * (number != 1)} loaded, digest {done.digest}")
 
 
 @app.command(epilog=examples("evctl shot check autoschedule.dat"))
@@ -211,7 +200,5 @@ def check(
 
 
 def _unreachable(shots: Sequence[Shot]) -> Sequence[Shot]:
-    from consumers.orchestrator.scheduling import prepare, reachable  # noqa: PLC0415
-
     there = reachable(prepare(shots))
     return [shot for shot, follows in zip(shots, there, strict=True) if not follows]

@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import orjson
 import typer
 
+from consumers.orchestrator.scheduling import Constraints, Planned, plan_night, prepare
 from infra.cli.context import settings
 from infra.cli.options import examples
 from infra.cli.shots import FromFile, LeftOut, Standing, choice, constraints_of, visits
 from infra.indexing import nights_of
+from infra.scheduling.picture import draw, require_matplotlib
 from schemas import utc
-
-if TYPE_CHECKING:
-    from consumers.orchestrator.scheduling import Constraints, Planned
 
 EPILOG = examples(
     "evctl shot plan 2019-03-07",
@@ -51,11 +50,7 @@ def command(
     if out is not None and out.suffix.lower() not in _PICTURES:
         raise typer.BadParameter(f"--out takes a file that ends in {' or '.join(_PICTURES)}")
     if out is not None:
-        from infra.scheduling.picture import require_matplotlib  # noqa: PLC0415
-
         require_matplotlib()
-    from consumers.orchestrator.scheduling import plan_night, prepare  # noqa: PLC0415
-
     site = settings(ctx)
     bounds = nights_of(site).bounds(night)
     chosen, constraints = choice(site, file), constraints_of(site)
@@ -67,14 +62,12 @@ def command(
         for line in _lines(night, plan, constraints):
             typer.echo(line)
     if out is not None:
-        from infra.scheduling.picture import draw  # noqa: PLC0415
-
         draw(out, night, bounds, candidates, plan, constraints)
         typer.echo(f"drawn: {out}", err=True)
 
 
 def _said(
-    night: str, digest: str, plan: "Sequence[Planned]", constraints: "Constraints"
+    night: str, digest: str, plan: Sequence[Planned], constraints: Constraints
 ) -> Mapping[str, Any]:
     return {
         "night": night,
@@ -97,7 +90,7 @@ def _said(
     }
 
 
-def _lines(night: str, plan: "Sequence[Planned]", constraints: "Constraints") -> Sequence[str]:
+def _lines(night: str, plan: Sequence[Planned], constraints: Constraints) -> Sequence[str]:
     hours, minutes = divmod(round(len(plan) * constraints.exposures_s / 60), 60)
     shots = f"{len(plan)} shot{'s' * (len(plan) != 1)}"
     total = f"{night}: {shots}, {hours} h {minutes:02} min of open shutter"
@@ -108,7 +101,7 @@ def _lines(night: str, plan: "Sequence[Planned]", constraints: "Constraints") ->
     return [*("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows), total]
 
 
-def _row(planned: "Planned") -> tuple[str, ...]:
+def _row(planned: Planned) -> tuple[str, ...]:
     proposal = planned.proposal
     return (
         _clock(proposal.time),

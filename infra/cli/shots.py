@@ -3,17 +3,17 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import Annotated, NamedTuple
 
 import typer
 
+from consumers.orchestrator.scheduling import Constraints
+from infra.log.cluster import connect
+from infra.scheduling import lists
 from infra.serving.roles import given
 from infra.settings import Settings
 from producers import shot_file
 from schemas.events.shot_lists import Shot, digest_of
-
-if TYPE_CHECKING:
-    from consumers.orchestrator.scheduling import Constraints
 
 FromFile = Annotated[
     Path | None,
@@ -60,17 +60,12 @@ def choice(site: Settings, file: Path | None) -> Choice:
     if file is not None:
         shots = shot_file.read(file)
         return Choice(str(file), digest_of(shots), shots)
-    from infra.log.cluster import connect  # noqa: PLC0415 it takes a while
-    from infra.scheduling import lists  # noqa: PLC0415
-
     found = lists.newest(connect(site))
     return Choice(found.name, found.digest, found.shots)
 
 
-def constraints_of(site: Settings) -> "Constraints":
+def constraints_of(site: Settings) -> Constraints:
     """Return the constraints of the settings, as the orchestrator gets them."""
-    from consumers.orchestrator.scheduling import Constraints  # noqa: PLC0415 it imports numpy
-
     return Constraints.of(given(site, "orchestrator"))
 
 

@@ -48,8 +48,9 @@ def command(
 ) -> None:
     """Show what time it is for those who decide, or convert an instant.
 
-    Live that is the true time, in a replay the event time of what it carried last, and in a
-    namespace of mocked time (mock.ID) what the clock there says. Times and dates are UTC, but for
+    Live that is the true time, in a replay the event time of what it carried last, in a simulated
+    night (sim.ID) its last tick, and in a namespace of mocked time (mock.ID) what the clock there
+    says. Times and dates are UTC, but for
     the night, which the site's settings bound; the observing date is the UTC date.
     """
     site = settings(ctx)

@@ -15,6 +15,7 @@ from schemas.avro import Schema
 from schemas.declare import AVRO_NAMESPACE, time_field
 from schemas.events.ticks import TimePassed
 from schemas.fitting import dated, event_from, fit, instants_of
+from schemas.plain import from_plain, to_plain
 from schemas.topics import Topic
 
 
@@ -88,7 +89,7 @@ class _Kind:
         self.cls, self.schema = cls, avro.schema_of(cls)
         self._number = number
         self._parsed = fastavro.parse_schema(avro.physical(self.schema))
-        self._write = avro.writer(cls)
+        self._write, self._build = avro.writer(cls), from_plain(cls)
         self._time = time_field(cls)
         self._fields = tuple(field["name"] for field in self.schema["fields"])
         self._instants = instants_of(self.schema)
@@ -101,7 +102,7 @@ class _Kind:
         if isinstance(data, dict) and len(data) == len(self._fields):
             plain = self._without_text(data)
             if validate(plain, self._parsed, "", False, True) and _in_64_bits(plain):
-                return self.cls(**plain)
+                return self._build(plain)
         return event_from(self.cls, data)
 
     def _without_text(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,7 +122,7 @@ class _Kind:
         try:
             data = self._write(event)
         except UnicodeEncodeError:
-            fit(self.schema, {field: getattr(event, field) for field in self._fields})  # says where
+            fit(self.schema, to_plain(self.cls)(event))  # says where
             raise
         return Encoded(self._number, event.record_key, getattr(event, self._time) // 1000, data)
 

@@ -21,6 +21,8 @@ _SHORT = 64
 _TEXT = b"|".join(re.escape(bytes([2 * n])) + b".{%d}" % n for n in range(_SHORT))
 """Text of up to so many bytes less one: its length, twice, and then the bytes."""
 
+_PRIMITIVES = frozenset({"null", "boolean", "long", "double", "string", "bytes"})
+
 _NUMBER = {"null": b"", "boolean": rb"[\x00\x01]", "long": _VARINT, "double": b".{8}"}
 
 
@@ -48,14 +50,14 @@ def shape_of(schema: Schema, event: Any, value: bytes, start: int) -> Shape | No
 
 def _part(kind: Schema, value: Any) -> bytes | None:
     if isinstance(kind, str):
-        return _same(kind, value)
+        return _same(kind, value) if kind in _PRIMITIVES else None
     if not isinstance(kind, dict):
         return None
     if kind.get("logicalType") == "timestamp-micros":
         return _VARINT
     if kind["type"] == "map":
         return _map(kind["values"], value)
-    return _same(kind["type"], value) if isinstance(kind["type"], str) else None
+    return _part(kind["type"], value)
 
 
 def _map(kind: Schema, found: Mapping[str, Any]) -> bytes:

@@ -93,7 +93,7 @@ class ExternalScheduler:
 def _run(command: Sequence[str], timeout: float) -> str:
     """Return what a program prints; raise `Refused` if it hangs or fails.
 
-    It writes to files, so that what it prints fills no memory, and nothing waits for its children.
+    It writes to files, so that what it prints fills no memory. Its children end with it.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:
@@ -114,11 +114,10 @@ def _run(command: Sequence[str], timeout: float) -> str:
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Kill what is left of a program's process group."""
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    """Kill what is left of a program and of its children."""
+    with suppress(ProcessLookupError, PermissionError):  # macOS refuses where all have ended
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _ending(code: int) -> str:

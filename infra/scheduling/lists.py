@@ -8,6 +8,7 @@ from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
+from infra.namespaces import replay_of
 from infra.tailing.last import last
 from infra.tailing.shown import Shown, Unreadable, Wanted
 from producers import shot_file
@@ -29,6 +30,19 @@ class NoShotList(EvctlError):
         )
 
 
+class ListForAReplay(EvctlError):
+    """A list of now would get into a replay."""
+
+    exit_code = 2
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(
+            f"{namespace} is a replay's namespace, and has the lists that were loaded then: leave "
+            "--namespace away, or give one that is no replay's."
+        )
+        self.namespace = namespace
+
+
 class _Loaded(Wanted):
     """Lists that somebody loaded; what an archive brought back is the past."""
 
@@ -41,8 +55,10 @@ class _Loaded(Wanted):
 def load(cluster: Cluster, path: Path, who: str) -> ShotListLoaded:
     """Append a shot file to the log as the list that holds from now on.
 
-    Raises what `producers.shot_file.read` does, and `RecordTooLarge`.
+    Raises what `producers.shot_file.read` does, `ListForAReplay` and `RecordTooLarge`.
     """
+    if replay_of(cluster.namespace) is not None:
+        raise ListForAReplay(cluster.namespace)
     shots = shot_file.read(path)
     event = ShotListLoaded(utc_micros(), path.name, digest_of(shots), shots, who)
     publisher = Publisher(cluster, Registry(cluster), OBSERVATORY, f"shot-load-{fresh_id()}")

@@ -1,7 +1,7 @@
 """A night as a picture: when shots are within reach, and in which order they are run."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,8 +14,9 @@ from schemas.utc import MICROS
 Axes: TypeAlias = Any
 """matplotlib's; imported when a picture is drawn."""
 
-_STEP = 5 * 60 * MICROS
-_MARGIN = 30 * 60 * MICROS
+_STEP = 60 * MICROS
+_SAMPLED = 5 * 60 * MICROS
+_MARGIN = 45 * 60 * MICROS
 _COLOURS = {"E": "#0072b2", "W": "#d55e00"}  # told apart by the colour-blind, too
 _SIDES = {"E": "east", "W": "west"}
 _ROW_INCHES, _WIDTH_INCHES = 0.22, 10
@@ -60,7 +61,7 @@ def draw(
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     named = min(len(plan), _NAMED_AT_MOST)
-    style: Mapping[str, Any] = {
+    style: dict[Any, Any] = {
         "font.size": 8,
         "axes.spines.top": False,
         "axes.spines.right": False,
@@ -109,11 +110,11 @@ def _draw_reach(
 ) -> None:
     """Show how many shots of the list could be begun at each moment."""
     axes.set_ylabel("shots of the list\nthat could begin")
-    counts = [in_reach(candidates, time, constraints) for time in dark]
+    sampled = [time for time in dark if time % _SAMPLED == 0]
+    counts = [in_reach(candidates, time, constraints) for time in sampled]
     if counts:
-        times = [_date(time) for time in dark]
         axes.stackplot(
-            times,
+            [_date(time) for time in sampled],
             [east for east, _ in counts],
             [west for _, west in counts],
             labels=[_SIDES["E"], _SIDES["W"]],
@@ -167,13 +168,13 @@ def _draw_time(every: Sequence[Axes], bounds: tuple[int, int], dark: Sequence[in
     """Show the hours, and shade those at which no shot may begin."""
     from matplotlib import dates  # noqa: PLC0415
 
-    first, last = (dark[0], dark[-1]) if dark else bounds
-    begin, end = first - _MARGIN, last + 2 * _MARGIN
-    there = set(dark)
+    first, last = (dark[0], dark[-1] + _STEP) if dark else bounds
+    begin, end = first - _MARGIN, last + _MARGIN
+    edges = [begin, *(edge for time in dark for edge in (time, time + _STEP)), end]
+    lit = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
     for axes in every:
-        for time in range(first - _STEP * (2 * _MARGIN // _STEP), end, _STEP):
-            if time not in there:
-                axes.axvspan(_date(time), _date(time + _STEP), color="#f0e6c8", lw=0, zorder=0)
+        for a, b in lit:
+            axes.axvspan(_date(a), _date(b), color="#f0e6c8", lw=0, zorder=0)
         axes.set_xlim(_date(begin), _date(end))
     every[-1].xaxis.set_major_locator(dates.HourLocator())
     every[-1].xaxis.set_major_formatter(dates.DateFormatter("%H:%M"))

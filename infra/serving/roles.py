@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 import consumers
 from consumers import Service, Worker
+from infra import observation_numbers
 from infra.boards import DirectoryBoard
 from infra.namespaces import in_words, is_rehearsed, replay_of
 from infra.scheduling.external import ExternalScheduler
@@ -51,7 +52,12 @@ def _external_scheduler(settings: Settings) -> ExternalScheduler:
 
 
 PORTS: Mapping[str, Callable[[Settings], Any]] = MappingProxyType(
-    {"external_scheduler": _external_scheduler, "notices": _notices, "shots": telescope.port}
+    {
+        "external_scheduler": _external_scheduler,
+        "notices": _notices,
+        "observation_numbers": observation_numbers.numbers,
+        "shots": telescope.port,
+    }
 )
 """What each worker, by its module, touches the world through."""
 
@@ -150,8 +156,9 @@ def given(settings: Settings, service: str) -> Mapping[str, str]:
     found = getattr(settings, consumers.services()[service].section or service, None)
     if not isinstance(found, BaseModel):
         return {}
-    return {name: _text(value) for name, value in found.model_dump().items()}
+    return {name: as_text(value) for name, value in found.model_dump().items()}
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """Return a setting's value as records have it."""
     return str(value) if isinstance(value, Path | str) else repr(value)

@@ -20,16 +20,15 @@ from pydantic import (
     model_validator,
 )
 
+from infra.settings.observing import Orchestrator, Scheduler, Shots
 from infra.settings.option import Option
 from infra.settings.quantity import to_bytes
 from infra.settings.secret import Secret
-from infra.settings.section import Section, WithYesAndNo, command_words
+from infra.settings.section import Section, WithYesAndNo
 from infra.settings.telescope import RunShot, Telescope
 from schemas import utc
 
 IPC = "ipc://"
-PLACEHOLDERS = ("shot_file", "jd", "azimuth", "seeing", "transparency")
-"""What an external scheduler may be told on its command line."""
 
 ClientValue = Secret | bool | int | float | str
 Size = Annotated[int, BeforeValidator(to_bytes)]
@@ -112,7 +111,7 @@ class Log(Section):
             "librdkafka's",
             "any librdkafka option; secrets as {env: NAME} or {file: PATH}",
         ),
-    ] = {}  # noqa: RUF012 pydantic copies it
+    ] = Field(default={})
     schema_registry: Annotated[
         str | None,
         Option("static", "", "http(s)://HOST[:PORT][/PATH] of a Confluent Schema Registry API"),
@@ -208,94 +207,6 @@ class Silence(Section):
     ] = 30.0
 
 
-class Shots(Section):
-    """Which shots the site means to observe, under OCD's name."""
-
-    shot_file: Annotated[Path | None, Option("static", "", "a file in the columns of OCD")] = None
-
-
-_DEGREES = Option("modifiable", "deg", "a number of degrees, -90 to 90")
-
-
-class Orchestrator(Section):
-    """What the service `orchestrator` decides by; `consumers.orchestrator` has the rules."""
-
-    scheduler: Annotated[
-        Literal["builtin", "external"], Option("static", "", "builtin or external")
-    ] = "builtin"
-    exposure_time: Annotated[
-        float,
-        Option("modifiable", "s", "a number of seconds above 0, up to 3600"),
-        Field(gt=0, le=3600),
-    ] = 360.0
-    setup_time: Annotated[
-        float, Option("modifiable", "s", "a number of seconds, 0 to 3600"), Field(ge=0, le=3600)
-    ] = 300.0
-    readout_time: Annotated[
-        float, Option("modifiable", "s", "a number of seconds, 0 to 3600"), Field(ge=0, le=3600)
-    ] = 45.0
-    sun_below: Annotated[float, _DEGREES, Field(ge=-90, le=90)] = -18.0
-    moon_below: Annotated[float, _DEGREES, Field(ge=-90, le=90)] = 0.0
-    moon_illumination: Annotated[
-        float, Option("modifiable", "part of the disc", "a number, 0 to 1"), Field(ge=0, le=1)
-    ] = 0.0
-    metrology_window: Annotated[
-        float,
-        Option("modifiable", "s", "a number of seconds above 0, up to 3600"),
-        Field(gt=0, le=3600),
-    ] = 300.0
-    metrology_count: Annotated[
-        int, Option("modifiable", "measurements", "a whole number, 1 to 500"), Field(ge=1, le=500)
-    ] = 3
-    metrology_age: Annotated[
-        float, Option("modifiable", "s", "a number of seconds above 0"), Field(gt=0)
-    ] = 60.0
-    seeing_limit: Annotated[
-        float, Option("modifiable", "arcsec", "a number above 0"), Field(gt=0)
-    ] = 2.5
-    transparency_limit: Annotated[
-        float, Option("modifiable", "none", "a number, 0 to 1"), Field(ge=0, le=1)
-    ] = 0.5
-    sky_limit: Annotated[float, Option("modifiable", "mag/arcsec2", "a number")] = 18.0
-    heartbeat_timeout: Annotated[
-        float, Option("modifiable", "s", "a number of seconds above 0"), Field(gt=0)
-    ] = 30.0
-    replan_interval: Annotated[
-        float, Option("modifiable", "s", "a number of seconds above 0"), Field(gt=0)
-    ] = 10.0
-    retry_failed: Annotated[
-        float, Option("modifiable", "s", "a number of seconds, 0 or more"), Field(ge=0)
-    ] = 1800.0
-    request_valid: Annotated[
-        float, Option("modifiable", "s", "a number of seconds above 0"), Field(gt=0)
-    ] = 30.0
-
-
-def _fillable(word: str) -> str:
-    """Refuse a placeholder that nothing is known to put in its place."""
-    try:
-        word.format_map(dict.fromkeys(PLACEHOLDERS, ""))
-    except (KeyError, ValueError, IndexError, AttributeError) as fault:
-        known = " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-        raise ValueError(f"its placeholders are {known}") from fault
-    return word
-
-
-class Scheduler(Section):
-    """Which program the worker `external_scheduler` calls."""
-
-    command: Annotated[
-        tuple[Annotated[str, Field(min_length=1), AfterValidator(_fillable)], ...],
-        BeforeValidator(command_words),
-        Option("static", "", "a list of a program and its words, with placeholders"),
-    ] = ()
-    timeout: Annotated[
-        float,
-        Option("static", "s", "a number of seconds above 0, up to 3600"),
-        Field(gt=0, le=3600),
-    ] = 30.0
-
-
 class Notices(Section):
     """Where the worker `notices` puts what people on duty have to know."""
 
@@ -354,6 +265,38 @@ class Bridge(Section):
     ] = 64_000_000
 
 
+class MySql(Section):
+    """Where observation numbers are kept, under OCD's names."""
+
+    host: Annotated[
+        str | None, Option("static", "", "a host name or an address"), Field(pattern=r"^[^\s/@]+$")
+    ] = None
+    port: Annotated[
+        int, Option("static", "TCP port", "a whole number, 1 to 65535"), Field(ge=1, le=65535)
+    ] = 3306
+    database: Annotated[
+        str | None,
+        Option("static", "", "a name of 1 to 64 characters"),
+        Field(pattern=r"^[^\s/?#]{1,64}$"),
+    ] = None
+    user: Annotated[str | None, Option("static", "", "text"), Field(min_length=1)] = None
+    password: Annotated[Secret | None, Option("static", "", "{env: NAME} or {file: PATH}")] = None
+    update_obsnum: Annotated[bool, Option("static", "", "true or false")] = True
+    instrument: Annotated[
+        str, Option("static", "", "a name of 1 to 5 characters"), Field(min_length=1, max_length=5)
+    ] = "virus"
+
+
+class DockerMySql(Section):
+    """The throw-away server that `evctl mysql up` starts."""
+
+    container_name: Annotated[
+        str,
+        Option("static", "", "letters, digits, - _ and ., a letter or digit first; up to 60"),
+        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$"),
+    ] = "evctl-mysql"
+
+
 class Logging(Section):
     """What evctl says about itself; the log of the night is not concerned."""
 
@@ -401,6 +344,8 @@ class Settings(BaseModel):
     urls: ZeroMq = ZeroMq()
     topics: Topics = Topics()
     bridge: Bridge = Bridge()
+    mysql: MySql = MySql()
+    docker_mysql: DockerMySql = DockerMySql()
     logging: Logging = Logging()
 
     @model_validator(mode="before")

@@ -2,7 +2,7 @@
 
 import shlex
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 
 class Section(BaseModel):
@@ -12,9 +12,10 @@ class Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth_value(cls, value: object) -> object:
-        if isinstance(value, bool):  # YAML's yes and no; no option of the sections is one
-            raise ValueError("not a truth value")  # noqa: TRY004 pydantic collects ValueError only
+    def _no_truth_value(cls, value: object, info: ValidationInfo) -> object:
+        is_truth = cls.model_fields[info.field_name or ""].annotation is bool
+        if isinstance(value, bool) and not is_truth:  # YAML's yes and no
+            raise ValueError("not a truth value")
         return value
 
 
@@ -23,7 +24,7 @@ class WithYesAndNo(Section):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth_value(cls, value: object) -> object:
+    def _no_truth_value(cls, value: object, info: ValidationInfo) -> object:  # noqa: ARG003
         return ("no", "yes")[value] if isinstance(value, bool) else value
 
 

@@ -27,7 +27,8 @@ EXIT_CODES = {
     65: "data is refused: it does not fit, can't be read or decoded, or is gone from the log",
     66: "what is to be read is not there: a file, a topic, a table, a record in the window",
     69: "the log, the database, the schema registry or a replay does not answer, or a replay's "
-    "listeners did not come; of `bridge`: pyzmq is missing",
+    "listeners did not come; of `bridge`: pyzmq is missing; of `mysql`: neither MariaDB nor a "
+    "Docker engine is there",
     70: "a fault of evctl itself; `--debug` shows where",
     73: "what is to be made can't be, or is there already: a file, a replay id, a directory, "
     "a port",

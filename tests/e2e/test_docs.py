@@ -104,6 +104,8 @@ def copy(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     }
     yield folder, environment
     subprocess.run(["evctl", "broker", "stop"], cwd=folder, env=environment, check=True)
+    if any((tmp_path / "data").rglob("throw-away-*")):
+        subprocess.run(["evctl", "mysql", "down"], cwd=folder, env=environment, check=True)
 
 
 @pytest.mark.parametrize("path", RUN, ids=name_of)

@@ -91,6 +91,10 @@ def test_a_data_directory_that_others_can_read_is_a_warning(at: Path) -> None:
             "database: {url: 'mysql+pymysql://u:geheim@127.0.0.1:1/d'}",
             r"database: mysql\+pymysql://u:\*\*\*@127.0.0.1:1/d does not answer: ",
         ),
+        (
+            "mysql: {host: 127.0.0.1, port: 1, database: d, user: u}",
+            r"observation numbers: The database mysql\+pymysql://u@127.0.0.1:1/d does not answer",
+        ),
     ],
 )
 def test_what_is_wrong_fails_with_its_mend(site: str, line: str, at: Path) -> None:

@@ -92,7 +92,8 @@ class Story:
 
     def tcs(self, name: str, **values: Any) -> TcsEvent:
         """Return an event of TCS, of now."""
-        return TcsEvent(self.now, self.now, *name.split("."), False, values, {})
+        system, source, key = name.split(".")
+        return TcsEvent(self.now, self.now, system, source, key, False, values, {})
 
     def measure(self, seeing: Any = 1.5, clear: Any = 0.8, sky: Any = 21.0) -> Sequence[Any]:
         """Let a guider measure."""

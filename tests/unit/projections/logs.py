@@ -14,6 +14,7 @@ from schemas.avro import schema_of
 from schemas.catalogue import event_class
 from schemas.events.packets import Packet
 from schemas.events.tcs import TcsEvent
+from schemas.plain import from_plain
 from schemas.record import AnyRecord, Position, Provenance, Record
 from schemas.topics import Topic, topic
 from tests.unit.schemas.arbitrary import data_of
@@ -58,7 +59,7 @@ def _events(cls: type) -> SearchStrategy[Any]:
     if cls is TcsEvent:
         return TCS_EVENTS
     first = next(iter(cls.__dataclass_fields__))  # type: ignore[attr-defined]  # an event class
-    made = data_of(schema_of(cls)).map(lambda data: cls(**_fitting(data)))
+    made = data_of(schema_of(cls)).map(lambda data: from_plain(cls)(_fitting(data)))
     return st.builds(lambda event, time: replace(event, **{first: time}), made, TIMES)
 
 

@@ -15,6 +15,7 @@ from schemas.catalogue import events
 from schemas.declare import Holds
 from schemas.events.tcs import TcsEvent
 from schemas.framing import HEADER_SIZE
+from schemas.plain import from_plain
 from tests.unit.projections.logs import TCS_EVENTS
 from tests.unit.schemas.arbitrary import data_of
 
@@ -25,7 +26,7 @@ HOLDING = [cls for cls in events().values() if cls.holds is not None]
 def event_of(cls: type) -> st.SearchStrategy[Any]:
     if cls is TcsEvent:
         return TCS_EVENTS
-    return data_of(avro.schema_of(cls)).map(lambda data: cls(**data))
+    return data_of(avro.schema_of(cls)).map(from_plain(cls))
 
 
 @pytest.mark.parametrize("cls", HOLDING)

@@ -95,7 +95,12 @@ def test_other_metadata_than_tcs_takes_is_refused(metadata: str, said: str) -> N
 def test_metadata_that_tcs_takes() -> None:
     text = '{"QIFU": "000", "n": 1, "x": 1.5, "on": true, "none": null, "many": [1, "a", null]}'
     assert shot_order.metadata(text) == {
-        "QIFU": "000", "n": 1, "x": 1.5, "on": True, "none": None, "many": [1, "a", None]
+        "QIFU": "000",
+        "n": 1,
+        "x": 1.5,
+        "on": True,
+        "none": None,
+        "many": [1, "a", None],
     }
     assert shot_order.metadata(None) == {}
 
