@@ -12,10 +12,11 @@ from infra.clock import fresh_id, utc_micros
 from infra.database.seats import SeatStore
 from infra.indexing import open_database
 from infra.log import topics
-from infra.log.cluster import connect
+from infra.log.cluster import Cluster, connect
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
 from infra.telescope import under_way
+from infra.telescope.under_way import Shots
 from schemas.errors import EvctlError
 from schemas.events.shots import ShotAbortRequested
 from schemas.topics import OBSERVATORY
@@ -79,17 +80,23 @@ def command(
     topics.ensure(cluster, [OBSERVATORY])
     registry, seats = Registry(cluster), SeatStore(open_database(site), cluster.namespace)
     seats.create()
-    shots = under_way.shots(cluster, registry, seats, utc_micros())
-    named = [shot for shot in shots.all if shotid in {None, shot.order.shotid}]
-    if not named or (shotid is None and shots.running is None):
+    shots = under_way.shots(cluster, registry, seats, utc_micros()) or Shots(None, [])
+    shot = next((one for one in shots.all if one.order.shotid == shotid), None)
+    if shotid is None:
+        shot = shots.running
+    if shot is None:
         raise NothingToAbort(shotid, f": {shots}" if shots.all else "")
-    shot = named[0]
     asker = Publisher(cluster, registry, OBSERVATORY, f"abort-{fresh_id()}", linger_ms=0)
     asker.publish(ShotAbortRequested(utc_micros(), shot.request, login_name(), why))
     asker.flush()
     until = utc_micros() + timeout * MICROS
-    while shot.request in {one.request for one in under_way.shots(cluster, registry, seats, 0).all}:
+    while shot.request in _under_way(cluster, registry, seats):
         if utc_micros() > until:
             raise NotAborted(str(shot), timeout)
         sleep(_LOOK_S)
     typer.echo(f"{shot.order.shotid} has ended")
+
+
+def _under_way(cluster: Cluster, registry: Registry, seats: SeatStore) -> set[str]:
+    found = under_way.shots(cluster, registry, seats, 0)
+    return set() if found is None else {one.request for one in found.all}

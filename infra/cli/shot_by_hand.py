@@ -21,6 +21,7 @@ from infra.serving import roles
 from infra.serving.hearing import Ear
 from infra.settings import Settings
 from infra.signals import Stop, stopping
+from infra.simulating.place import refuse_worker
 from infra.telescope import telling, under_way
 from infra.telescope.member import Member
 from infra.telescope.under_way import Shots
@@ -44,6 +45,7 @@ START_S = 30.0
 
 _LOOK_S = 0.05
 _SLOW_S = 5.0
+_SEAT_S = 20.0
 
 
 class NotInReplay(EvctlError):
@@ -70,6 +72,18 @@ class TelescopeBusy(EvctlError):
             "come after it, or end it with `evctl shot abort`."
         )
         self.shots = shots
+
+
+class SeatElsewhere(EvctlError):
+    """The group has a member that keeps its seat in another database."""
+
+    exit_code = 78
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another process runs the worker `shots`, and keeps its seat in another database than "
+            "database.url names: use the same settings on both sides. Nothing was requested."
+        )
 
 
 class ShotNotDone(EvctlError):
@@ -102,6 +116,7 @@ class ByHand:
     ) -> None:
         if replay_of(site.log.namespace):
             raise NotInReplay(site.log.namespace)
+        refuse_worker(under_way.WORKER, site.log.namespace)
         self._site, self._order = site, order
         self._wait, self._patience = wait, patience
         self._cast = roles.cast(under_way.WORKER, site)
@@ -144,23 +159,25 @@ class ByHand:
             ear.close()
 
     def _settle(self, member: Member, stop: Stop) -> None:
-        """Wait until somebody has the telescope's seat; raise `TelescopeBusy`."""
-        began, told = utc_micros(), False
-        while not member.settled():
+        """Wait until somebody has the telescope's seat; raise `TelescopeBusy`, `SeatElsewhere`."""
+        database, began = open_database(self._site), monotonic()
+        seats = SeatStore(database, self._cluster.namespace)
+        while not (member.settled() and self._is_free(seats)):
             if stop.wait(_LOOK_S):
                 typer.echo("evctl: stopped: nothing was requested", err=True)
                 raise typer.Exit(stop.exit_code)
-            if not told and utc_micros() - began > _SLOW_S * MICROS:
-                typer.echo("evctl: waiting for the group of the worker `shots`", err=True)
-                told = True
-        database = open_database(self._site)
-        seats = SeatStore(database, self._cluster.namespace)
-        shots = under_way.shots(self._cluster, self._registry, seats, utc_micros())
+            if member.settled() and monotonic() - began > _SEAT_S:
+                raise SeatElsewhere
         database.close()
-        if shots.running or shots.waiting:
+
+    def _is_free(self, seats: SeatStore) -> bool:
+        """Whether the worker has its seat, and no other shot is in the way, or that may be."""
+        shots = under_way.shots(self._cluster, self._registry, seats, utc_micros())
+        if shots is not None and shots.all:
             if self._wait is None:
                 raise TelescopeBusy(shots)
             typer.echo(f"evctl: the telescope is not free: {shots}; waiting", err=True)
+        return shots is not None
 
     def _ask(self) -> None:
         """Ask for the shot, which is valid for as long as may be waited for others."""
@@ -217,6 +234,6 @@ def _ended(member: Member) -> None:
     """End the worker, which may have begun what others have asked for."""
     member.end()
     if not member.ended(_SLOW_S):
-        typer.echo("evctl: this process carries out another shot, and ends with it", err=True)
+        typer.echo("evctl: this process still carries out a shot, and ends with it", err=True)
         while not member.ended(_SLOW_S):
             pass

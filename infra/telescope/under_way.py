@@ -60,15 +60,16 @@ def place_of(cluster: Cluster) -> Place:
     return OBSERVATORY.full_name(cluster.namespace), 0
 
 
-def shots(cluster: Cluster, registry: Registry, seats: SeatStore, now: int) -> Shots:
-    """Return the shots that are not at their end.
+def shots(cluster: Cluster, registry: Registry, seats: SeatStore, now: int) -> Shots | None:
+    """Return the shots that are not at their end; none where the worker has no seat yet.
 
     A worker keeps no snapshot while it is at a shot, so they are behind the last one.
     """
-    seat = next((seat for seat in seats.seats() if seat.service == WORKER), None)
-    if seat is None:
-        return Shots(None, [])
     place = place_of(cluster)
+    found = [seat for seat in seats.seats() if (seat.service, seat.topic) == (WORKER, place[0])]
+    if not found:
+        return None
+    (seat,) = found
     low, end = reading.whole(cluster, [place])[place]
     span = max(low, seat.next_offset, seat.decides_from), end
     running: dict[str, Asked] = {}
