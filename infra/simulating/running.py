@@ -22,7 +22,8 @@ from infra.replay.pacing import Pace
 from infra.signals import Stop
 from infra.simulating.hearing import SOURCE, Hearing, answers
 from infra.simulating.report import Report
-from producers.telescope.night import HEARD, Night, Numbers
+from producers.telescope.answering import HEARD, Numbers
+from producers.telescope.night import Night
 from producers.telescope.scenario import Scenario
 from schemas.declare import time_field
 from schemas.events.orchestrator import ShotChosen
