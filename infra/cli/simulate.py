@@ -24,9 +24,9 @@ from infra.simulating.place import place
 from infra.simulating.running import Simulation
 from producers import shot_file
 from producers.telescope import sky
+from producers.telescope.answering import Numbers
 from producers.telescope.atmosphere import Weather
 from producers.telescope.faults import parse_faults
-from producers.telescope.night import Numbers
 from producers.telescope.scenario import Scenario
 from schemas.events.shot_lists import Shot
 from schemas.utc import MICROS

@@ -15,7 +15,7 @@ from infra.log.reading import Message
 from infra.log.registry import Registry
 from infra.replay.reported import Kinds
 from infra.simulating.place import SimulationTaken
-from producers.telescope.night import HEARD
+from producers.telescope.answering import HEARD
 from schemas.events.orchestrator import (
     OrchestratorStarted,
     OrchestratorStopped,
