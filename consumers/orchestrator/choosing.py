@@ -6,12 +6,14 @@ from typing import NamedTuple
 from consumers.orchestrator.limits import EXTERNAL, Limits
 from consumers.orchestrator.rules import Verdict as Rule
 from consumers.orchestrator.scheduling import Proposal, judge, next_shot, prepare
-from consumers.orchestrator.state import State
+from consumers.orchestrator.state import Loaded, State
 from schemas.events.orchestrator import Conditions, ShotChosen, ShotWithheld, Verdict
 from schemas.events.schedules import ShotProposed
 from schemas.events.shot_lists import Shot
 from schemas.events.shots import EAST, WEST
 from schemas.utc import MICROS
+
+_ALL_VISITS = 1 << 30
 
 
 class Case(NamedTuple):
@@ -27,19 +29,31 @@ def built_in(case: Case, limits: Limits) -> ShotChosen | ShotWithheld:
     """Return the shot that the built-in scheduler takes, or why it takes none."""
     loaded = case.state.shots
     assert loaded is not None
-    candidates = prepare(loaded.shots, loaded.digest)
-    found = case.conditions
-    proposal = next_shot(
-        candidates,
-        found.now,
-        _done(case, limits, candidates.places),
-        found.azimuth,
-        limits.constraints,
-    )
+    left_alone = failed_lately(case.state, case.conditions.now, limits)
+    proposal = next_of(loaded, case.state.visits, left_alone, case.conditions, limits)
     if proposal.shot is None:
         rule = "no_candidates" if proposal.rule is None else str(proposal.rule)
-        return withheld(case, proposal.reason, [Verdict(rule, False, proposal.reason)])
+        return withheld(case, proposal.reason, [Verdict(rule, False, proposal.reason)], left_alone)
     return _chosen(case, limits, proposal.shot, proposal)
+
+
+def next_of(
+    loaded: Loaded,
+    visits: Mapping[str, int],
+    left_alone: Sequence[str],
+    found: Conditions,
+    limits: Limits,
+) -> Proposal:
+    """Return what the built-in scheduler proposes; shots to be left alone count as done."""
+    candidates = prepare(loaded.shots, loaded.digest)
+    done = {**visits, **dict.fromkeys(left_alone, _ALL_VISITS)}
+    return next_shot(candidates, found.now, done, found.azimuth, limits.constraints)
+
+
+def failed_lately(state: State, now: int, limits: Limits) -> Sequence[str]:
+    """Return the shots that failed a short while ago, sorted."""
+    since = now - round(limits.retry_failed * MICROS)
+    return sorted(shotid for shotid, failed in state.failed.items() if failed > since)
 
 
 def proposed(case: Case, limits: Limits, event: ShotProposed) -> ShotChosen | ShotWithheld:
@@ -51,16 +65,6 @@ def proposed(case: Case, limits: Limits, event: ShotProposed) -> ShotChosen | Sh
         reason = f"the external scheduler proposed {event.shot!r}, which the list has not."
         return withheld(case, reason, [Verdict("no_candidates", False, reason)])
     return _record(case, limits, shot, event.track, event.azimuth, (0, 0), EXTERNAL)
-
-
-def _done(case: Case, limits: Limits, known: Mapping[str, object]) -> Mapping[str, int]:
-    """Return the visits done; a shot that failed a short while ago counts as done for now."""
-    done = {shotid: count for shotid, count in case.state.visits.items() if shotid in known}
-    since = case.conditions.now - round(limits.retry_failed * MICROS)
-    for shotid, failed in case.state.failed.items():
-        if failed > since and shotid in known:
-            done[shotid] = 1 << 30
-    return done
 
 
 def _chosen(case: Case, limits: Limits, shot: Shot, proposal: Proposal) -> ShotChosen:
@@ -94,6 +98,7 @@ def _record(
         conditions=found,
         verdicts=[*case.verdicts, *said],
         visits=dict(state.visits),
+        left_alone=failed_lately(state, found.now, limits),
         shot_list=state.shots.digest,
         settings=in_force(state),
         causes=dict(state.seen),
@@ -109,7 +114,9 @@ def shot_verdicts(
     return [Verdict(str(one.rule), one.passed, one.said) for one in found]
 
 
-def withheld(case: Case, reason: str, more: Sequence[Verdict] = ()) -> ShotWithheld:
+def withheld(
+    case: Case, reason: str, more: Sequence[Verdict] = (), left_alone: Sequence[str] = ()
+) -> ShotWithheld:
     """Return the record of a shot that was not chosen."""
     state, verdicts = case.state, [*case.verdicts, *more]
     return ShotWithheld(
@@ -120,6 +127,7 @@ def withheld(case: Case, reason: str, more: Sequence[Verdict] = ()) -> ShotWithh
         conditions=case.conditions,
         verdicts=verdicts,
         visits=dict(state.visits),
+        left_alone=left_alone,
         shot_list="" if state.shots is None else state.shots.digest,
         settings=in_force(state),
         causes=dict(state.seen),

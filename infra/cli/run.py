@@ -1,15 +1,19 @@
 """`evctl run`: a service or the projections in the foreground, as a member of a group."""
 
 import sys
-from typing import Annotated, NoReturn
+from collections.abc import Sequence
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
+from infra.cli.addresses import say_unneeded
 from infra.cli.agreeing import agreed
 from infra.cli.context import settings
 from infra.cli.deciding import from_the_start, in_replay
 from infra.cli.options import LogFile, examples
+from infra.cli.together import run_together
 from infra.cli.viewing import chosen_views, is_replay
+from infra.cli.words import options_first
 from infra.clock import utc_micros
 from infra.database import ViewStore
 from infra.database.seats import SeatStore
@@ -38,12 +42,19 @@ EPILOG = examples(
     "evctl run projections tcs_events tcs_latest",
     "evctl run projections --once",
     "evctl run silence --instance silence-1",
-    "evctl run clock",
+    "evctl run clock orchestrator observation_numbers shots",
+    "evctl run orchestrator -u tcp://192.168.66.31:30301    with the bridge from TCS",
+    "evctl run orchestrator --listen",
     "evctl --namespace mock.first run clock    with dates.mock_time set: it asks first",
     "evctl --namespace replay.first run projections --once",
     "evctl --namespace replay.first run shots --stand-in simulated",
 )
 PROJECTIONS, CLOCK = "projections", "clock"
+_LISTING = {"-u", "--event-urls", "-t", "--extra-topics"}
+_VALUED = {"-a", "--auto-subscribe", "--instance", "--stand-in", "-l", "--log-file"} | {
+    f"--n-ocd-{name}" for name in ("main-loop", "run-shot")
+}
+ORCHESTRATOR, LISTENER = "orchestrator", "listener"
 
 
 class UnknownService(EvctlError):
@@ -64,17 +75,23 @@ def _done(projector: Projector, views: int) -> str:
     return said
 
 
+def arranged(words: Sequence[str]) -> list[str]:
+    """Return the words so that several addresses and topics may follow one option."""
+    return options_first(words, _VALUED, _LISTING, lambda word: "." in word or "://" in word)
+
+
 def command(
     ctx: typer.Context,
     names: Annotated[
         list[str],
         typer.Argument(
             metavar="NAME",
-            help="`projections` and, after it, the views, if not all of them; or a service or "
-            "worker: `silence`, `notices`, `observation_numbers`; or the `clock` that they decide "
-            "by.",
+            help="`projections` and, after it, the views, if not all of them; or services and "
+            "workers, such as `orchestrator`, `shots`, `observation_numbers`, `silence`, "
+            "`notices`; or the `clock` that they decide by. Several run as a process each.",
         ),
     ],
+    *,
     once: Annotated[
         bool,
         typer.Option("--once", help="Read up to the log's present end, then end."),
@@ -100,16 +117,82 @@ def command(
         bool,
         typer.Option("-y", "--yes", help="Run with dates.mock_time without being asked."),
     ] = False,
+    listen: Annotated[
+        bool,
+        typer.Option(
+            "--listen",
+            help="Of `orchestrator`: decide and say so, but run no shot and take no number.",
+        ),
+    ] = False,
+    event_urls: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-u",
+            "--event-urls",
+            metavar="URL",
+            help="Record TCS's events from there too, as `evctl bridge in` does. [ZeroMQ]",
+            show_default=False,
+        ),
+    ] = None,
+    extra_topics: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-t",
+            "--extra-topics",
+            metavar="TOPIC",
+            help="With -u: record these, too.",
+            show_default=False,
+        ),
+    ] = None,
+    auto_subscribe: Annotated[
+        Literal["all", "yes", "no"] | None,
+        typer.Option(
+            "-a",
+            "--auto-subscribe",
+            help="With -u: all events, or those that OCD needs (yes), or --extra-topics only (no).",
+            show_default=False,
+        ),
+    ] = None,
+    n_ocd_main_loop: Annotated[
+        int | None,
+        typer.Option("--n-ocd-main-loop", metavar="N", help="As in OCD; not needed here."),
+    ] = None,
+    n_ocd_run_shot: Annotated[
+        int | None,
+        typer.Option("--n-ocd-run-shot", metavar="N", help="As in OCD; not needed here."),
+    ] = None,
     log_file: LogFile = None,
 ) -> None:
     """Keep the tables up to date with the log, or run a service or worker, until Ctrl+C.
 
     Instances started with the same words share the work, and one takes over where another ends.
+    Several services, and the bridge of -u, are a process each; all end if one does.
     """
+    say_unneeded(n_ocd_main_loop=n_ocd_main_loop, n_ocd_run_shot=n_ocd_run_shot)
     service, *views = names
     others = (CLOCK, *roles.names())
-    if service != PROJECTIONS and (service not in others or views):
+    if service != PROJECTIONS and not {*names} <= {*others}:
         raise UnknownService(" ".join(names))
+    if listen:
+        if ORCHESTRATOR not in names:
+            raise typer.BadParameter("--listen is for the orchestrator")
+        names = [LISTENER if name == ORCHESTRATOR else name for name in names]
+        service = names[0]
+    if service != PROJECTIONS and (views or event_urls):
+        _together(
+            ctx,
+            names,
+            [
+                *_options("-u", event_urls),
+                *_options("-t", extra_topics),
+                *_options("-a", [auto_subscribe] if auto_subscribe else None),
+            ],
+            [
+                *(["--once"] if once else []),
+                *_options("--stand-in", [stand_in] if stand_in else []),
+            ],
+            yes=yes,
+        )
     if service == CLOCK and (once or instance):
         raise typer.BadParameter("the clock has no end, nor a group: without --once, --instance")
     if stand_in is not None and service in {CLOCK, PROJECTIONS}:
@@ -137,6 +220,22 @@ def command(
             projector.run(stop, Membership(cluster, group, instance))
         typer.echo(_done(projector, len(stores)))
         raise typer.Exit(stop.exit_code)
+
+
+def _options(name: str, values: Sequence[str] | None) -> list[str]:
+    return [word for value in values or () for word in (name, value)]
+
+
+def _together(
+    ctx: typer.Context, names: Sequence[str], bridge: Sequence[str], words: Sequence[str], yes: bool
+) -> NoReturn:
+    """Run each in a process of its own; a mocked time is asked about once, for all of them."""
+    site = settings(ctx)
+    agreed(site, ticks=CLOCK in names, yes=yes)
+    commands = [["run", name, "--yes", *words] for name in names]
+    if bridge:
+        commands.append(["bridge", "in", *bridge])
+    run_together(ctx, commands)
 
 
 def _tick(site: Settings, mock: Mock | None) -> NoReturn:

@@ -71,6 +71,8 @@ class Shell(TyperGroup):
             except EvctlError as error:
                 _end(f"evctl: {error}", error.exit_code, debug=debug)
             except Exception as error:  # noqa: BLE001 the outermost frame: people get a sentence
+                if isinstance(error.__cause__, SystemExit):  # Python 3.11: as a class was made
+                    sys.exit(error.__cause__.code)
                 text = f"evctl: unexpected {type(error).__name__}: {error}"
                 _end(f"{text}; run again with --debug to see where", UNEXPECTED, debug=debug)
 

@@ -5,7 +5,7 @@ Global options may stand anywhere before `--`; the parser wants them before the 
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 OVERLAY = "evctl.yaml"
@@ -74,13 +74,20 @@ def negatives_last(words: Sequence[str]) -> list[str]:
     return [*others, *(("--", *negative) if negative else ())]
 
 
+def _is_address(word: str) -> bool:
+    return "://" in word
+
+
 def options_first(
-    words: Sequence[str], valued: Collection[str], listing: Collection[str] = ()
+    words: Sequence[str],
+    valued: Collection[str],
+    listing: Collection[str] = (),
+    is_listed: Callable[[str], bool] = _is_address,
 ) -> list[str]:
     """Return the words with the options in front and all others, in their order, behind `--`.
 
     So a word like `-12.5` is no option, wherever it stands. Options of `valued` take the next word,
-    those of `listing` all that follow and look like an address.
+    those of `listing` all that follow and look like what is listed.
     """
     options: list[str] = []
     others: list[str] = []
@@ -91,7 +98,7 @@ def options_first(
         if word == "-" or not word.startswith("-") or re.match(r"-[\d.]", word):
             others.append(word)
         elif word in listing:
-            while at < len(words) and "://" in words[at]:
+            while at < len(words) and is_listed(words[at]):
                 options += [word, words[at]]
                 at += 1
         else:

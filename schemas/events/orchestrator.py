@@ -153,6 +153,7 @@ class ShotChosen:
     conditions: Conditions
     verdicts: Sequence[Verdict]
     visits: Annotated[Mapping[str, int], Doc("visits done so far, by shot; none: 0")]
+    left_alone: Annotated[Sequence[str], Doc("shots that failed a short while ago")]
     shot_list: Annotated[str, Doc("digest of the list that it was chosen from")]
     settings: Annotated[Mapping[str, str], Doc("in force, by name, those sent included")]
     causes: Annotated[Mapping[str, int], Doc("offset in the input of what it rests on, by name")]
@@ -169,6 +170,7 @@ class ShotWithheld:
     conditions: Conditions
     verdicts: Sequence[Verdict]
     visits: Annotated[Mapping[str, int], Doc("visits done so far, by shot; none: 0")]
+    left_alone: Annotated[Sequence[str], Doc("shots that failed a short while ago")]
     shot_list: Annotated[str, Doc("digest of the list; empty: none is loaded")]
     settings: Annotated[Mapping[str, str], Doc("in force, by name, those sent included")]
     causes: Annotated[Mapping[str, int], Doc("offset in the input of what it rests on, by name")]

@@ -25,7 +25,7 @@ from schemas.errors import EvctlError
 
 class Trial(Shell):
     rows = {name: (f"trial_{name}", f"Ends by {name}.") for name in
-            ("error", "fault", "interrupt", "flood", "loop", "sleep", "names")}
+            ("error", "fault", "interrupt", "flood", "loop", "sleep", "names", "making")}
 
 app = typer.Typer(cls=Trial, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -52,6 +52,11 @@ COMMAND = {
         time.sleep(60)
     finally:
         print('closed')""",
+    "making": """
+    class Mark:
+        def __set_name__(self, *_): sys.exit(143)
+    class Made:
+        mark = Mark()""",
     "names": "print(settings(ctx).log.namespace)",
 }
 
@@ -276,6 +281,12 @@ def test_a_fault_of_evctl_itself_says_how_to_find_it(trial: list[str]) -> None:
 def test_an_interrupt_ends_quietly(trial: list[str]) -> None:
     done = process(*trial, "interrupt")
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_an_end_while_a_class_is_made_is_an_end(trial: list[str]) -> None:
+    """Where a signal comes while modules are imported, Python 3.11 makes another error of it."""
+    done = process(*trial, "making")
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "")
 
 
 def test_a_reader_that_leaves_ends_the_command_quietly(trial: list[str]) -> None:

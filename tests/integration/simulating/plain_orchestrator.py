@@ -70,7 +70,7 @@ def decide(state: State, record: AnyRecord) -> Sequence[Any]:
     shot = left[int(state.seeing * 10_000) % len(left)]
     sky = Conditions(time, state.seeing, None, None, 1, None, None, None, {}, time)
     chosen = ShotChosen(
-        *(time, shot.shotid, 0, 70.0, time, time, False, "builtin", sky, [], {}, "", {}, {})
+        *(time, shot.shotid, 0, 70.0, time, time, False, "builtin", sky, [], {}, [], "", {}, {})
     )
     asked = ObservationNumberRequested(time, shot.shotid, "", time, time + 60 * MICROS)
     return [chosen, asked, said]

@@ -1,9 +1,11 @@
 """The simulated telescope: what it says by itself, and what comes of what is asked of it."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from random import Random
 from statistics import median, quantiles
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -130,7 +132,11 @@ def test_a_busy_telescope_refuses_and_one_that_is_asked_too_late_does_nothing() 
 
 
 def test_numbers_rise_from_one_and_no_scheduler_is_called() -> None:
-    asked = {1: [number()], 2: [number(), number(valid=3)], 3: [scheduling()]}
+    asked: Mapping[int, Sequence[Any]] = {
+        1: [number()],
+        2: [number(), number(valid=3)],
+        3: [scheduling()],
+    }
     events = played(scenario(60), asked)
     taken = of_class(events, ObservationNumberTaken)
     assert [(one.obsdate, one.obsnum, one.inst) for one in taken] == [
