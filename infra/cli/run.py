@@ -109,7 +109,7 @@ def command(
         typer.Option(
             metavar="TEXT",
             help="In a rehearsal, let a worker touch this instead of the world: for `shots`, "
-            "`simulated`.",
+            "`simulated`; for `observation_numbers`, the URL of a database to throw away.",
             show_default=False,
         ),
     ] = None,

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import typer
 
-from infra.cli.presence import await_orchestrator
 from infra.cli.rebuild import login_name
 from infra.clock import fresh_id, utc_micros
 from infra.database.seats import SeatStore
@@ -17,6 +16,7 @@ from infra.log.cluster import connect
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
 from infra.namespaces import in_words, replay_of
+from infra.orchestrating.asking import Asker, Patience, Question
 from infra.serving import roles
 from infra.serving.hearing import Ear
 from infra.settings import Settings
@@ -27,6 +27,7 @@ from infra.telescope.member import Member
 from infra.telescope.under_way import Shots
 from schemas import utc
 from schemas.errors import EvctlError
+from schemas.events.orchestrator import PRESENCE
 from schemas.events.services import ServiceTookOver
 from schemas.events.shots import (
     ShotAbortRequested,
@@ -133,7 +134,8 @@ class ByHand:
         """Run it to its end; raise `ShotNotDone` unless that is good."""
         with stopping() as stop:
             if self._patience is not None:
-                await_orchestrator(self._cluster, self._registry, self._who, self._patience, stop)
+                question = Question(PRESENCE, "", self._who)
+                Asker(self._site, self._cluster).ask(question, Patience(1, self._patience), stop)
             member = Member(self._site, self._cast)
             try:
                 end = self._carried_out(member, stop)

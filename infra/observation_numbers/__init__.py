@@ -10,7 +10,7 @@
 - `errors`: what can go wrong
 """
 
-from infra.observation_numbers.opening import looked_at, numbers, open_numbers
+from infra.observation_numbers.opening import looked_at, numbers, open_numbers, throw_away
 from infra.observation_numbers.store import NumberStore
 
-__all__ = ["NumberStore", "looked_at", "numbers", "open_numbers"]
+__all__ = ["NumberStore", "looked_at", "numbers", "open_numbers", "throw_away"]

@@ -144,7 +144,7 @@ class NotThrowAway(NumbersFault):
 
     def __init__(self, database: str, namespace: str) -> None:
         super().__init__(
-            f"The namespace {namespace.rstrip('.')} has a mocked time, and {database} may hold the "
+            f"The namespace {namespace.rstrip('.')} is a rehearsal's, and {database} may hold the "
             "numbers of true nights: rehearse with `evctl mysql up`, or without mysql.host."
         )
         self.namespace = namespace

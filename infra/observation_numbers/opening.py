@@ -30,6 +30,12 @@ def numbers(settings: Settings) -> NumberStore:
     )
 
 
+def throw_away(settings: Settings, url: str) -> NumberStore:
+    """Return where a rehearsal takes numbers: one that may hold those of true nights gives none."""
+    namespace, instrument = settings.log.namespace, settings.mysql.instrument
+    return NumberStore(connect(url), f"{namespace}{_WRITER}", instrument, rehearses=namespace)
+
+
 def looked_at(settings: Settings) -> str:
     """Say where a site's numbers are; raise what hinders to take them. Nothing is changed."""
     database = open_numbers(settings)

@@ -70,7 +70,7 @@ def _stand_in_telescope(settings: Settings, text: str) -> Any:
 
 
 STAND_INS: Mapping[str, Callable[[Settings, str], Any]] = MappingProxyType(
-    {"shots": _stand_in_telescope}
+    {"observation_numbers": observation_numbers.throw_away, "shots": _stand_in_telescope}
 )
 """What a worker may touch in a rehearsal instead, as the text of `--stand-in` says."""
 

@@ -19,13 +19,14 @@ EXIT_CODES = {
     0: "done",
     1: "an error that has no code of its own here; and of `demo`, `verify`: something differs; of "
     "`schema check`: versions that can't read each other; of `replay --require-lateness`: records "
-    "were later; of `doctor`: something fails",
+    "were later; of `doctor`: something fails; of `shot run`: the shot failed",
     2: "the command line makes no sense: an unknown command, option, topic, event, view or night",
     3: "`evctl broker`: no broker serves the log's directory",
     4: "`evctl broker`: another process holds the log's directory",
     5: "the embedded log is damaged on the disk",
     65: "data is refused: it does not fit, can't be read or decoded, or is gone from the log",
-    66: "what is to be read is not there: a file, a topic, a table, a record in the window",
+    66: "what is to be read is not there: a file, a topic, a table, a record in the window; of "
+    "`shot abort`: no shot runs",
     69: "the log, the database, the schema registry or a replay does not answer, or a replay's "
     "listeners did not come; of `bridge`: pyzmq is missing; of `mysql`: neither MariaDB nor a "
     "Docker engine is there",
@@ -34,7 +35,8 @@ EXIT_CODES = {
     "a port",
     74: "the log or the disk did not take what was written",
     75: "not now: tables are behind the log, a replay is incomplete or outdated, another process "
-    "has taken over, or a worker can't see what came of a request",
+    "has taken over, a worker can't see what came of a request, the telescope is not free, or a "
+    "shot could not begin in time",
     77: "the database or the schema registry refuses the user or the password",
     78: "the settings are wrong, or do not fit the log, the topics or the tables that are there",
     130: "ended by Ctrl+C, the batch in hand finished; a second one ends it there and then",

@@ -146,7 +146,10 @@ def test_a_good_shot_with_every_option_of_ocd(site: Stage) -> None:
     assert names(of_shots(site))[-3:] == ["ShotStarted", "TelescopeSetupStarted", "ShotFinished"]
     before = len(observatory(site.cluster))
     alone = site.evctl(*SHOT, "-e", "-c", "-t", 0.2)
-    assert (alone.code, "No orchestrator answered within 0.2 s" in alone.sentence) == (69, True)
+    assert (
+        alone.code,
+        "No orchestrator answered in the site's own namespace within 0.2 s" in alone.sentence,
+    ) == (69, True)
     none = site.also("none", telescope={"kind": "none"}).evctl(*SHOT)
     assert (none.code, "set telescope.kind" in none.sentence) == (78, True)
     nothing = site.evctl("shot", "abort")

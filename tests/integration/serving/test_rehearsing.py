@@ -8,6 +8,7 @@ import pytest
 from infra.log.registry import Registry
 from infra.log.writing import Producer, Publisher
 from schemas import avro, framing
+from schemas.events.observation_numbers import ObservationNumberRequested, ObservationNumberTaken
 from schemas.events.shots import ShotExpired, ShotFinished, ShotRequested, ShotStarted
 from schemas.events.ticks import TimePassed
 from schemas.record import Provenance, to_headers
@@ -20,6 +21,7 @@ from tests.unit.shots.trial import order
 
 BEGUN = 1_551_942_000 * MICROS
 NIGHT = "2019-03-07"
+NUMBER = ObservationNumberRequested(BEGUN, "HS0050", "", BEGUN, BEGUN + 70 * MICROS)
 THERE = ("--namespace", "replay.rehearsal")
 
 
@@ -35,14 +37,18 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         yield stage
 
 
-def ask(stage: Stage, *wanted: tuple[str, int]) -> None:
-    """Ask for shots as a service in the replay does: valid until so long after its beginning."""
+def shot(shotid: str, seconds: int) -> ShotRequested:
+    """Return a request for a shot, valid for so long from the replay's beginning on."""
+    return ShotRequested(BEGUN, order(shotid=shotid, metadata={}), BEGUN + seconds * MICROS)
+
+
+def ask(stage: Stage, *wanted: ShotRequested | ObservationNumberRequested) -> None:
+    """Ask for something as a service in the replay does."""
     cluster = stage.cluster.in_namespace("replay.rehearsal.")
     producer, registry = Producer(cluster), Registry(cluster)
-    prefix = framing.prefix(registry.register_event(ShotRequested))
-    encode = avro.writer(ShotRequested, prefix)
-    for number, (shotid, seconds) in enumerate(wanted):
-        event = ShotRequested(BEGUN, order(shotid=shotid, metadata={}), BEGUN + seconds * MICROS)
+    for number, event in enumerate(wanted):
+        kind = type(event)
+        encode = avro.writer(kind, framing.prefix(registry.register_event(kind)))
         headers = to_headers(Provenance("chooser", number, replay="rehearsal"))
         name = OBSERVATORY.full_name(cluster.namespace)
         producer.send(name, encode(event), None, 0, BEGUN // 1000, headers)
@@ -61,7 +67,7 @@ def test_a_stand_in_carries_out_what_is_asked_in_a_replay(stage: Stage) -> None:
         0,
         *("--id", "rehearsal"),
     )
-    ask(stage, ("HS0050", 70), ("HS0051", 10))
+    ask(stage, shot("HS0050", 70), shot("HS0051", 10), NUMBER)
 
     refused = stage.evctl(*THERE, "run", "shots", "--once")
     assert (refused.code, "touches the world" in refused.sentence) == (78, True)
@@ -79,6 +85,12 @@ def test_a_stand_in_carries_out_what_is_asked_in_a_replay(stage: Stage) -> None:
 
     stage.done(*THERE, "run", "shots", "--stand-in", "simulated", "--once")  # nothing is left
     assert len(observatory(stage.cluster.in_namespace("replay.rehearsal."))) == len(found) + 1
+
+    url = f"sqlite:///{stage.folder}/thrown-away.sqlite"
+    stage.done(*THERE, "run", "observation_numbers", "--stand-in", url, "--once")
+    there = observatory(stage.cluster.in_namespace("replay.rehearsal."))
+    (taken,) = of_class(there, ObservationNumberTaken)
+    assert (taken.event.obsdate, taken.event.obsnum) == ("2019-03-07", 1)
 
 
 @pytest.mark.parametrize(
