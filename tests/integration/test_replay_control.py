@@ -106,21 +106,17 @@ def test_a_lesson_in_a_night(cluster: Cluster) -> None:
 
     first = run.tell("status")
     assert (first.paused, first.records, first.position) == (True, 0, MIDNIGHT)
-    run.tell("step")
-    run.until(lambda state: state.records == 1)
-    run.tell("burst 10")
-    assert run.until(lambda state: state.records == 11).paused
+    assert run.tell("step").records == 1
+    stands = run.tell("burst 10")
+    assert (stands.records, stands.position, stands.paused) == (11, MIDNIGHT + 10 * STEP, True)
 
     moved = run.tell(f"seek {iso(MIDNIGHT + 50 * STEP)}")
     assert (moved.position, moved.paused) == (MIDNIGHT + 50 * STEP, True)
-    run.tell("burst 2")
-    run.until(lambda state: state.records == 13)
+    assert run.tell("burst 2").records == 13
     run.tell("seek -45s")
-    run.tell("burst 5")
-    run.until(lambda state: state.records == 18)
+    assert run.tell("burst 5").records == 18
     run.tell("seek -1h")  # no further than to the beginning
-    run.tell("step")
-    run.until(lambda state: state.records == 19)
+    assert run.tell("step").records == 19
 
     stands = run.tell("status")
     for outside in (f"seek {iso(MIDNIGHT - 1)}", "seek +1h", f"seek {iso(MIDNIGHT + DAY)}"):
