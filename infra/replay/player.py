@@ -181,7 +181,7 @@ class Player:
             stage.carrier.carry(batch)
             stage.look()
             course.records += len(batch)
-            course.time = self._times.of(batch[-1])
+            course.time = max(course.time, self._times.latest(batch))
             self._heed(course.time, stage)
             if self._leaving:
                 return True
