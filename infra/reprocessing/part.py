@@ -33,6 +33,8 @@ class Part:
     windows: Sequence[Window]
     ends: Mapping[Place, Span]
     nights: Sequence[str | None]
+    log_has: Sequence[str] = ()
+    """The nights that there are."""
 
     @property
     def ranges(self) -> Mapping[Place, Sequence[Span]]:
@@ -61,7 +63,7 @@ def part_of(index: NightIndex, words: Sequence[str], start: str | None, end: str
         raise PartNotSaid(words)
     if by_time:
         window = _between(index, start, end)
-        return Part(window.name, [window], index.ends, ())
+        return Part(window.name, [window], index.ends, (), index.names())
     if list(words) == ["all"]:
         window = index.all()
         return Part(window.name, [window], index.ends, (None,))
