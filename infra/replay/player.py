@@ -247,6 +247,7 @@ class Player:
                 if not isinstance(fault, SeekOutside | NotAhead) and fault is not order.command:
                     raise
                 refused = str(fault)
+            self.course.refused = refused
             if isinstance(order.command, Burst):
                 self._bursts.append(order)
             else:
