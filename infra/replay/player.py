@@ -77,8 +77,9 @@ class Player:
         """
         try:
             stretch = self._beginning(0)
-            while stretch is not None:
-                stretch = self._play(stretch)
+            with steady():
+                while stretch is not None:
+                    stretch = self._play(stretch)
             sides, whole = (self._source, self._target), not self._stop.requested
             report = report_of(self.course, self._request, *sides, complete=whole)
             if self._stage is not None:
@@ -104,11 +105,10 @@ class Player:
         try:
             while feed.read_ahead():  # so that the first records are not late already
                 pass
-            with steady():
-                stage = self._begin(stretch)
-                whole = self._carry(feed, stretch.first, stage)
-                stage.flush()
-                self.course.arrive()
+            stage = self._begin(stretch)
+            whole = self._carry(feed, stretch.first, stage)
+            stage.flush()
+            self.course.arrive()
         finally:
             feed.close()
         self.course.out_of_order += feed.out_of_order
