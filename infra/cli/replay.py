@@ -261,6 +261,10 @@ def command(
         raise typer.BadParameter("--no-convert-… is for a FILE: the log has values, no text")
     if services and (files or sort_by or loop):
         raise typer.BadParameter("--services takes a window of the log, in its own order, once")
+    if services and (start_event or end_event or duration):
+        raise typer.BadParameter(
+            "--services compares decisions about a whole window: cut it by --from and --until"
+        )
     selection = Selection(
         nights=nights or (),
         start=None if start is None else utc.parse(start),
@@ -289,7 +293,7 @@ def command(
     how = Request(
         (),
         factor,
-        replay_id or fresh_replay_id(),
+        fresh_replay_id() if replay_id is None else replay_id,
         duration=None if duration is None else parse_span(duration, "--duration"),
         longest_gap=None if skip_gaps is None else parse_span(skip_gaps, "--skip-gaps"),
         loop=loop,

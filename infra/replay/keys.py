@@ -27,8 +27,8 @@ KEYS: dict[bytes, Command] = {
     b"q": Quit(),
 }
 HELP = (
-    "space pause   n next   b ten more   \N{LEFTWARDS ARROW} \N{RIGHTWARDS ARROW} 10 s   "
-    "\N{DOWNWARDS ARROW} \N{UPWARDS ARROW} 1 min   + - speed   1 real time   m max   q quit"
+    "space pause  n next  b ten  \N{LEFTWARDS ARROW}\N{RIGHTWARDS ARROW} 10 s  "
+    "\N{DOWNWARDS ARROW}\N{UPWARDS ARROW} 1 min  +- speed  1 real  m max  q quit"
 )
 _AT_ONCE = 64
 _LOCAL_MODES = 3

@@ -11,7 +11,7 @@ from time import monotonic
 from infra.log.cluster import Cluster
 from infra.log.reading import Message
 from infra.log.registry import Registry
-from infra.replay.controls import PlayUntil, Quit, Seek, Status, Transport
+from infra.replay.controls import Burst, PlayUntil, Quit, Seek, Status, Transport
 from infra.replay.course import Course
 from infra.replay.cue import Cue
 from infra.replay.desk import Keys, Order
@@ -65,6 +65,7 @@ class Player:
         self._seeking = Seeking(opener, request)
         self._stage: Stage | None = None
         self._goal: Stretch | None = None
+        self._bursts: list[Order] = []
         self._pace = Pace(Transport(request.speed, 0, 0, request.paused), monotonic, self._nap)
         self.course = Course()
 
@@ -76,11 +77,13 @@ class Player:
         """
         try:
             stretch = self._beginning(0)
-            while stretch is not None:
-                stretch = self._play(stretch)
+            with steady():
+                while stretch is not None:
+                    stretch = self._play(stretch)
             sides, whole = (self._source, self._target), not self._stop.requested
             report = report_of(self.course, self._request, *sides, complete=whole)
             if self._stage is not None:
+                self._answer_bursts(self.course.time, self._stage)
                 self._stage.finish(report)
         finally:
             if self._stage is not None:
@@ -102,11 +105,10 @@ class Player:
         try:
             while feed.read_ahead():  # so that the first records are not late already
                 pass
-            with steady():
-                stage = self._begin(stretch)
-                whole = self._carry(feed, stretch.first, stage)
-                stage.flush()
-                self.course.arrive()
+            stage = self._begin(stretch)
+            whole = self._carry(feed, stretch.first, stage)
+            stage.flush()
+            self.course.arrive()
         finally:
             feed.close()
         self.course.out_of_order += feed.out_of_order
@@ -179,7 +181,7 @@ class Player:
             stage.carrier.carry(batch)
             stage.look()
             course.records += len(batch)
-            course.time = self._times.of(batch[-1])
+            course.time = max(course.time, self._times.latest(batch))
             self._heed(course.time, stage)
             if self._leaving:
                 return True
@@ -235,6 +237,8 @@ class Player:
     def _heed(self, ahead: int, stage: Stage) -> None:
         """Do what is wished for by now; the next record is of event time `ahead` (µs UTC)."""
         self._change(self._pace.transport.settled(monotonic(), ahead))
+        if not self._pace.transport.burst:
+            self._answer_bursts(ahead, stage)
         for order in stage.desk.look():
             refused = ""
             try:
@@ -243,9 +247,22 @@ class Player:
                 if not isinstance(fault, SeekOutside | NotAhead) and fault is not order.command:
                     raise
                 refused = str(fault)
-            state = self._pace.transport
-            position = state.at(monotonic(), self._next_time(ahead))
-            stage.desk.answer(order, refused, state, position, self.course.records)
+            self.course.refused = refused
+            if isinstance(order.command, Burst):
+                self._bursts.append(order)
+            else:
+                self._answer(order, refused, ahead, stage)
+
+    def _answer_bursts(self, ahead: int, stage: Stage) -> None:
+        """Answer those that have gone out, or were ended by something else."""
+        for order in self._bursts:
+            self._answer(order, "", ahead, stage)
+        self._bursts.clear()
+
+    def _answer(self, order: Order, refused: str, ahead: int, stage: Stage) -> None:
+        state = self._pace.transport
+        position = state.at(monotonic(), self._next_time(ahead))
+        stage.desk.answer(order, refused, state, position, self.course.records)
 
     def _next_time(self, ahead: int) -> int:
         """Return the event time of the next record, where a seek led if one did since."""

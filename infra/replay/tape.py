@@ -8,6 +8,7 @@ import marshal
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from mmap import ACCESS_READ, mmap
 from tempfile import TemporaryFile
@@ -142,7 +143,8 @@ class Tape:
         return [*others, *to_headers(ours)]
 
     def __del__(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # a full disk, which was said when something was put down
+            self._file.close()
 
 
 class TapeFeed:
