@@ -18,6 +18,8 @@ from schemas.record import Position
 from schemas.topics import QUARANTINE
 
 _LOGGER = logging.getLogger("evctl.quarantine")
+_AHEAD = 8 << 10
+"""KiB that are fetched ahead: beside a reader that has its own share of memory."""
 
 
 class Fates:
@@ -58,7 +60,8 @@ class Fates:
         low, end = reading.whole(self._cluster, [place])[place]
         start = max(low, self._next)
         if start < end:
-            for batch in reading.messages(self._cluster, {place: [(start, end)]}):
+            spans = {place: [(start, end)]}
+            for batch in reading.messages(self._cluster, spans, queued_max_messages_kbytes=_AHEAD):
                 for message in batch:
                     self._take(message)
         self._next = end
