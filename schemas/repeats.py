@@ -80,6 +80,12 @@ def _by_id(provenance: Provenance) -> str:
     return f"{STOOD}/{provenance.id_bytes.hex()}"
 
 
+def asked_of(provenance: Provenance) -> tuple[str, ...]:
+    """Return every name under which a high-water says whether a record adds something."""
+    source = provenance.source
+    return source, epoch_line(source), STOOD, standing_line(source), _by_id(provenance)
+
+
 def is_outdated(provenance: Provenance, high_waters: Mapping[str, int]) -> bool:
     """Whether a record's instance had been replaced; false for one without an epoch."""
     epoch = provenance.epoch

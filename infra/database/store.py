@@ -1,9 +1,10 @@
 """A view's rows in one namespace, and how far they were read: written together, or not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Table, case, func, inspect, literal, select, update
+from sqlalchemy import Connection, Select, Table, case, func, inspect, literal, select, update
 from sqlalchemy.schema import CreateTable
 
 from infra.database import formats, packets
@@ -16,6 +17,9 @@ from infra.database.tables import keep_in_key_order, tables_of
 from projections import View
 from projections.fold import FoldedBatch, Partition, Span
 from projections.merging import Kind, Shape, Statement
+
+_ASKED = 500
+"""So many sources are asked for in one query."""
 
 
 class PositionRow(NamedTuple):
@@ -161,13 +165,27 @@ class ViewStore:
             self._require_definition(row)
             return row
 
-    def high_waters(self, topic: str, partition: int) -> dict[str, int]:
-        """Return the highest seq applied of each source in a partition."""
+    def high_waters(self, topic: str, partition: int, most: int | None = None) -> dict[str, int]:
+        """Return the highest seq applied of each source in a partition, of at `most` so many."""
+        return self._waters(self._sources_of(topic, partition).limit(most))
+
+    def high_waters_of(self, topic: str, partition: int, sources: Iterable[str]) -> dict[str, int]:
+        """Return the highest seq applied of those of some sources that a partition has."""
+        found = dict[str, int]()
+        left = iter(sources)
+        column = self.tables.sources.c.source
+        while some := list(islice(left, _ASKED)):
+            found |= self._waters(self._sources_of(topic, partition).where(column.in_(some)))
+        return found
+
+    def _sources_of(self, topic: str, partition: int) -> Select[tuple[str, int]]:
         table = self.tables.sources
         mine = (table.c.topic == topic) & (table.c.kafka_partition == partition)
+        return select(table.c.source, table.c.seq).where(mine)
+
+    def _waters(self, query: Select[tuple[str, int]]) -> dict[str, int]:
         with self.database.reading() as connection:
-            rows = connection.execute(select(table.c.source, table.c.seq).where(mine)).all()
-        return {row.source: row.seq for row in rows}
+            return {row.source: row.seq for row in connection.execute(query).all()}
 
     def apply(self, batch: FoldedBatch) -> bool:
         """Write a batch in one transaction, if each of its partitions is still ours and there.

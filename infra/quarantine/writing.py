@@ -1,7 +1,8 @@
 """Records into quarantine, and what people decide about them, onto the log."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from infra import clock
@@ -21,6 +22,12 @@ MAX_REASON = 1000
 
 _KNOWN_S = 1.0
 """So long what the topic says is taken for known while many records are put there in a row."""
+
+_AT_ONCE = 500
+"""So many events are in memory at a time."""
+
+_Said: TypeAlias = tuple[int, Case, Any]
+"""The number of an event about a case, the case, and the event."""
 
 _MAX_BYTES = QUARANTINE.max_bytes - 64 * KiB
 """Of a record's key, value and headers, so many are kept; no declared topic takes as many."""
@@ -45,30 +52,35 @@ class Quarantine:
     def put_all(self, reader: str, faults: Sequence[tuple[Message, str]]) -> int:
         """Do so with several, each with its reason; return how many were not there before."""
         self.fates.refresh(_KNOWN_S)
-        new = []
+        return self._write(self._new(reader, faults))
+
+    def _new(self, reader: str, faults: Iterable[tuple[Message, str]]) -> Iterator[_Said]:
         for message, reason in faults:
             position = Position(message.topic(), message.partition(), message.offset())
             case, digest = case_of(reader, position), digest_of(message)
             known = self.fates.entries.get(case)
             if known is None or not known.is_passed or known.digest != digest:
-                new.append((_step(known), case, _event(case, message, digest, reason)))
-        self._write(new)
-        return len(new)
+                yield _step(known), case, _event(case, message, digest, reason)
 
     def drop(self, entry: Entry, who: str, why: str) -> None:
         """Write that a reader does without a record."""
         event = QuarantineDropped(**_said(entry), who=who, why=why)
         self._write([(entry.steps, entry.case, event)])
 
-    def retried(self, entries: Iterable[Entry], who: str) -> None:
-        """Write that readers have taken records in."""
-        self._write(
-            [(e.steps, e.case, QuarantineRetried(**_said(e), who=who)) for e in entries],
+    def retried(self, entries: Iterable[Entry], who: str) -> int:
+        """Write that readers have taken records in; return how many."""
+        return self._write(
+            (e.steps, e.case, QuarantineRetried(**_said(e), who=who)) for e in entries
         )
 
-    def _write(self, events: Sequence[tuple[int, Case, Any]]) -> None:
-        if not events:
-            return
+    def _write(self, events: Iterable[_Said]) -> int:
+        waiting, count = iter(events), 0
+        while some := list(islice(waiting, _AT_ONCE)):
+            self._write_some(some)
+            count += len(some)
+        return count
+
+    def _write_some(self, events: Sequence[_Said]) -> None:
         if self._publisher is None:
             producer = Producer(self._cluster, linger_ms=0, idempotent=False)
             self._publisher = Publisher(

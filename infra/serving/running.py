@@ -289,7 +289,7 @@ class Server:
     def _record(self, message: Message) -> AnyRecord | None:
         """Return the record of a message, none if it is in quarantine, or goes there now."""
         name, fault = self._role.name, Fault(message, "")
-        if fault.position in self._judge.known(name) and self._judge.spares(name, fault):
+        if self._judge.spares(name, fault):
             return None
         try:
             return self._decoder.record(message)
