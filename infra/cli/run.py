@@ -183,9 +183,9 @@ def command(
             ctx,
             names,
             [
-                *_options("-u", event_urls),
                 *_options("-t", extra_topics),
                 *_options("-a", [auto_subscribe] if auto_subscribe else None),
+                *(event_urls or ()),
             ],
             [
                 *(["--once"] if once else []),
