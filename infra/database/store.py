@@ -145,8 +145,10 @@ class ViewStore:
         rows = connection.execute(select(self.tables.position)).all()
         return {(row.topic, row.kafka_partition): PositionRow(*row) for row in rows}
 
-    def take(self, topic: str, partition: int, topic_id: str) -> PositionRow:
-        """Raise the partition's epoch by one, so that no other reader can write, and return it.
+    def take(self, topic: str, partition: int, topic_id: str, above: int = 0) -> PositionRow:
+        """Raise the partition's epoch, so that no other reader can write, and return its row.
+
+        By one, or to one more than `above`, which the log knows of tables that were lost.
 
         A row that is missing is made, at offset 0 and with this topic id; one of a partition that
         was read keeps its own. Raises `SchemaMismatch` if the rows are of another definition of
@@ -159,7 +161,8 @@ class ViewStore:
         with self.database.writing() as connection:
             connection.exec_driver_sql(self._sql(shape), new)
             known = case((table.c.next_offset == 0, topic_id), else_=table.c.topic_id)
-            raised = {"epoch": table.c.epoch + 1, "topic_id": known}
+            epoch = case((table.c.epoch < above, above), else_=table.c.epoch) + 1
+            raised = {"epoch": epoch, "topic_id": known}
             connection.execute(update(table).where(mine).values(raised))
             row = PositionRow(*connection.execute(select(table).where(mine)).one())
             self._require_definition(row)

@@ -80,5 +80,5 @@ class Decisions:
             for message in batch:
                 event = self._decoder.record(message).event
                 if isinstance(event, ShotListLoaded) and event.digest == decision.shot_list:
-                    return Loaded(event.digest, event.shots)
+                    return Loaded.of(event.digest, event.shots)
         return None

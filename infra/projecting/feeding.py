@@ -40,13 +40,16 @@ class Feed:
         """Whether the view is made from the topic of a partition."""
         return any(topic(name).full_name(namespace) == place[0] for name in self.view.topics)
 
-    def take(self, cluster: Cluster, place: Place, real: RealTopic, on_log: Span) -> int:
+    def take(
+        self, cluster: Cluster, place: Place, real: RealTopic, on_log: Span, above: int = 0
+    ) -> int:
         """Become the writer of a partition, and return the offset to read it from.
 
-        A writer from before finds its next batch refused. Raises `LogDiverged` or `LogTruncated`
+        A writer from before finds its next batch refused; its epoch is lower, and `above` another
+        that is. Raises `LogDiverged` or `LogTruncated`
         where the log is not the one that the rows came from.
         """
-        row = self.store.take(*place, real.id)
+        row = self.store.take(*place, real.id, above)
         continuity.check(cluster, place, row, real, on_log)
         waters = self.store.high_waters(*place, most=MOST_SOURCES + 1)
         self.held[place] = Held(row.epoch, row.next_offset, waters)

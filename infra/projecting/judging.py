@@ -117,17 +117,45 @@ class Verifying(Judge):
 
 
 class Live(Judge):
-    """Puts records in quarantine; `put` is how many were put there that were not before."""
+    """Puts records in quarantine; `put` is how many were put there that were not before.
+
+    An instance that was replaced may be told so late: what it puts there does not count.
+    """
 
     statuses = (Status.QUARANTINED, Status.DROPPED)
 
     def __init__(self, quarantine: Quarantine, namespace: str) -> None:
         super().__init__(quarantine.fates, namespace)
         self._quarantine = quarantine
-        self.put = 0
+        self._epochs: dict[str, dict[Place, int]] = {}
+        self._unsaid: dict[tuple[str, Place], int] = {}
+        self.put = self.announced = 0
+
+    def epoch(self, view: str, place: Place) -> int:
+        """Return the highest epoch that the topic has of the instances that read a partition."""
+        return self._quarantine.fates.epoch(view, place)
+
+    def taken(self, view: str, place: Place, epoch: int) -> None:
+        """Take note that this instance reads a partition now; `announce` before it reads."""
+        self._epochs.setdefault(view, {})[place] = epoch
+        if epoch > 1 and bare_name(place[0]) != QUARANTINE.name:  # or nobody puts anything there
+            self._unsaid[view, place] = epoch
+
+    def announce(self, topics: Collection[str]) -> None:
+        """Say which partitions of topics were taken; an instance before says nothing from now on.
+
+        What it has said until now is known then.
+        """
+        mine = [case for case in sorted(self._unsaid) if case[1][0] in topics]
+        if mine:
+            self._quarantine.took_over((*case, self._unsaid[case]) for case in mine)
+            for case in mine:
+                del self._unsaid[case]
+            self.announced += len(mine)
+            self.refresh()
 
     def _refuse(self, view: str, faults: Sequence[Fault]) -> None:
-        self.put += self._quarantine.put_all(view, faults)
+        self.put += self._quarantine.put_all(view, faults, self._epochs.get(view, {}))
         for fault in faults[:_NAMED]:
             _LOGGER.warning("%s: %s is quarantined: %s", view, fault.position, fault.reason)
         _LOGGER.warning("%d records were quarantined since the start", self.put)

@@ -13,8 +13,10 @@ from infra.log.errors import TopicMissing, Undecodable
 from infra.log.reading import Message, Place, Span
 from infra.log.registry import Registry
 from infra.quarantine.cases import Cases
-from infra.quarantine.entries import Case, Entry, Status, followed, is_about_a_case
+from infra.quarantine.entries import Case, Entry, Status, followed, is_about_a_case, line_of
+from schemas.events.quarantine import ReaderTookOver
 from schemas.record import Position
+from schemas.repeats import is_outdated
 from schemas.topics import QUARANTINE
 
 _LOGGER = logging.getLogger("evctl.quarantine")
@@ -37,6 +39,7 @@ class Fates:
     def _forget(self, topic_id: str) -> None:
         self._topic_id, self._next = topic_id, 0
         self.entries = Cases()
+        self._epochs: dict[str, int] = {}
 
     def refresh(self, no_older_than: float = 0) -> None:
         """Read what was added since the last time; a topic made anew is read from its beginning.
@@ -57,22 +60,41 @@ class Fates:
             return
         if real.id != self._topic_id:
             self._forget(real.id)
-        low, end = reading.whole(self._cluster, [place])[place]
-        start = max(low, self._next)
-        if start < end:
-            spans = {place: [(start, end)]}
-            for batch in reading.messages(self._cluster, spans, queued_max_messages_kbytes=_AHEAD):
-                for message in batch:
-                    self._take(message)
-        self._next = end
+        span = reading.whole(self._cluster, [place])[place]
+        if not self._take_all(place, span):
+            self._forget(real.id)
+            self._take_all(place, span)
 
-    def _take(self, message: Message) -> None:
+    def _take_all(self, place: Place, span: Span) -> bool:
+        """Take what was not read of a span; false if what was noted proves not to count."""
+        start, end = max(span[0], self._next), span[1]
+        spans = {place: [(start, end)]} if start < end else {}
+        for batch in reading.messages(self._cluster, spans, queued_max_messages_kbytes=_AHEAD):
+            if not all(self._take(message) for message in batch):
+                return False
+        self._next = end
+        return True
+
+    def _take(self, message: Message) -> bool:
+        """Take note of a message; false for one of a replaced instance that had noted it: us."""
         try:
             record = self._decode(message)
         except Undecodable as fault:
             _LOGGER.warning("%s; passed over", fault)
-            return
-        self.note(record.event, record.provenance.seq, record.position.offset)
+            return True
+        event, said = record.event, record.provenance
+        if isinstance(event, ReaderTookOver):
+            self._epochs[said.source] = max(said.seq, self._epochs.get(said.source, 0))
+        elif not is_outdated(said, self._epochs):
+            self.note(event, said.seq, record.position.offset)
+        elif is_about_a_case(event):
+            known = self.entries.get(Case(event.reader, event.topic, event.partition, event.offset))
+            return known is None or known.at is not None
+        return True
+
+    def epoch(self, reader: str, place: Place) -> int:
+        """Return the highest epoch of an instance that took over a partition; 0 without any."""
+        return self._epochs.get(line_of(reader, place), 0)
 
     def note(self, event: Any, seq: int, at: int | None) -> None:
         """Take note of an event that was read, or written by oneself; `at` as in `followed`.

@@ -23,6 +23,7 @@ from infra.replay.report import Report, report_of
 from infra.replay.request import Request
 from infra.replay.seeking import NotAhead, Seeking, SeekOutside, Stretch
 from infra.replay.stage import Stage
+from infra.replay.tape import Tape
 from infra.sealing import standings
 from infra.signals import Stop
 from infra.steady import steady
@@ -146,11 +147,13 @@ class Player:
 
     def _stood(self, stretch: Stretch) -> Sequence[Message]:
         """Return what holds where a stretch begins, if that is wanted."""
-        request = self._request
+        request, part = self._request, self._request.windows[stretch.index]
         if not (stretch.sought if request.state is None else request.state):
             return ()
-        found = list(self._standing(request.windows[stretch.index], stretch.cue))
-        return found if request.sieve is None else request.sieve(found)
+        found = list(self._standing(part, stretch.cue))
+        if request.sieve is None or isinstance(part, Tape):  # what is on a tape went through it
+            return found
+        return request.sieve(found)
 
     def _carry(self, feed: AnyFeed, first: tuple[int, Message], stage: Stage) -> bool:
         """Send everything on; false where the end was not reached."""

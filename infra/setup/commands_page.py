@@ -88,7 +88,8 @@ def _is_argument(param: Any) -> bool:
 
 def _usage(param: Any) -> str:
     """Return an argument as usage lines have it."""
-    name = param.metavar if param.required else f"[{param.metavar}]"
+    shown = param.metavar or param.name.upper()
+    name = shown if param.required else f"[{shown}]"
     return f"{name}…" if param.nargs != 1 else name
 
 

@@ -65,7 +65,7 @@ def _(event: ExposureStarted) -> str:
 
 @said.register
 def _(event: ExposureFinished) -> str:
-    files = f", {event.files} FITS files" if event.files else ""
+    files = f", {event.files} FITS file{'s' * (event.files > 1)}" if event.files else ""
     return f"exposure {event.exposure} done: {event.seconds:g} s{files}"
 
 

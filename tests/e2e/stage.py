@@ -172,9 +172,15 @@ class Stage:
         return found
 
     def close(self) -> None:
-        """Stop the broker, and see that nothing else is left."""
+        """Stop the broker, and see that nothing else is left.
+
+        What has ended counts as gone before the system's first process has taken note of it, for
+        that may take its time.
+        """
         control.stop(self.settings.log.data_dir)
-        _, left = psutil.wait_procs(self.processes(), timeout=5)
+        deadline = time.monotonic() + 5
+        while (left := self.processes()) and time.monotonic() < deadline:
+            time.sleep(0.01)
         said = [str(process) for process in left]
         for process in left:
             process.kill()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from infra.clock import utc_micros
+from infra.dying import VARIABLE, Point
 from infra.log import topics
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
@@ -32,17 +33,17 @@ from schemas.events.shots import (
 )
 from schemas.record import AnyRecord, Position
 from schemas.topics import OBSERVATORY
-from tests.e2e.stage import Stage, ended, on_stage, until
+from tests.e2e.stage import WAIT_S, Stage, ended, on_stage, until
 from tests.integration.serving.silent_telescope import observatory, of_class
 from tests.unit.shots.test_worker import IN_ORDER
 from tests.unit.shots.trial import order
 
 QUICK = {"kind": "simulated", "time_scale": 500}
 LONG = {"kind": "simulated", "time_scale": 100}
-"""An exposure of an hour lasts 36 s: until it is aborted."""
+"""An exposure of ten hours lasts 6 minutes: until it is aborted."""
 
 SHOT = ("shot", "run", "HS0050", 12, 11.5, "-4:15:00", 68.4, 1, 36, 36, 36)
-ENDLESS = ("shot", "run", "HS0051", 13, 11.5, -4.25, 68.4, 0, 3.6, 3600, 3.6)
+ENDLESS = ("shot", "run", "HS0051", 13, 11.5, -4.25, 68.4, 0, 3.6, 36_000, 3.6)
 
 
 @pytest.fixture
@@ -191,10 +192,10 @@ def test_one_telescope_has_one_shot(site: Stage) -> None:
     now = utc_micros()
     expired.publish(ShotRequested(now, order(shotid="HS0052", metadata={}), now + 1000))
     expired.flush()
-    second = site.start(*SHOT, "--wait", 60)
+    second = site.start(*SHOT, "--wait", 300)
     until(lambda: has(site, ShotByHandRequested, 2))
 
-    assert site.done("shot", "abort", "--why", "clouds") == "HS0051 has ended\n"
+    assert site.done("shot", "abort", "--why", "clouds", "-t", 60) == "HS0051 has ended\n"
 
     bad, good = ended(first), ended(second)
     assert bad.code == 1
@@ -213,7 +214,7 @@ def test_ctrl_c_aborts_the_shot_and_a_shot_in_waiting_may_be_given_up(site: Stag
     long = site.also("long", telescope=LONG)
     first = long.start(*ENDLESS)
     until(lambda: has(site, TelescopeSetupStarted))
-    waiting = long.start(*SHOT, "--wait", 60)
+    waiting = long.start(*SHOT, "--wait", 300)
     until(lambda: has(site, ShotByHandRequested, 2))
     given_up = interrupted(waiting)
     assert (given_up.code, "it had not begun" in given_up.err) == (130, True)
@@ -240,3 +241,56 @@ def who(stage: Stage) -> str:
     """Return what is said of who asked for the last end."""
     asked = of_class(observatory(stage.cluster), ShotAbortRequested)[-1].event
     return f"{asked.who} asked for it: Ctrl+C"
+
+
+@pytest.mark.parametrize("point", [Point.WORK_STARTED, Point.WORK_DONE])
+def test_a_crash_beside_a_shot_leaves_it_whole(site: Stage, point: Point) -> None:
+    site.done("run", "shots", "--once")  # takes its seat
+    asker = Publisher(site.cluster, Registry(site.cluster), OBSERVATORY, "chooser")
+    now = utc_micros()
+    asker.publish(ShotRequested(now, order(), now + 600_000_000))
+    asker.flush()
+    dying = site.start("run", "shots", "--once", **{VARIABLE: point})
+    assert dying.wait(WAIT_S) == -signal.SIGKILL
+    dying.communicate()
+
+    site.done("run", "shots", "--once")
+
+    told = of_shots(site)
+    assert [type(record.event) for record in told] == [ShotStarted, *IN_ORDER, ShotFinished]
+    assert not told[-1].event.error
+    assert len(list(site.folder.rglob("*.fits"))) == 12
+
+
+def test_a_telescope_that_takes_commands(site: Stage) -> None:
+    program = site.folder / "syscmd"
+    program.write_text(
+        "#!/bin/sh\n"
+        'echo "$@" >> calls\n'
+        '[ "$1" != expose ] || { mkdir -p "$2" && touch "$2/a.fits"; }\n'
+        '[ "$1" != fail ] || { echo "no guide star"; exit 3; }\n'
+    )
+    program.chmod(0o755)
+    sections = {
+        "telescope": {"kind": "syscmd", "syscmd": str(program)},
+        "run_shot": {
+            "shuffle_shot": "shuffle",
+            "exposure_command": [str(program), "expose", "{directory}"],
+            "data_dir": "data",
+        },
+    }
+    real = site.also("real", **sections)
+    metadata = ("-m", '{"QIFU": "000"}')
+    assert "exposure 3 done: 36 s, 1 FITS file\n" in real.done(*SHOT, *metadata)
+    calls = (site.folder / "calls").read_text().splitlines()
+    assert (calls[0], len(calls)) == ("guide on", 4)
+    assert calls[3].endswith("/virus/virus0000012/exp03")
+
+    (site.folder / "shuffle/HETcommands/HS0050_000_W.hetcommands").write_text("fail\n")
+    bad = real.evctl(*SHOT, *metadata)
+    assert (bad.code, "in set-up: SetupFailed" in bad.sentence) == (1, True)
+    assert "fail` ended with exit code 3" in bad.sentence
+    assert "          no guide star\n" in bad.out
+    sections["run_shot"].pop("exposure_command")
+    pointing = site.also("pointing", **sections).evctl(*SHOT)
+    assert (pointing.code, "set run_shot.exposure_command" in pointing.sentence) == (78, True)

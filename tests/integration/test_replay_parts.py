@@ -39,6 +39,7 @@ from producers import Entry
 from producers.formats import open_recording, writer_for
 from schemas.errors import EvctlError
 from schemas.events.tcs import TcsEvent
+from schemas.record import STANDING
 from schemas.repeats import Repeats
 from schemas.topics import ALERTS, OBSERVATORY
 from tests.integration.replay_log import (
@@ -194,6 +195,26 @@ def test_a_part_of_a_recording(theatre: Theatre, tmp_path: Path) -> None:
     assert theatre.keys("part") == ["tcs.tracker.k1"] * 4  # 7, 10, 13 and 16
     with pytest.raises(NothingWanted, match="the recording night has 30 events, and none that"):
         theatre.play(Wish(Selection(files=1, choice=Choice(("a.b.c",))), [recording]), "none")
+
+
+def test_what_holds_where_a_tape_begins_comes_first(theatre: Theatre, tmp_path: Path) -> None:
+    """A recording's earlier events, as the log's, though they are no part of what is played."""
+    recording = open_recording(record(tmp_path / "night", "jsonl", [0, 3 * SECOND, *[0] * 8]))
+    publish(theatre.cluster, (MIDNIGHT + n * SECOND for n in range(10)))
+    part = Selection(start=MIDNIGHT + 5 * SECOND, choice=Choice(("*.k1", "*.k2")))
+    remap = Remap(["tcs.tracker.k1=sim.dome.k9"])
+    of_file = Wish(replace(part, files=1), [recording], remap=remap)
+    of_log = Wish(part, remap=remap)
+    for number, wish in enumerate((of_file, of_log, replace(of_log, sort=SortBy.DATA_TIME))):
+        report = theatre.play(wish, f"stood{number}", state=True)
+        assert report.records == 3
+        played = read(theatre.target(f"stood{number}"), OBSERVATORY)
+        stood = [m.key() for m in played if STANDING in (m.headers() or ())]
+        assert sorted(map(str, stood)) == ["b'sim.dome.k9'", "b'tcs.tracker.k2'"]
+        assert len(played) == 3 + 2
+        records = [Decoder(Registry(theatre.cluster)).record(m) for m in played]
+        repeats = Repeats()
+        assert [record for record in records if repeats.has(record)] == []
 
 
 def test_large_events_are_played_and_too_large_ones_are_named(
