@@ -62,9 +62,7 @@ def _changed(event: StateChanged) -> Sequence[Named]:
     return _state(event.machine, event.transition, (event.old, event.new), event.reason)
 
 
-def _state(
-    machine: str, transition: str, states: tuple[str, str], message: str
-) -> Sequence[Named]:
+def _state(machine: str, transition: str, states: tuple[str, str], message: str) -> Sequence[Named]:
     old, new = states
     values: dict[str, Value] = {
         "machine_name": machine,
@@ -129,7 +127,9 @@ def _exposure(event: ExposureStarted | ExposureFinished) -> Sequence[Named]:
     return _of_shot(event, EXPOSURE, said, finished=isinstance(event, ExposureFinished))
 
 
-def _of_shot(event: Any, name: str, said: Mapping[str, Value], *, finished: bool) -> Sequence[Named]:
+def _of_shot(
+    event: Any, name: str, said: Mapping[str, Value], *, finished: bool
+) -> Sequence[Named]:
     """Return an event of a shot that OCD follows, with all that is known of the shot."""
     if not event.order.followed:
         return ()

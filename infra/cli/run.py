@@ -235,7 +235,7 @@ def _together(
     commands = [["run", name, "--yes", *words] for name in names]
     if bridge:
         commands.append(["bridge", "in", *bridge])
-    run_together(ctx, commands)
+    run_together(ctx, commands, until_done="--once" in words)
 
 
 def _tick(site: Settings, mock: Mock | None) -> NoReturn:
