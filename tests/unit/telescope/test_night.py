@@ -4,6 +4,7 @@ from collections import Counter
 from itertools import pairwise
 from random import Random
 from statistics import median, quantiles
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -130,7 +131,7 @@ def test_a_busy_telescope_refuses_and_one_that_is_asked_too_late_does_nothing() 
 
 
 def test_numbers_rise_from_one_and_no_scheduler_is_called() -> None:
-    asked = {1: [number()], 2: [number(), number(valid=3)], 3: [scheduling()]}
+    asked: dict[int, list[Any]] = {1: [number()], 2: [number(), number(valid=3)], 3: [scheduling()]}
     events = played(scenario(60), asked)
     taken = of_class(events, ObservationNumberTaken)
     assert [(one.obsdate, one.obsnum, one.inst) for one in taken] == [
@@ -172,7 +173,7 @@ def test_tcs_and_the_guiders_fall_silent_for_as_long_as_they_are_asked_to() -> N
         max_size=6,
     ),
 )
-def test_laws_of_every_night(seed: int, asked: dict[int, list[object]]) -> None:
+def test_laws_of_every_night(seed: int, asked: dict[int, list[Any]]) -> None:
     """It is a function of its scenario and of what is asked; time never goes back at its end.
 
     What is said of a request comes behind the heartbeat at which it was heard, and once.
