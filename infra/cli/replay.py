@@ -221,6 +221,14 @@ def command(
             "and are compared.",
         ),
     ] = False,
+    closed_loop: Annotated[
+        bool,
+        typer.Option(
+            "--closed-loop",
+            help="With --services: a simulated telescope runs the shots that are chosen anew, and "
+            "no heartbeat of TCS is passed before the orchestrator has answered it.",
+        ),
+    ] = False,
     settings_of: Annotated[
         SettingsOf,
         typer.Option(
@@ -265,6 +273,8 @@ def command(
         raise typer.BadParameter(
             "--services compares decisions about a whole window: cut it by --from and --until"
         )
+    if closed_loop and not services:
+        raise typer.BadParameter("--closed-loop is for --services: nobody decides without")
     selection = Selection(
         nights=nights or (),
         start=None if start is None else utc.parse(start),
@@ -308,7 +318,9 @@ def command(
         cluster = connect(site)
         preparing = Preparing(cluster, site, stop, progress)
         request = preparing.request(wish, how)
-        deciding = Deciding(cluster, site, settings_of, request) if services else None
+        deciding = None
+        if services:
+            deciding = Deciding(cluster, site, settings_of, request, closed=closed_loop)
         request = request if deciding is None else deciding.request
         report = _play(preparing, cluster, wish, request, stop)
         decided = None
