@@ -8,6 +8,7 @@ from typing import Annotated
 import orjson
 import typer
 
+from infra.cli.addresses import say_unneeded
 from infra.cli.context import settings
 from infra.cli.deciding import DISAGREE, Decided, Deciding, SettingsOf
 from infra.cli.options import LogFile, examples
@@ -45,11 +46,11 @@ EPILOG = examples(
     "evctl replay --night 2026-11-20 --speed max --id anew --services",
     "evctl replay ctl -h                             pause, seek … from another terminal",
 )
-_SEVERAL = ("-T", "--topics", "--exclude")
+_SEVERAL = ("-T", "--topics", "--exclude", "--ocd-db-replay")
 
 
 def arranged(words: Sequence[str]) -> list[str]:
-    """Return the words with `-T` in front of each of the topics that follow one."""
+    """Return the words with the option in front of each of several values that follow it."""
     return each_with_its_option(words, _SEVERAL)
 
 
@@ -221,6 +222,14 @@ def command(
             "and are compared.",
         ),
     ] = False,
+    closed_loop: Annotated[
+        bool,
+        typer.Option(
+            "--closed-loop",
+            help="With --services: a simulated telescope runs the shots that are chosen anew, and "
+            "no heartbeat of TCS is passed before the orchestrator has answered it.",
+        ),
+    ] = False,
     settings_of: Annotated[
         SettingsOf,
         typer.Option(
@@ -241,6 +250,10 @@ def command(
         bool,
         typer.Option("--allow-differences", help="End with 0 though services decided otherwise."),
     ] = False,
+    ocd_db_replay: Annotated[
+        list[str] | None,
+        typer.Option("--ocd-db-replay", metavar="URL", help="As in OCD; not needed here."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the final report as one JSON object.")
     ] = False,
@@ -255,6 +268,7 @@ def command(
     at its end for the services there, then compares their decisions with the recorded ones, and
     ends with 1 if they differ. Ctrl+C ends it after the record in hand, with exit code 130.
     """
+    say_unneeded(ocd_db_replay=ocd_db_replay)
     factor = parse_speed(speed)
     limit = None if require_lateness is None else LatenessLimit.of(require_lateness, factor)
     if (no_convert_number or no_convert_bool) and not files:
@@ -265,6 +279,8 @@ def command(
         raise typer.BadParameter(
             "--services compares decisions about a whole window: cut it by --from and --until"
         )
+    if closed_loop and not services:
+        raise typer.BadParameter("--closed-loop is for --services: nobody decides without")
     selection = Selection(
         nights=nights or (),
         start=None if start is None else utc.parse(start),
@@ -308,7 +324,9 @@ def command(
         cluster = connect(site)
         preparing = Preparing(cluster, site, stop, progress)
         request = preparing.request(wish, how)
-        deciding = Deciding(cluster, site, settings_of, request) if services else None
+        deciding = None
+        if services:
+            deciding = Deciding(cluster, site, settings_of, request, closed=closed_loop)
         request = request if deciding is None else deciding.request
         report = _play(preparing, cluster, wish, request, stop)
         decided = None

@@ -73,8 +73,8 @@ class Player:
     def run(self) -> Report:
         """Play to the end, or until the wish to stop, and return how it went.
 
-        Raises `EmptyWindow` and `ListenersMissing`, which leave nothing behind, `LogUnavailable`
-        and `NotAcknowledged`.
+        Raises `EmptyWindow`, `ListenersMissing` and `CalledOff`, which leave nothing behind,
+        `LogUnavailable` and `NotAcknowledged`.
         """
         try:
             stretch = self._beginning(0)

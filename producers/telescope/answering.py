@@ -10,16 +10,43 @@ from producers.telescope.faults import NONE, Faults
 from producers.telescope.shots import Shot, course, ended
 from schemas.events.observation_numbers import (
     ObservationNumberExpired,
+    ObservationNumberFailed,
     ObservationNumberRequested,
     ObservationNumberStarted,
     ObservationNumberTaken,
 )
-from schemas.events.schedules import ScheduleFailed, ScheduleRequested
-from schemas.events.shots import ShotAbortRequested, ShotExpired, ShotFinished, ShotRequested
+from schemas.events.schedules import (
+    ScheduleExpired,
+    ScheduleFailed,
+    ScheduleRequested,
+    ScheduleStarted,
+    ShotProposed,
+)
+from schemas.events.shots import (
+    ExposureFinished,
+    ExposureStarted,
+    ShotAbortRequested,
+    ShotExpired,
+    ShotFinished,
+    ShotRequested,
+    ShotStarted,
+    TelescopeSetupFinished,
+    TelescopeSetupStarted,
+)
 from schemas.nights import observing_date
 
 HEARD = (ShotRequested, ShotAbortRequested, ObservationNumberRequested, ScheduleRequested)
 """Classes of events that the telescope takes for asked of it."""
+
+PLAYED: frozenset[type] = frozenset(
+    {
+        *(ObservationNumberStarted, ObservationNumberTaken, ObservationNumberFailed),
+        *(ObservationNumberExpired, ScheduleStarted, ShotProposed, ScheduleFailed, ScheduleExpired),
+        *(ShotStarted, TelescopeSetupStarted, TelescopeSetupFinished, ExposureStarted),
+        *(ExposureFinished, ShotFinished, ShotExpired),
+    }
+)
+"""Classes of events that say what came of that; workers say them live."""
 
 SOON = 200_000
 """How long after it heard of it the telescope begins with something, µs."""

@@ -55,7 +55,7 @@ class Night:
             else:
                 yield due
                 if isinstance(due, TcsEvent) and due.topic == _HEARTBEAT:
-                    self.now = time
+                    self.now = due.data_time
                     return
 
     def hear(self, request: str, event: Any) -> None:

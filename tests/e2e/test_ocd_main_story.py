@@ -97,7 +97,7 @@ def test_a_replayed_night_makes_shots_run_and_is_decided_anew_as_it_was(
         until(lambda: bool(said(main, "mock.main", OrchestratorStarted)))
         out = ("--namespace", "replay.tcs", "bridge", "out", "ipc://tcs.ipc", "--of-now")
         beside.enter_context(running(stage, *out))
-        played = ("replay", "night.db", "--id", "tcs", "--speed", 20, "--loop")
+        played = ("replay", "night.db", "--id", "tcs", "--speed", 10, "--loop")
         beside.enter_context(running(stage, *played))
         until(lambda: {"tcs": "speaking", "metrology": "good"}.items() <= seen(main).items())
         main.done(*MAIN, "shot", "load", project_root / SHOTS)

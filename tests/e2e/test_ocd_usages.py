@@ -94,8 +94,15 @@ USAGES = {
         ["shot", "run"],
         ["HS0050", "12", "11.5", "-4.25", "120", "0", "360", "361", "362"],
         {
-            **{"shotid": "HS0050", "obs_number": 12, "ra": 11.5, "dec": -4.25, "azimuth": 120.0},
-            **{"track": 0, "exp01": 360.0, "exp02": 361.0, "exp03": 362.0},
+            "shotid": "HS0050",
+            "obs_number": 12,
+            "ra": 11.5,
+            "dec": -4.25,
+            "azimuth": 120.0,
+            "track": 0,
+            "exp01": 360.0,
+            "exp02": 361.0,
+            "exp03": 362.0,
         },
         [
             Given(["-e", "--emit-events"], [], "emit_events", True, False),
@@ -150,7 +157,7 @@ def command_of(words: Sequence[str]) -> tuple[Any, list[str], Any]:
     context = command.make_context("evctl", list(words))
     while hasattr(command, "commands"):
         name, command, rest = command.resolve_command(
-            context, [*context.protected_args, *context.args]
+            context, [*context._protected_args, *context.args]
         )
         if hasattr(command, "commands"):
             context = command.make_context(name, rest, parent=context)
@@ -160,8 +167,8 @@ def command_of(words: Sequence[str]) -> tuple[Any, list[str], Any]:
 def parsed(words: Sequence[str]) -> Mapping[str, Any]:
     """Return what our parser makes of a line; nothing is run."""
     command, rest, context = command_of(words)
-    found: Mapping[str, Any] = command.make_context(command.name, rest, parent=context).params
-    return found
+    found = command.make_context(command.name, rest, parent=context).params
+    return {name: None if value == () else value for name, value in found.items()}
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """What a replay is made of: recordings, choices, names, events to begin at, holes, listeners."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -24,7 +25,7 @@ from infra.log.registry import Registry
 from infra.replay.choosing import Choice
 from infra.replay.finding import NoSuchEvent, NotAnEvent
 from infra.replay.holes import WindowHasHoles
-from infra.replay.listeners import ListenersMissing, await_listeners
+from infra.replay.listeners import CalledOff, ListenersMissing, await_listeners
 from infra.replay.player import Player
 from infra.replay.preparing import Preparing, Wish
 from infra.replay.recording import NothingWanted, SortBy, UnknownOrder
@@ -41,7 +42,7 @@ from schemas.errors import EvctlError
 from schemas.events.tcs import TcsEvent
 from schemas.record import STANDING
 from schemas.repeats import Repeats
-from schemas.topics import ALERTS, OBSERVATORY
+from schemas.topics import ALERTS, OBSERVATORY, REPLAY_CONTROL
 from tests.integration.replay_log import (
     MIDNIGHT,
     carried,
@@ -311,6 +312,21 @@ def test_it_waits_for_listeners_and_takes_its_topics_back_if_none_comes(theatre:
     assert fault.value.exit_code == 69
     target = theatre.target("heard")
     assert not [n for n in topics.existing(target) if n.startswith(target.namespace)]
+
+    impatient = Theatre(theatre.cluster, theatre.site, Stop())
+
+    def stop_once_it_waits() -> None:
+        while REPLAY_CONTROL.full_name(target.namespace) not in topics.existing(target):
+            pass
+        impatient.stop.on_signal(signal.SIGTERM)
+
+    stopping = Thread(target=stop_once_it_waits)
+    stopping.start()
+    with pytest.raises(CalledOff, match="nothing was played, and the id is free again") as off:
+        impatient.play(Wish(ALL), "heard", listeners=["projections"], timeout=60)
+    assert off.value.exit_code == 128 + signal.SIGTERM
+    stopping.join()
+    impatient.stop.close()
 
     ended: list[Report] = []
 
