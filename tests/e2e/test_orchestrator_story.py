@@ -150,6 +150,7 @@ def test_who_listens_runs_beside_and_several_end_together(stage: Stage) -> None:
         _, err = both.communicate(timeout=60)
     assert both.returncode == 143, err
     assert stage.evctl("allow", "start", "-n", "1", "-I", "0.1").code == 69
+    stage.done("run", "silence", "orchestrator", "--listen", "--once")  # each to its own end
     for words in (("silence", "--listen"), ("clock", "no_such"), ("clock", "projections")):
         assert stage.evctl("run", *words).code == 2
 
