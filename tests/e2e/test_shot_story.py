@@ -195,6 +195,11 @@ def test_one_telescope_has_one_shot(site: Stage) -> None:
     second = site.start(*SHOT, "--wait", 300)
     until(lambda: has(site, ShotByHandRequested, 2))
 
+    third = Publisher(site.cluster, Registry(site.cluster), OBSERVATORY, "third")
+    third.publish(ShotRequested(now, order(shotid="HS0053", metadata={}), now + 600_000_000))
+    third.flush()
+    waits = site.done("shot", "abort", "HS0053")
+    assert waits == "HS0053 waits, and ends when its turn comes\n"
     assert site.done("shot", "abort", "--why", "clouds", "-t", 60) == "HS0051 has ended\n"
 
     bad, good = ended(first), ended(second)
@@ -206,6 +211,9 @@ def test_one_telescope_has_one_shot(site: Stage) -> None:
     assert "waiting" in good.err
     (late,) = of_class(observatory(site.cluster), ShotExpired)
     assert late.event.order.shotid == "HS0052"
+    site.done("run", "shots", "--once")
+    aborted = of_class(observatory(site.cluster), ShotFinished)[-1].event
+    assert (aborted.order.shotid, aborted.kind) == ("HS0053", "Aborted")
     files = {path.parents[2].name for path in site.folder.rglob("*.fits")}
     assert files == {"virus0000012", "virus0000013"}  # of the exposure before the abort, too
 
@@ -271,7 +279,7 @@ def test_a_telescope_that_takes_commands(site: Stage) -> None:
         '[ "$1" != fail ] || { echo "no guide star"; exit 3; }\n'
     )
     program.chmod(0o755)
-    sections = {
+    sections: dict[str, dict[str, Any]] = {
         "telescope": {"kind": "syscmd", "syscmd": str(program)},
         "run_shot": {
             "shuffle_shot": "shuffle",
