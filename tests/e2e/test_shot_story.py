@@ -59,6 +59,7 @@ def site(tmp_path: Path) -> Iterator[Stage]:
     sections = {"telescope": QUICK, "run_shot": {"acam_image_template": "a.jpg"}}
     database = {"url": f"sqlite:///{tmp_path}/site.sqlite"}
     with on_stage(tmp_path, database=database, **sections) as stage:
+        topics.ensure(stage.cluster, [OBSERVATORY])  # it is looked at before anybody writes
         yield stage
 
 
@@ -84,7 +85,6 @@ def has(stage: Stage, kind: type, times: int = 1, **fields: Any) -> bool:
 def orchestrator(stage: Stage) -> Iterator[list[OrchestratorAsked]]:
     """Answer as an orchestrator does that is there; give what it was asked."""
     cluster, over, asked = stage.cluster, Event(), list[OrchestratorAsked]()
-    topics.ensure(cluster, [OBSERVATORY])
     registry = Registry(cluster)
     publisher = Publisher(cluster, registry, OBSERVATORY, "orchestrator-of-the-test")
 
