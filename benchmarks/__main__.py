@@ -39,6 +39,7 @@ MODULES = (
     "pacing",
     "side_by_side",
     "closed_loop",
+    "latency",
     "numbering",
 )
 RESULTS = Path(__file__).parent / "results"

@@ -166,6 +166,13 @@ class NightIndex:
         return Window(ranges)
 
 
+def time_said(start: int | None, end: int | None) -> str:
+    """Return a span of event time (µs UTC) in words: `from … until …`."""
+    words = [] if start is None else [f"from {utc.iso(start)}"]
+    words += [] if end is None else [f"until {utc.iso(end)}"]
+    return " ".join(words)
+
+
 def joined(spans: Iterable[Span]) -> list[Span]:
     """Return spans, which are sorted, with those made one that lie close to each other."""
     found: list[Span] = []

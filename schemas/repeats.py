@@ -21,6 +21,9 @@ from schemas.record import AnyRecord, Provenance
 
 _LINE, _SETTINGS, _OPENING, _CLOSING = "/epoch", "/settings", "/opening", "/closing"
 
+CASES = "quarantine/"
+"""So the source begins of what is said of a reader and a record, which goes on with both."""
+
 STOOD = "/standing"
 """The source of no record: it is among the high-waters of a partition of which records stood."""
 
@@ -28,8 +31,11 @@ STOOD = "/standing"
 def epoch_line(source: str) -> str:
     """Return the source under which the take-overs of a service's source are numbered.
 
-    What the service says of its settings and of itself, under sources of its own, has the same.
+    What the service says of its settings and of itself, under sources of its own, has the same. All
+    that the instances that read a partition put in quarantine has one.
     """
+    if source.startswith(CASES):
+        source = source.rpartition("/")[0]
     for own in (_SETTINGS, _OPENING, _CLOSING):
         source = source.removesuffix(own)
     return source + _LINE
@@ -78,6 +84,12 @@ def stand(provenance: Provenance, high_waters: MutableMapping[str, int]) -> None
 def _by_id(provenance: Provenance) -> str:
     """Name a record by its id."""
     return f"{STOOD}/{provenance.id_bytes.hex()}"
+
+
+def asked_of(provenance: Provenance) -> tuple[str, ...]:
+    """Return every name under which a high-water says whether a record adds something."""
+    source = provenance.source
+    return source, epoch_line(source), STOOD, standing_line(source), _by_id(provenance)
 
 
 def is_outdated(provenance: Provenance, high_waters: Mapping[str, int]) -> bool:

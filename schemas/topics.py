@@ -153,7 +153,7 @@ QUARANTINE = Topic(
     name="quarantine",
     about="records that a reader passed over, and what was decided of them; no part of any night",
     key="the reader: a view or a service",
-    events=("RecordQuarantined", "QuarantineDropped", "QuarantineRetried"),
+    events=("RecordQuarantined", "QuarantineDropped", "QuarantineRetried", "ReaderTookOver"),
     synced=True,
     max_bytes=20 * MiB,  # more than any other: it holds their records
 )

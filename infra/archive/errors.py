@@ -58,6 +58,18 @@ class ArchiveNotWritten(EvctlError):
         self.path, self.reason = path, reason
 
 
+class NoRoomToCompare(EvctlError):
+    """The temporary file with what a log has can't be written."""
+
+    exit_code = 74
+
+    def __init__(self, fault: Exception) -> None:
+        super().__init__(
+            f"There is no room to note what the log has of the night already: {fault}. Make room "
+            "where temporary files go, or name another directory in TMPDIR."
+        )
+
+
 class NotAsSealed(EvctlError):
     """The log has other records of a night than its seal says."""
 

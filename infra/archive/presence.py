@@ -2,8 +2,10 @@
 
 import sqlite3
 from collections import Counter
+from collections.abc import Sequence
 from hashlib import blake2b
 
+from infra.archive.errors import NoRoomToCompare
 from infra.log.reading import Message
 from infra.quarantine.entries import digest_of
 from infra.sealing.stretches import position_of
@@ -47,12 +49,12 @@ class Presence:
     """Records by what they are known by, in a temporary file that nobody else sees.
 
     A record is *met* when one of the archive is the same. Of those that are not, the content may
-    be learnt: another origin's event is known by it alone.
+    be learnt: another origin's event is known by it alone. Each method raises `NoRoomToCompare`
+    where the disk is full.
     """
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("", isolation_level=None)
-        self._ask = self._database.execute
         self._ask(
             "CREATE TABLE record (id BLOB PRIMARY KEY, value BLOB, place TEXT, content BLOB, "
             "met INTEGER DEFAULT 0) WITHOUT ROWID"
@@ -97,6 +99,12 @@ class Presence:
             (content,),
         )
         return done.rowcount > 0
+
+    def _ask(self, statement: str, values: Sequence[bytes | str] = ()) -> sqlite3.Cursor:
+        try:
+            return self._database.execute(statement, values)
+        except sqlite3.OperationalError as fault:
+            raise NoRoomToCompare(fault) from fault
 
     def close(self) -> None:
         """Remove the file."""

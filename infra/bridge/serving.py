@@ -130,7 +130,7 @@ class Server:
             yield from following(cluster, {place: end}, self._stop, look)
 
     def _serve(self, record: AnyRecord) -> None:
-        if self._repeats.has(record):
+        if self._is_repeat(record):
             return
         event = ocd.as_tcs(record.event, clock.utc_micros())
         if event is None:
@@ -141,6 +141,10 @@ class Server:
             reply = ocd.heartbeat_reply(event, clock.utc_micros())
             if reply is not None:
                 self._send(reply)
+
+    def _is_repeat(self, record: AnyRecord) -> bool:
+        """Whether listeners were sent a record before, and a replay does not go back to it now."""
+        return not self._wish.replay and self._repeats.has(record)
 
     def _send(self, event: TcsEvent) -> None:
         try:

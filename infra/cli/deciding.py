@@ -1,6 +1,6 @@
 """Services in a replay, as the commands see them: invited, awaited, compared."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -10,6 +10,7 @@ import typer
 import consumers
 from consumers import Service
 from infra.cli.progress import progress
+from infra.cli.reminding import Reminder
 from infra.cli.viewing import patience
 from infra.database.seats import SeatStore
 from infra.indexing import open_database
@@ -17,6 +18,7 @@ from infra.log import topics
 from infra.log.cluster import Cluster
 from infra.log.registry import Registry
 from infra.replay.awaiting import (
+    PATIENCE_S,
     NoStandIn,
     NotDecided,
     NotInvited,
@@ -24,8 +26,9 @@ from infra.replay.awaiting import (
     handled,
     invitation,
 )
+from infra.replay.closed import LockStep
 from infra.replay.comparing import compared
-from infra.replay.inviting import invite
+from infra.replay.inviting import OPEN, invite
 from infra.replay.namespace import claim, replay_of
 from infra.replay.request import Request
 from infra.sealing.shelf import Shelf
@@ -36,6 +39,7 @@ from infra.serving.shelved import Shelved
 from infra.settings import Settings
 from infra.signals import Stop, stopping
 from infra.windows import Window
+from schemas.topics import OBSERVATORY
 
 DISAGREE = 1
 _SHOWN = 20
@@ -126,8 +130,9 @@ class Decided:
     def lines(self) -> Iterator[str]:
         """Yield the same for people."""
         yield (
-            f"Services decided in an {self.loop} loop, by the {self.settings} settings; "
-            f"{self.left_out:,} records of what services said then were left out."
+            f"Services decided in {'an' if self.loop == OPEN else 'a'} {self.loop} loop, by the "
+            f"{self.settings} settings; {self.left_out:,} records of what services said then were "
+            "left out."
         )
         if self.ticks_added:
             yield f"Ticks were added, one each second: there are none in {_all(self.ticks_added)}."
@@ -164,7 +169,13 @@ class Deciding:
     """The part of `evctl replay --services` beside the playing; `request` invites the services."""
 
     def __init__(
-        self, cluster: Cluster, site: Settings, wanted: SettingsOf, request: Request
+        self,
+        cluster: Cluster,
+        site: Settings,
+        wanted: SettingsOf,
+        request: Request,
+        *,
+        closed: bool = False,
     ) -> None:
         self._cluster, self._registry = cluster, Registry(cluster)
         self._target = claim(cluster, request.replay)
@@ -175,11 +186,19 @@ class Deciding:
         shelved = Shelved(cluster, Shelf(site.seals.directory, cluster.namespace).directory)
         with progress("what services knew", None) as advance:
             self._invited = invite(
-                cluster, self._registry, services, settings, self._windows, shelved, advance
+                *(cluster, self._registry, services, settings, self._windows),
+                *(shelved, advance, self._lock_step if closed else None),
             )
         self._invited.lay_out(self._database, self._target)
         self._said = self._invited.event(request.replay)
         self.request = replace(request, feed=self._invited.feed, invited=self._said)
+
+    def _lock_step(self, stopped: Callable[[], bool]) -> LockStep:
+        """Return the telescope that plays the workers in the replay, until it is stopped."""
+        replay = replay_of(self._target.namespace) or ""
+        place = (OBSERVATORY.full_name(self._cluster.namespace), 0)
+        watch = Reminder(self._target.namespace, PATIENCE_S)
+        return LockStep(self._target, self._registry, replay, place, stopped, watch)
 
     def decided(self, stop: Stop, still: float) -> Decided:
         """Wait for the services, and compare what they decided."""

@@ -92,10 +92,8 @@ def list_(
         _require_reader(site, reader, fates)
     found = [
         entry
-        for case, entry in sorted(fates.entries.items())
-        if reader in {None, case.reader}
-        and wanted in {None, case.topic}
-        and status in {Which.ALL, entry.status}
+        for entry in fates.entries.of(reader)
+        if wanted in {None, entry.case.topic} and status in {Which.ALL, entry.status}
     ]
     if as_json:
         sys.stdout.writelines(f"{_as_json(entry)}\n" for entry in found)
@@ -230,12 +228,15 @@ def _require_passed(fates: Fates, cases: Sequence[Case]) -> None:
 
 def _of_every_reader(fates: Fates, where: Sequence[Position]) -> list[Entry]:
     """Return what waits for a decision about records; raise `NotInQuarantine` if nothing does."""
-    waiting = fates.waiting()
-    found = [[e for e in waiting if e.case.position == position] for position in where]
-    for position, entries in zip(where, found, strict=True):
+    found = []
+    for position in where:
+        cases = [Case(reader, *position) for reader in sorted(fates.entries.readers)]
+        known = [fates.entries[case] for case in cases if case in fates.entries]
+        entries = [entry for entry in known if entry.status is Status.QUARANTINED]
         if not entries:
             raise NotInQuarantine("any reader", position)
-    return [entry for entries in found for entry in entries]
+        found += entries
+    return found
 
 
 def _fates(cluster: Cluster, registry: Registry | None = None) -> Fates:
@@ -246,7 +247,7 @@ def _fates(cluster: Cluster, registry: Registry | None = None) -> Fates:
 
 def _require_reader(site: Settings, reader: str, fates: Fates) -> None:
     """Raise `UnknownView` for a name that no view has, nor any reader that passed a record over."""
-    if reader not in roles.names() and all(case.reader != reader for case in fates.entries):
+    if reader not in roles.names() and not fates.knows(reader):
         chosen_views(site, [reader])
 
 

@@ -21,7 +21,6 @@ from infra.log.registry import Registry
 from infra.logs import configure
 from infra.projecting import judging
 from infra.projecting.rebuilding import Begun, Rebuilding
-from infra.quarantine.entries import Entry
 from infra.quarantine.writing import Quarantine
 from infra.sealing.bases import bases
 from infra.sealing.records import Seals
@@ -133,18 +132,17 @@ def rebuild_views(
                 typer.echo(f"{view.name}: new tables are filled, the old ones serve")
                 continue
             judge.refresh()  # the tables that serve may have passed something over meanwhile
-            waiting = work.taken_in(quarantine.fates.waiting(view.name))
             work.swap()
-            quarantine.retried(waiting, who)
-            typer.echo(f"{view.name}: {_said(work, waiting, judge)}")
+            waiting = work.taken_in(quarantine.fates.waiting(view.name))
+            retried = quarantine.retried(waiting, who)
+            typer.echo(f"{view.name}: {_said(work, retried, judge)}")
 
 
-def _said(work: Rebuilding, retried: Sequence[Entry], judge: judging.Judge) -> str:
+def _said(work: Rebuilding, retried: int, judge: judging.Judge) -> str:
     said = f"rebuilt from {work.records:,} records"
     if retried:
-        said += f", {len(retried):,} of them from quarantine"
-    passed = sum(name == work.view.name for name, _ in judge.passed)
-    if passed:
+        said += f", {retried:,} of them from quarantine"
+    if passed := judge.passed[work.view.name]:
         said += f"; {passed:,} dropped"
     return said
 

@@ -221,6 +221,14 @@ def command(
             "and are compared.",
         ),
     ] = False,
+    closed_loop: Annotated[
+        bool,
+        typer.Option(
+            "--closed-loop",
+            help="With --services: a simulated telescope runs the shots that are chosen anew, and "
+            "no heartbeat of TCS is passed before the orchestrator has answered it.",
+        ),
+    ] = False,
     settings_of: Annotated[
         SettingsOf,
         typer.Option(
@@ -261,6 +269,12 @@ def command(
         raise typer.BadParameter("--no-convert-… is for a FILE: the log has values, no text")
     if services and (files or sort_by or loop):
         raise typer.BadParameter("--services takes a window of the log, in its own order, once")
+    if services and (start_event or end_event or duration):
+        raise typer.BadParameter(
+            "--services compares decisions about a whole window: cut it by --from and --until"
+        )
+    if closed_loop and not services:
+        raise typer.BadParameter("--closed-loop is for --services: nobody decides without")
     selection = Selection(
         nights=nights or (),
         start=None if start is None else utc.parse(start),
@@ -289,7 +303,7 @@ def command(
     how = Request(
         (),
         factor,
-        replay_id or fresh_replay_id(),
+        fresh_replay_id() if replay_id is None else replay_id,
         duration=None if duration is None else parse_span(duration, "--duration"),
         longest_gap=None if skip_gaps is None else parse_span(skip_gaps, "--skip-gaps"),
         loop=loop,
@@ -304,7 +318,9 @@ def command(
         cluster = connect(site)
         preparing = Preparing(cluster, site, stop, progress)
         request = preparing.request(wish, how)
-        deciding = Deciding(cluster, site, settings_of, request) if services else None
+        deciding = None
+        if services:
+            deciding = Deciding(cluster, site, settings_of, request, closed=closed_loop)
         request = request if deciding is None else deciding.request
         report = _play(preparing, cluster, wish, request, stop)
         decided = None

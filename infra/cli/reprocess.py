@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ from infra.log.registry import Registry
 from infra.logs import configure
 from infra.projecting.judging import Verifying
 from infra.quarantine.fates import Fates
+from infra.replay.holes import require_whole
 from infra.reprocessing.against_live import AgainstLive
 from infra.reprocessing.outcome import Outcome
 from infra.reprocessing.part import part_of
@@ -109,6 +111,10 @@ def command(
             help="Read the whole log before the night for what services know, not from a seal on.",
         ),
     ] = False,
+    allow_holes: Annotated[
+        bool,
+        typer.Option("--allow-holes", help="Take what the log still has of the night."),
+    ] = False,
     limit: Annotated[
         int,
         typer.Option("--limit", metavar="N", min=0, help="Show this many decisions that differ."),
@@ -127,6 +133,8 @@ def command(
     is read: from the newest seal on that has kept it, else from the log's beginning. Ends with 1
     if anything differs.
     """
+    if services and no_services:
+        raise typer.BadParameter("give --service or --no-services, not both")
     site = settings(ctx)
     configure(site.logging, "reprocess", log_file)
     chosen = chosen_views(site, views or ())
@@ -135,6 +143,10 @@ def command(
     cluster = connect(site)
     registry = Registry(cluster)
     part = part_of(night_index(cluster, site), nights or (), start, end)
+    windows, holes = require_whole(cluster, part.windows, allow=allow_holes)
+    part = replace(part, windows=windows)
+    for hole in holes:
+        typer.echo(f"evctl: note: the log has lost {hole}", err=True)
     wish = Wish(part, chosen, deciders, present, limit)
     shelf = Shelf(site.seals.directory, cluster.namespace)
     shelved = Shelved(cluster, None if from_zero else shelf.directory)

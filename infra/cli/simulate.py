@@ -11,6 +11,7 @@ import typer
 from infra.cli.context import invocation, settings
 from infra.cli.options import LogFile, examples
 from infra.cli.progress import progress
+from infra.cli.reminding import Reminder
 from infra.database import connect as connect_database
 from infra.indexing import nights_of
 from infra.log.cluster import connect
@@ -24,9 +25,9 @@ from infra.simulating.place import place
 from infra.simulating.running import Simulation
 from producers import shot_file
 from producers.telescope import sky
+from producers.telescope.answering import Numbers
 from producers.telescope.atmosphere import Weather
 from producers.telescope.faults import parse_faults
-from producers.telescope.night import Numbers
 from producers.telescope.scenario import Scenario
 from schemas.events.shot_lists import Shot
 from schemas.utc import MICROS
@@ -150,7 +151,7 @@ def command(
     store = _numbers(site, namespace, numbers)
     cluster = connect(site).in_namespace(namespace)
     with stopping() as stop, _companion(ctx, namespace, with_orchestrator) as companion:
-        watch = companion.check if companion else _Reminder(namespace, patience)
+        watch = companion.check if companion else Reminder(namespace, patience)
         with progress("simulated s", (end - start) // MICROS) as advance:
             simulation = Simulation(
                 cluster,
@@ -179,23 +180,6 @@ def _numbers(site: Settings, namespace: str, url: str | None) -> Numbers | None:
     if url is None:
         return None
     return StoredNumbers(connect_database(url), namespace, site.mysql.instrument)
-
-
-class _Reminder:
-    """Says once how to start an orchestrator, where none answers for too long."""
-
-    def __init__(self, namespace: str, patience: float) -> None:
-        self._namespace, self._patience = namespace.rstrip("."), patience
-        self._said = False
-
-    def __call__(self, waited: float) -> None:
-        if waited > self._patience and not self._said:
-            self._said = True
-            typer.echo(
-                "evctl: no orchestrator answers, and the telescope waits for one: "
-                f"`evctl --namespace {self._namespace} run orchestrator` starts it.",
-                err=True,
-            )
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """A view's rows in one namespace, and how far they were read: written together, or not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Table, case, func, inspect, literal, select, update
+from sqlalchemy import Connection, Select, Table, case, func, inspect, literal, select, update
 from sqlalchemy.schema import CreateTable
 
 from infra.database import formats, packets
@@ -16,6 +17,9 @@ from infra.database.tables import keep_in_key_order, tables_of
 from projections import View
 from projections.fold import FoldedBatch, Partition, Span
 from projections.merging import Kind, Shape, Statement
+
+_ASKED = 500
+"""So many sources are asked for in one query."""
 
 
 class PositionRow(NamedTuple):
@@ -141,8 +145,10 @@ class ViewStore:
         rows = connection.execute(select(self.tables.position)).all()
         return {(row.topic, row.kafka_partition): PositionRow(*row) for row in rows}
 
-    def take(self, topic: str, partition: int, topic_id: str) -> PositionRow:
-        """Raise the partition's epoch by one, so that no other reader can write, and return it.
+    def take(self, topic: str, partition: int, topic_id: str, above: int = 0) -> PositionRow:
+        """Raise the partition's epoch, so that no other reader can write, and return its row.
+
+        By one, or to one more than `above`, which the log knows of tables that were lost.
 
         A row that is missing is made, at offset 0 and with this topic id; one of a partition that
         was read keeps its own. Raises `SchemaMismatch` if the rows are of another definition of
@@ -155,19 +161,34 @@ class ViewStore:
         with self.database.writing() as connection:
             connection.exec_driver_sql(self._sql(shape), new)
             known = case((table.c.next_offset == 0, topic_id), else_=table.c.topic_id)
-            raised = {"epoch": table.c.epoch + 1, "topic_id": known}
+            epoch = case((table.c.epoch < above, above), else_=table.c.epoch) + 1
+            raised = {"epoch": epoch, "topic_id": known}
             connection.execute(update(table).where(mine).values(raised))
             row = PositionRow(*connection.execute(select(table).where(mine)).one())
             self._require_definition(row)
             return row
 
-    def high_waters(self, topic: str, partition: int) -> dict[str, int]:
-        """Return the highest seq applied of each source in a partition."""
+    def high_waters(self, topic: str, partition: int, most: int | None = None) -> dict[str, int]:
+        """Return the highest seq applied of each source in a partition, of at `most` so many."""
+        return self._waters(self._sources_of(topic, partition).limit(most))
+
+    def high_waters_of(self, topic: str, partition: int, sources: Iterable[str]) -> dict[str, int]:
+        """Return the highest seq applied of those of some sources that a partition has."""
+        found = dict[str, int]()
+        left = iter(sources)
+        column = self.tables.sources.c.source
+        while some := list(islice(left, _ASKED)):
+            found |= self._waters(self._sources_of(topic, partition).where(column.in_(some)))
+        return found
+
+    def _sources_of(self, topic: str, partition: int) -> Select[tuple[str, int]]:
         table = self.tables.sources
         mine = (table.c.topic == topic) & (table.c.kafka_partition == partition)
+        return select(table.c.source, table.c.seq).where(mine)
+
+    def _waters(self, query: Select[tuple[str, int]]) -> dict[str, int]:
         with self.database.reading() as connection:
-            rows = connection.execute(select(table.c.source, table.c.seq).where(mine)).all()
-        return {row.source: row.seq for row in rows}
+            return {row.source: row.seq for row in connection.execute(query).all()}
 
     def apply(self, batch: FoldedBatch) -> bool:
         """Write a batch in one transaction, if each of its partitions is still ours and there.

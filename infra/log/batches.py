@@ -1,12 +1,12 @@
 """Messages as they come from the log, and the records that they are, as far as they can be read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from infra.log.decoding import Decoder
 from infra.log.errors import Undecodable
-from infra.log.reading import Message
+from infra.log.reading import Message, Place, Span
 from infra.log.registry import Registry
 from schemas.record import AnyRecord, Position
 
@@ -31,12 +31,22 @@ class Batch:
     records: Sequence[AnyRecord]
     unreadable: Sequence[Fault] = ()
     _at: dict[Position, Message] = field(default_factory=dict)
+    _spans: dict[Place, Span] = field(default_factory=dict)
 
     def message_at(self, position: Position) -> Message:
         """Return the message at a position; the first call looks through all."""
         if not self._at:
             self._at = {Fault(message, "").position: message for message in self.messages}
         return self._at[position]
+
+    @property
+    def spans(self) -> Mapping[Place, Span]:
+        """From where to where the messages of each partition stand; made when first asked for."""
+        if not self._spans:
+            ends = {(m.topic(), m.partition()): m.offset() + 1 for m in self.messages}
+            starts = {(m.topic(), m.partition()): m.offset() for m in reversed(self.messages)}
+            self._spans = {place: (starts[place], end) for place, end in ends.items()}
+        return self._spans
 
     def only(self, holds: Callable[[AnyRecord], bool]) -> "Batch":
         """Return the batch with those records only for which `holds` is true."""

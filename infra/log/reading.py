@@ -101,15 +101,16 @@ def whole(cluster: Cluster, places: Sequence[Place]) -> dict[Place, Span]:
 
 
 def messages(
-    cluster: Cluster, spans: Mapping[Place, Sequence[Span]], *, batch: int = 5000
+    cluster: Cluster, spans: Mapping[Place, Sequence[Span]], *, batch: int = 5000, **options: Any
 ) -> Iterator[list[Message]]:
     """Yield the messages of the spans in poll batches, each partition in order, then end.
 
     The spans of a partition are disjoint and rise. Partitions are read together, in no stated
     order among them. Raises `LogTruncated` where a span's start is gone, `LogDiverged` where the
-    log stays shorter than a span, and `LogUnavailable` where it stops answering.
+    log stays shorter than a span, and `LogUnavailable` where it stops answering. `options` are
+    the client's.
     """
-    reader = SpanReader(cluster, spans)
+    reader = SpanReader(cluster, spans, **options)
     try:
         while reader.left:
             got = reader.take(batch)

@@ -207,37 +207,34 @@ class Publisher:
         seq: int | None = None,
         given_id: UUID | None = None,
         source: str | None = None,
+        epoch: int | None = None,
     ) -> None:
         """Queue an event; raise `RecordTooLarge`.
 
         The record's seq is the one given, or one more than the last; its source is the
-        publisher's unless another is given.
+        publisher's unless another is given. `epoch` is of an instance that may be replaced.
         """
         encode, time_of = self._kinds[type(event)]
-        self._send(encode(event), event.record_key, time_of(event) // 1000, seq, given_id, source)
+        number = self._next if seq is None else seq
+        if given_id is None and epoch is None:
+            headers = reported(source or self.source, number)
+        else:
+            headers = to_headers(Provenance(source or self.source, number, given_id, epoch=epoch))
+        self._send(encode(event), event.record_key, time_of(event) // 1000, number, headers)
 
     def publish_encoded(
         self, schema_id: int, data: bytes, *, key: str | None, timestamp: int
     ) -> None:
         """Queue Avro bytes of a registered schema; `timestamp` in ms; raise `RecordTooLarge`."""
-        self._send(framing.prefix(schema_id) + data, key, timestamp, None, None)
+        number = self._next
+        headers = reported(self.source, number)
+        self._send(framing.prefix(schema_id) + data, key, timestamp, number, headers)
 
     def _send(
-        self,
-        value: bytes,
-        key: str | None,
-        timestamp: int,
-        seq: int | None,
-        given: UUID | None,
-        source: str | None = None,
+        self, value: bytes, key: str | None, timestamp: int, number: int, headers: Headers
     ) -> None:
         if len(value) > self._limit:
             raise RecordTooLarge(self._name, len(value), self._limit)
-        number = self._next if seq is None else seq
-        if given is None:
-            headers = reported(source or self.source, number)
-        else:
-            headers = to_headers(Provenance(source or self.source, number, given))
         # to librdkafka 0 is "now" and less is refused: instants before 1970 share the first ms
         self.producer.send(
             self._name, value, key, self._partition, timestamp if timestamp > 0 else 1, headers

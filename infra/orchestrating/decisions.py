@@ -8,7 +8,7 @@ from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
 from infra.log.reading import Place
 from infra.log.registry import Registry
-from infra.replay.reported import Kinds
+from infra.replay.kinds import Kinds
 from schemas import utc
 from schemas.errors import EvctlError
 from schemas.events.orchestrator import ShotChosen, ShotWithheld
@@ -80,5 +80,5 @@ class Decisions:
             for message in batch:
                 event = self._decoder.record(message).event
                 if isinstance(event, ShotListLoaded) and event.digest == decision.shot_list:
-                    return Loaded(event.digest, event.shots)
+                    return Loaded.of(event.digest, event.shots)
         return None

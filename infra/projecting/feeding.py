@@ -1,7 +1,7 @@
 """One view's rows and its place in the log, written together."""
 
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import PurePath
 
 from infra.database import ChangeRefused, ViewStore
@@ -16,7 +16,11 @@ from projections import View
 from projections.fold import Fold, Held
 from schemas.errors import EvctlError
 from schemas.record import AnyRecord, Position
+from schemas.repeats import asked_of
 from schemas.topics import topic
+
+MOST_SOURCES = 10_000
+"""Of more sources in a partition, only those that a batch has are in memory."""
 
 
 class Feed:
@@ -25,6 +29,7 @@ class Feed:
     def __init__(self, store: ViewStore) -> None:
         self.store = store
         self.held: dict[Place, Held] = {}
+        self._partly = set[Place]()
 
     @property
     def view(self) -> View:
@@ -35,15 +40,20 @@ class Feed:
         """Whether the view is made from the topic of a partition."""
         return any(topic(name).full_name(namespace) == place[0] for name in self.view.topics)
 
-    def take(self, cluster: Cluster, place: Place, real: RealTopic, on_log: Span) -> int:
+    def take(
+        self, cluster: Cluster, place: Place, real: RealTopic, on_log: Span, above: int = 0
+    ) -> int:
         """Become the writer of a partition, and return the offset to read it from.
 
-        A writer from before finds its next batch refused. Raises `LogDiverged` or `LogTruncated`
+        A writer from before finds its next batch refused; its epoch is lower, and `above` another
+        that is. Raises `LogDiverged` or `LogTruncated`
         where the log is not the one that the rows came from.
         """
-        row = self.store.take(*place, real.id)
+        row = self.store.take(*place, real.id, above)
         continuity.check(cluster, place, row, real, on_log)
-        self.held[place] = Held(row.epoch, row.next_offset, self.store.high_waters(*place))
+        waters = self.store.high_waters(*place, most=MOST_SOURCES + 1)
+        self.held[place] = Held(row.epoch, row.next_offset, waters)
+        self._partly.discard(place)
         return max(row.next_offset, on_log[0])  # a new view begins where the log does
 
     def drop(self, place: Place) -> None:
@@ -57,9 +67,28 @@ class Feed:
         goes to the judge, and is passed over if that raises nothing.
         """
         records, passed = batch.records, list[Position]()
-        if batch.unreadable or judge.known(self.view.name):
-            records, passed = self._sifted(batch, judge)
+        known = judge.known(self.view.name, batch)
+        if batch.unreadable or known:
+            records, passed = self._sifted(batch, known, judge)
+        self._recall(records)
         return self._write(batch, records, passed, judge)
+
+    def _recall(self, records: Iterable[AnyRecord]) -> None:
+        """Have the high-waters of the records' sources in memory, which may not have all.
+
+        Each record in quarantine has a source of its own.
+        """
+        for place, held in self.held.items():
+            if len(held.high_waters) > MOST_SOURCES:
+                self._partly.add(place)
+                held.high_waters.clear()
+        asked: dict[Place, set[str]] = {place: set() for place in self._partly & self.held.keys()}
+        for record in records if asked else ():
+            if record.position[:2] in asked:
+                asked[record.position[:2]].update(asked_of(record.provenance))
+        for place, names in asked.items():
+            waters = self.held[place].high_waters
+            waters.update(self.store.high_waters_of(*place, names - waters.keys()))
 
     def pass_to(self, ends: Mapping[Place, int]) -> bool:
         """Note that nothing more is to be read before these offsets; false as `apply`.
@@ -74,9 +103,11 @@ class Feed:
             fold.pass_over(Position(*place, ends[place] - 1))
         return self._store(fold)
 
-    def _sifted(self, batch: Batch, judge: Judge) -> tuple[list[AnyRecord], list[Position]]:
+    def _sifted(
+        self, batch: Batch, known: Collection[Position], judge: Judge
+    ) -> tuple[list[AnyRecord], list[Position]]:
         """Return the records to be taken in, and what has to be passed over."""
-        name, known = self.view.name, judge.known(self.view.name)
+        name = self.view.name
         bad = [fault for fault in batch.unreadable if self._is_ahead(fault.position)]
         new = [fault for fault in bad if not judge.spares(name, fault)]
         if new:

@@ -9,10 +9,12 @@ table is a function of the log.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from infra.log.batches import Fault
+from infra.log.batches import Batch, Fault
+from infra.log.reading import Place, Span
 from infra.quarantine.entries import Status, digest_of
 from infra.quarantine.errors import BadRecord
 from infra.quarantine.writing import Quarantine
@@ -30,8 +32,16 @@ class Recorded(Protocol):
     def refresh(self) -> None:
         """Read what was added since the last time."""
 
-    def passed(self, reader: str, statuses: Collection[Status]) -> Mapping[Position, str]:
-        """Return the records of these statuses, by position with namespace, and their digests."""
+    def knows(self, reader: str) -> bool:
+        """Whether anything is recorded of a reader."""
+
+    def passed(
+        self, reader: str, statuses: Collection[Status], spans: Mapping[Place, Span]
+    ) -> Mapping[Position, str]:
+        """Return the records of spans that have these statuses, each with its digest."""
+
+    def is_undisputed(self, reader: str, ends: Mapping[Place, int]) -> bool:
+        """Whether nothing was ever recorded of records before `ends`."""
 
 
 class Judge:
@@ -45,32 +55,33 @@ class Judge:
 
     def __init__(self, fates: Recorded, namespace: str) -> None:
         self._fates, self._namespace = fates, namespace
-        self._known: dict[str, Mapping[Position, str]] = {}
-        self.passed: set[tuple[str, Position]] = set()
-        """The view and the position of each record that was passed over for its status."""
+        self.passed = Counter[str]()
+        """How many records each view has passed over for their status."""
 
     def refresh(self) -> None:
         """Take note of what is recorded by now."""
         self._fates.refresh()
-        self._known.clear()
 
-    def known(self, view: str) -> Mapping[Position, str]:
-        """Return the records that a view has to pass over, each with the digest of its content."""
-        found = self._known.get(view)
-        if found is None:
-            found = self._known[view] = self._fates.passed(view, self.statuses)
-        return found
+    def known(self, view: str, batch: Batch) -> Collection[Position]:
+        """Return which records of a batch, if any, a view has to pass over if it `spares` them."""
+        return (
+            self._fates.passed(view, self.statuses, batch.spans) if self._fates.knows(view) else ()
+        )
 
-    def cases(self, view: str) -> Collection[Position]:
-        """Return all records of which anything is recorded for a view, whatever it is."""
-        return self._fates.passed(view, tuple(Status))
+    def is_undisputed(self, view: str, ends: Mapping[Place, int]) -> bool:
+        """Whether nothing is recorded, whatever it is, of a view's records before `ends`."""
+        return self._fates.is_undisputed(view, ends)
 
     def spares(self, view: str, fault: Fault) -> bool:
         """Whether a view has to pass over a record, which is known by position and content."""
-        digest = self.known(view).get(fault.position)
+        if not self._fates.knows(view):
+            return False
+        topic, partition, offset = fault.position
+        alone = {(topic, partition): (offset, offset + 1)}
+        digest = self._fates.passed(view, self.statuses, alone).get(fault.position)
         if digest is None or digest != digest_of(fault.message):
             return False
-        self.passed.add((view, fault.position))
+        self.passed[view] += 1
         return True
 
     def refuse(self, view: str, faults: Sequence[Fault]) -> None:
@@ -106,17 +117,45 @@ class Verifying(Judge):
 
 
 class Live(Judge):
-    """Puts records in quarantine; `put` is how many were put there that were not before."""
+    """Puts records in quarantine; `put` is how many were put there that were not before.
+
+    An instance that was replaced may be told so late: what it puts there does not count.
+    """
 
     statuses = (Status.QUARANTINED, Status.DROPPED)
 
     def __init__(self, quarantine: Quarantine, namespace: str) -> None:
         super().__init__(quarantine.fates, namespace)
         self._quarantine = quarantine
-        self.put = 0
+        self._epochs: dict[str, dict[Place, int]] = {}
+        self._unsaid: dict[tuple[str, Place], int] = {}
+        self.put = self.announced = 0
+
+    def epoch(self, view: str, place: Place) -> int:
+        """Return the highest epoch that the topic has of the instances that read a partition."""
+        return self._quarantine.fates.epoch(view, place)
+
+    def taken(self, view: str, place: Place, epoch: int) -> None:
+        """Take note that this instance reads a partition now; `announce` before it reads."""
+        self._epochs.setdefault(view, {})[place] = epoch
+        if epoch > 1 and bare_name(place[0]) != QUARANTINE.name:  # or nobody puts anything there
+            self._unsaid[view, place] = epoch
+
+    def announce(self, topics: Collection[str]) -> None:
+        """Say which partitions of topics were taken; an instance before says nothing from now on.
+
+        What it has said until now is known then.
+        """
+        mine = [case for case in sorted(self._unsaid) if case[1][0] in topics]
+        if mine:
+            self._quarantine.took_over((*case, self._unsaid[case]) for case in mine)
+            for case in mine:
+                del self._unsaid[case]
+            self.announced += len(mine)
+            self.refresh()
 
     def _refuse(self, view: str, faults: Sequence[Fault]) -> None:
-        self.put += self._quarantine.put_all(view, faults)
+        self.put += self._quarantine.put_all(view, faults, self._epochs.get(view, {}))
         for fault in faults[:_NAMED]:
             _LOGGER.warning("%s: %s is quarantined: %s", view, fault.position, fault.reason)
         _LOGGER.warning("%d records were quarantined since the start", self.put)

@@ -5,7 +5,7 @@ goes on from there the next time.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,11 +126,8 @@ class Rebuilding:
 
         What was quarantined, dropped or retried may be in them, or not: they are made anew.
         """
-        return not any(
-            case.offset < positions[case[:2]].next_offset
-            for case in self._judge.cases(self.view.name)
-            if case[:2] in positions
-        )
+        ends = {place: row.next_offset for place, row in positions.items()}
+        return self._judge.is_undisputed(self.view.name, ends)
 
     def _empty(self) -> None:
         self.new.drop()
@@ -192,15 +189,11 @@ class Rebuilding:
             feeds, judge = [self._feed], self._judge
             self.records += fill(self.cluster, self.registry, feeds, spans, judge, stop, advance)
 
-    def taken_in(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Return the entries of quarantine whose records the new tables have read."""
+    def taken_in(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Yield the entries of quarantine whose records the new tables have read."""
         namespace = self.cluster.namespace
         ends = {place: held.next_offset for place, held in self._feed.held.items()}
-        return [
-            entry
-            for entry in entries
-            if entry.case.offset < ends.get(entry.case.place(namespace), 0)
-        ]
+        return (one for one in entries if one.case.offset < ends.get(one.case.place(namespace), 0))
 
     def lost(self) -> dict[Place, int]:
         """Return how many records the old tables have read beyond the log's end, if any."""

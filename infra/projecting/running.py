@@ -20,6 +20,7 @@ from infra.quarantine.writing import Quarantine
 from infra.settings import Settings
 from infra.signals import Stop
 from infra.steady import unhurried
+from schemas.events.quarantine import ReaderTookOver
 from schemas.record import Position
 from schemas.topics import topic
 
@@ -63,7 +64,7 @@ class Projector:
             ends = reading.whole(self._cluster, places)
             consumer.assign(self._taken(places, ends))
             self._reach(ends, consumer, stop)
-            if self.quarantined:  # which a view shows, too
+            if self.quarantined or self._judge.announced:  # which a view shows, too
                 self._reach(reading.whole(self._cluster, places), consumer, stop)
         finally:
             consumer.close()
@@ -166,12 +167,14 @@ class Projector:
         return starts
 
     def _take(self, place: Place, on_log: Span) -> int:
-        real, namespace = self._real[place[0]], self._cluster.namespace
-        return min(
-            feed.take(self._cluster, place, real, on_log)
-            for feed in self._feeds
-            if feed.reads(place, namespace)
-        )
+        starts, namespace = [], self._cluster.namespace
+        for feed in self._feeds:
+            if feed.reads(place, namespace):
+                name, real = feed.view.name, self._real[place[0]]
+                above = self._judge.epoch(name, place)
+                starts.append(feed.take(self._cluster, place, real, on_log, above))
+                self._judge.taken(name, place, feed.held[place].epoch)
+        return min(starts)
 
     def _step(self, consumer: Consumer, stop: Stop, delay: float) -> None:
         if self._untaken:
@@ -187,6 +190,7 @@ class Projector:
         if anew := self._made_anew(names):
             self._leave_aside(consumer, anew)
             return
+        self._judge.announce(names)
         batch = self._decoding.batch(good)
         for feed in self._feeds:
             try:
@@ -199,7 +203,7 @@ class Projector:
                 given = [(p.topic, p.partition) for p in consumer.assignment()]
                 self._leave_aside(consumer, given, away)
                 return
-        self.applied += len(batch.records)
+        self.applied += sum(not isinstance(r.event, ReaderTookOver) for r in batch.records)
 
     def _ended_beyond(self) -> set[str]:
         """Return the topics of partitions that have ended beyond what a view has read."""

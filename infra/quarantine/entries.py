@@ -10,6 +10,7 @@ from infra.log.reading import Message, Place
 from infra.quarantine.errors import NotAPosition
 from schemas.events.quarantine import QuarantineDropped, QuarantineRetried, RecordQuarantined
 from schemas.record import Position
+from schemas.repeats import CASES, epoch_line
 from schemas.topics import bare_name, topic
 
 _POSITION = re.compile(r"(?P<topic>[\w.-]+)\[(?P<partition>\d{1,9})\]@(?P<offset>\d{1,18})")
@@ -54,7 +55,7 @@ class Case(NamedTuple):
         So the id of each follows from reader, record and number, and of two writers at once, who
         both take the next number, the first is heard: readers drop the other's as a repeat.
         """
-        return f"quarantine/{self.reader}/{self.topic}/{self.partition}/{self.offset}"
+        return f"{CASES}{self.reader}/{self.topic}/{self.partition}/{self.offset}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,11 @@ def case_of(reader: str, position: Position) -> Case:
     """Return the case of a reader and the record at a position with namespace."""
     name, partition, offset = position
     return Case(reader, bare_name(name), partition, offset)
+
+
+def line_of(reader: str, place: Place) -> str:
+    """Return the source under which the instances are numbered that read a partition."""
+    return epoch_line(Case(reader, bare_name(place[0]), place[1], 0).source)
 
 
 def is_about_a_case(event: Any) -> bool:

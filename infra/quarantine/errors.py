@@ -63,6 +63,19 @@ class NoSuchRecord(EvctlError):
         self.position = position
 
 
+class CasesNotKept(EvctlError):
+    """The directory for temporary files does not take what is known of quarantined records."""
+
+    exit_code = 74
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"What is known of quarantined records can't be kept in a temporary file: {reason}. "
+            "Make room, or name another directory in TMPDIR."
+        )
+        self.reason = reason
+
+
 class BadRecord(EvctlError):
     """A record stops what has to apply every record that nobody dropped."""
 

@@ -1,7 +1,7 @@
 """What the topic `quarantine` says of every record and reader."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from math import inf
 from time import monotonic
 from typing import Any
@@ -10,20 +10,24 @@ from infra.log import reading, topics
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
 from infra.log.errors import TopicMissing, Undecodable
-from infra.log.reading import Message, Place
+from infra.log.reading import Message, Place, Span
 from infra.log.registry import Registry
-from infra.quarantine.entries import Case, Entry, Status, followed, is_about_a_case
+from infra.quarantine.cases import Cases
+from infra.quarantine.entries import Case, Entry, Status, followed, is_about_a_case, line_of
+from schemas.events.quarantine import ReaderTookOver
 from schemas.record import Position
-from schemas.repeats import Repeats
+from schemas.repeats import is_outdated
 from schemas.topics import QUARANTINE
 
 _LOGGER = logging.getLogger("evctl.quarantine")
+_AHEAD = 8 << 10
+"""KiB that are fetched ahead: beside a reader that has its own share of memory."""
 
 
 class Fates:
     """The fate of each record that a reader could not take in, as of the last `refresh`.
 
-    The topic holds little and is read whole, once; a refresh reads what came since.
+    The topic is read whole, once; a refresh reads what came since.
     """
 
     def __init__(self, cluster: Cluster, registry: Registry) -> None:
@@ -33,8 +37,9 @@ class Fates:
         self._forget("")
 
     def _forget(self, topic_id: str) -> None:
-        self._topic_id, self._next, self._repeats = topic_id, 0, Repeats()
-        self.entries: dict[Case, Entry] = {}
+        self._topic_id, self._next = topic_id, 0
+        self.entries = Cases()
+        self._epochs: dict[str, int] = {}
 
     def refresh(self, no_older_than: float = 0) -> None:
         """Read what was added since the last time; a topic made anew is read from its beginning.
@@ -55,54 +60,74 @@ class Fates:
             return
         if real.id != self._topic_id:
             self._forget(real.id)
-        low, end = reading.whole(self._cluster, [place])[place]
-        start = max(low, self._next)
-        if start < end:
-            for batch in reading.messages(self._cluster, {place: [(start, end)]}):
-                for message in batch:
-                    self._take(message)
-        self._next = end
+        span = reading.whole(self._cluster, [place])[place]
+        if not self._take_all(place, span):
+            self._forget(real.id)
+            self._take_all(place, span)
 
-    def _take(self, message: Message) -> None:
+    def _take_all(self, place: Place, span: Span) -> bool:
+        """Take what was not read of a span; false if what was noted proves not to count."""
+        start, end = max(span[0], self._next), span[1]
+        spans = {place: [(start, end)]} if start < end else {}
+        for batch in reading.messages(self._cluster, spans, queued_max_messages_kbytes=_AHEAD):
+            if not all(self._take(message) for message in batch):
+                return False
+        self._next = end
+        return True
+
+    def _take(self, message: Message) -> bool:
+        """Take note of a message; false for one of a replaced instance that had noted it: us."""
         try:
             record = self._decode(message)
         except Undecodable as fault:
             _LOGGER.warning("%s; passed over", fault)
-            return
-        if not self._repeats.has(record):
-            self.note(record.event, record.provenance.seq, record.position.offset)
+            return True
+        event, said = record.event, record.provenance
+        if isinstance(event, ReaderTookOver):
+            self._epochs[said.source] = max(said.seq, self._epochs.get(said.source, 0))
+        elif not is_outdated(said, self._epochs):
+            self.note(event, said.seq, record.position.offset)
+        elif is_about_a_case(event):
+            known = self.entries.get(Case(event.reader, event.topic, event.partition, event.offset))
+            return known is None or known.at is not None
+        return True
+
+    def epoch(self, reader: str, place: Place) -> int:
+        """Return the highest epoch of an instance that took over a partition; 0 without any."""
+        return self._epochs.get(line_of(reader, place), 0)
 
     def note(self, event: Any, seq: int, at: int | None) -> None:
-        """Take note of an event that was read, or written by oneself; `at` as in `followed`."""
+        """Take note of an event that was read, or written by oneself; `at` as in `followed`.
+
+        Its seq is the number of the step: one that was made before is a repeat.
+        """
         if is_about_a_case(event):
             case = Case(event.reader, event.topic, event.partition, event.offset)
-            self.entries[case] = followed(self.entries.get(case), event, seq, at)
+            known = self.entries.get(case)
+            if known is None or seq >= known.steps:
+                self.entries.put(followed(known, event, seq, at))
 
-    def passed(self, reader: str, statuses: Collection[Status]) -> Mapping[Position, str]:
-        """Return the records that a reader passed over, with namespace, each with its digest."""
-        namespace = self._cluster.namespace
-        return {
-            Position(*case.place(namespace), case.offset): e.digest
-            for case, e in self.entries.items()
-            if case.reader == reader and e.status in statuses
-        }
+    def knows(self, reader: str) -> bool:
+        """Whether a reader passed anything over, ever."""
+        return reader in self.entries.readers
 
-    def waiting(self, reader: str | None = None) -> list[Entry]:
-        """Return what is in quarantine for a reader, or for any, and waits for a decision."""
-        return [
-            entry
-            for case, entry in sorted(self.entries.items())
-            if entry.status is Status.QUARANTINED and reader in {None, case.reader}
-        ]
+    def passed(
+        self, reader: str, statuses: Collection[Status], spans: Mapping[Place, Span]
+    ) -> Mapping[Position, str]:
+        """Return the records of spans that a reader passed over, each with its digest."""
+        return self.entries.within(reader, statuses, spans)
+
+    def waiting(self, reader: str | None = None) -> Iterator[Entry]:
+        """Yield what is in quarantine for a reader, or for any, and waits for a decision."""
+        return (one for one in self.entries.of(reader) if one.status is Status.QUARANTINED)
 
     def is_as_of(self, reader: str, ends: Mapping[Place, int], made: int) -> bool:
         """Whether nothing was passed over or decided since `made` of records before `ends`.
 
         `made` is in µs UTC, as of a snapshot that a reader's rows were kept in.
         """
-        namespace = self._cluster.namespace
-        return all(
-            entry.changed <= made
-            for case, entry in self.entries.items()
-            if case.reader == reader and case.offset < ends.get(case.place(namespace), 0)
-        )
+        return not self.entries.changed(reader, ends, made)
+
+    def is_undisputed(self, reader: str, ends: Mapping[Place, int]) -> bool:
+        """Whether nothing was ever passed over or decided of records before `ends`."""
+        return not self.entries.changed(reader, ends)

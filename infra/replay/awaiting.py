@@ -15,6 +15,7 @@ from infra.signals import Stop
 from schemas.errors import EvctlError
 from schemas.events.replays import ReplayStarted, ServicesInvited
 from schemas.record import Position, from_headers
+from schemas.repeats import epoch_line
 from schemas.topics import REPLAY_CONTROL
 
 _LOOK_S = 0.2
@@ -118,13 +119,17 @@ def handled(
 
 
 def _has_more(target: Cluster, seat: Seat, end: int) -> bool:
-    """Whether others have said something that a service's snapshot does not know of."""
+    """Whether others have said something that a service's snapshot does not know of.
+
+    That they took over is nothing to decide about: else no two that run with `--once` were done.
+    """
     spans = {(seat.topic, seat.partition): [(seat.next_offset, end)]}
     for batch in reading.messages(target, spans):
         for message in batch:
             position = Position(message.topic(), message.partition(), message.offset())
             source = from_headers(message.headers(), position).source
-            if source.partition("/")[0] != seat.service:
+            is_own = source.partition("/")[0] == seat.service
+            if not is_own and not source.endswith(epoch_line("")):
                 return True
     return False
 

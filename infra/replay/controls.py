@@ -42,7 +42,7 @@ class Accelerate:
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """Send the next records at once, and be paused then."""
+    """Send the next records at once, behind those of another burst, and be paused then."""
 
     records: int
 
@@ -142,7 +142,8 @@ class Transport:
             case Accelerate():
                 here = replace(here, speed=_bounded(here.speed * command.by))
             case Burst():
-                here = replace(here, paused=True, burst=command.records, until=None)
+                more = self.burst + command.records
+                here = replace(here, paused=True, burst=more, until=None)
             case PlayUntil():
                 here = replace(here, paused=False, burst=0, until=here.goal(command))
             case Seek():

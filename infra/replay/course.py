@@ -31,6 +31,8 @@ class Course:
     """When each part ends, about, where somebody looked."""
     began: float = 0.0
     paused: bool = False
+    refused: str = ""
+    """Why the last order was not carried out."""
     late: defaultdict[str, Lateness] = field(default_factory=lambda: defaultdict(Lateness))
     """By topic."""
     _stretch_from: int = 0

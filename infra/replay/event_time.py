@@ -5,7 +5,7 @@ framing, so that a replay need not decode the rest. A record that is not ours, o
 event time but the Kafka timestamp.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from infra.log.decoding import SCHEMA_FAULTS
 from infra.log.errors import UnknownSchema
@@ -70,6 +70,11 @@ class EventTimes:
                 except NoVarint:
                     pass
         return message.timestamp()[1] * 1000
+
+    def latest(self, messages: Sequence[Message]) -> int:
+        """Return how far messages lead (µs UTC), to the ms where the last was logged late."""
+        newest = max(messages, key=lambda message: message.timestamp()[1])
+        return max(self.of(newest), self.of(messages[-1]))
 
     def _is_ours(self, prefix: bytes, message: Message) -> bool:
         if len(prefix) < HEADER_SIZE or prefix[0] != 0:

@@ -32,7 +32,7 @@ class WindowHasHoles(EvctlError):
     def __init__(self, window: str, holes: Sequence[Hole]) -> None:
         super().__init__(
             f"Of {window} the log has lost {', '.join(map(str, holes))} (retention, or somebody "
-            "deleted records): restore them from an archive, or play what is left with "
+            "deleted records): restore them from an archive, or take what is left with "
             "--allow-holes."
         )
         self.window, self.holes = window, holes

@@ -22,9 +22,11 @@ from infra.log.reading import Place
 from infra.log.registry import Registry
 from infra.projecting.judging import Verifying
 from infra.quarantine.fates import Fates
+from infra.replay.closed import LockStep
 from infra.replay.event_time import EventTimes
 from infra.replay.feed import Feed
-from infra.replay.reported import Kinds, Reported, ReportedFeed
+from infra.replay.kinds import Kinds
+from infra.replay.reported import Reported, ReportedFeed
 from infra.replay.ticks import Clockwork
 from infra.reprocessing.beginning import begin
 from infra.reprocessing.concluding import Concluding
@@ -34,13 +36,14 @@ from infra.serving.redeciding import Redeciding
 from infra.serving.shelved import Shelved
 from infra.ticking import SOURCE
 from infra.windows import Window
+from producers.telescope.answering import PLAYED
 from schemas import avro, framing
 from schemas.events.replays import ServicesInvited
 from schemas.events.ticks import TimePassed
 from schemas.repeats import epoch_line
 from schemas.topics import OBSERVATORY, bare_name, topic
 
-OPEN = "open"
+OPEN, CLOSED = "open", "closed"
 RECORDED, PRESENT = "recorded", "present"
 
 
@@ -56,7 +59,8 @@ class Known(NamedTuple):
 class Invitation:
     """Who decides in a replay; `settings` are those of the site, where they are to be in force.
 
-    `windows_without_ticks` are names.
+    `windows_without_ticks` are names. With a `lock_step`, made for what says that it has to stop,
+    the loop is closed.
     """
 
     source: Cluster
@@ -65,12 +69,14 @@ class Invitation:
     settings: Mapping[str, Mapping[str, str]]
     windows_without_ticks: Sequence[str]
     begun: Sequence[Known]
+    lock_step: Callable[[Callable[[], bool]], LockStep] | None = None
     reported: Reported = field(init=False)
 
     def __post_init__(self) -> None:
         kinds = Kinds(self.registry.decoder)
         names = frozenset(service.name for service in self.services)
-        self.reported = Reported(kinds, names, settings=not self.settings)
+        played = frozenset() if self.lock_step is None else PLAYED
+        self.reported = Reported(kinds, names, settings=not self.settings, played=played)
 
     def feed(
         self,
@@ -86,7 +92,10 @@ class Invitation:
             place = (OBSERVATORY.full_name(cluster.namespace), 0)
             prefix = framing.prefix(self.registry.register_event(TimePassed))
             clockwork = Clockwork(place, avro.writer(TimePassed, prefix))
-        return ReportedFeed(cluster, window, times, stopped, self.reported, clockwork, **bounds)
+        lock_step = None if self.lock_step is None else self.lock_step(stopped)
+        return ReportedFeed(
+            *(cluster, window, times, stopped, self.reported, clockwork, lock_step), **bounds
+        )
 
     def event(self, replay: str) -> ServicesInvited:
         """Return the record that services in the replay wait for."""
@@ -94,7 +103,7 @@ class Invitation:
             clock.utc_micros(),
             replay,
             sorted({begun.service.name for begun in self.begun}),
-            OPEN,
+            OPEN if self.lock_step is None else CLOSED,
             PRESENT if self.settings else RECORDED,
             list(self.windows_without_ticks),
         )
@@ -131,6 +140,7 @@ def invite(
     windows: Sequence[Window],
     shelved: Shelved,
     advance: Callable[[int], None],
+    lock_step: Callable[[Callable[[], bool]], LockStep] | None = None,
 ) -> Invitation:
     """Return an invitation to a replay of windows of a log.
 
@@ -140,7 +150,7 @@ def invite(
     begun = known_before(cluster, registry, services, settings, windows[0], shelved, advance)
     if without:
         begun = [one._replace(kept=_without_ticks(one.kept)) for one in begun]
-    return Invitation(cluster, registry, services, settings, without, begun)
+    return Invitation(cluster, registry, services, settings, without, begun, lock_step)
 
 
 def _without_ticks(kept: Kept) -> Kept:

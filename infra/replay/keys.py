@@ -1,6 +1,7 @@
 """Keys pressed in the terminal where a replay runs, as commands to it."""
 
 import os
+import re
 import select
 import sys
 import termios
@@ -27,9 +28,12 @@ KEYS: dict[bytes, Command] = {
     b"q": Quit(),
 }
 HELP = (
-    "space pause   n next   b ten more   \N{LEFTWARDS ARROW} \N{RIGHTWARDS ARROW} 10 s   "
-    "\N{DOWNWARDS ARROW} \N{UPWARDS ARROW} 1 min   + - speed   1 real time   m max   q quit"
+    "space pause  n next  b ten  \N{LEFTWARDS ARROW}\N{RIGHTWARDS ARROW} 10 s  "
+    "\N{DOWNWARDS ARROW}\N{UPWARDS ARROW} 1 min  +- speed  1 real  m max  q quit"
 )
+_KEY = re.compile(rb"\x1b(?:\[[0-9;]*|O)[@-~]|.", re.DOTALL)
+"""What a key sends: such as F10 more than a byte, of which none is a key by itself."""
+
 _AT_ONCE = 64
 _LOCAL_MODES = 3
 
@@ -49,7 +53,7 @@ class Terminal:
             typed = os.read(self._fd, _AT_ONCE)
             if not typed:  # the terminal is gone
                 return
-            yield from _commands(typed)
+            yield from commands(typed)
 
     def _ready(self) -> bool:
         """Whether keys come one by one, and to us; to ask for it from behind would stop us."""
@@ -71,14 +75,11 @@ class Terminal:
                 termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
 
 
-def _commands(typed: bytes) -> Iterator[Command]:
+def commands(typed: bytes) -> Iterator[Command]:
     """Yield what some bytes of a terminal mean; keys without a meaning are passed over."""
-    while typed:
-        size = 3 if typed.startswith(b"\x1b[") else 1
-        command = KEYS.get(typed[:size])
-        if command is not None:
-            yield command
-        typed = typed[size:]
+    for key in _KEY.findall(typed):
+        if key in KEYS:
+            yield KEYS[key]
 
 
 @contextmanager

@@ -26,11 +26,22 @@ class ListenersMissing(EvctlError):
         self.names = names
 
 
+class CalledOff(EvctlError):
+    """A replay was stopped while it waited for a listener; the exit code is the signal's."""
+
+    def __init__(self, names: Sequence[str], namespace: str, exit_code: int) -> None:
+        super().__init__(
+            f"Called off while it waited for {' and '.join(names)} to read {namespace}*: nothing "
+            "was played, and the id is free again."
+        )
+        self.names, self.exit_code = names, exit_code
+
+
 def await_listeners(cluster: Cluster, names: Sequence[str], timeout: float, stop: Stop) -> None:
     """Wait until each name's consumer group has members that read topics of the replay.
 
     A name is what `evctl run` has, such as `projections`, or that of a consumer group. Raises
-    `ListenersMissing` after `timeout` s.
+    `ListenersMissing` after `timeout` s, and `CalledOff`.
     """
     missing, deadline = [*names], monotonic() + timeout
     while missing:
@@ -38,7 +49,7 @@ def await_listeners(cluster: Cluster, names: Sequence[str], timeout: float, stop
         if missing and not monotonic() <= deadline:  # which nothing is, of a time-out that is NaN
             raise ListenersMissing(missing, cluster.namespace, timeout)
         if missing and stop.wait(_LOOK_S):
-            return
+            raise CalledOff(missing, cluster.namespace, stop.exit_code)
 
 
 def _listens(cluster: Cluster, name: str) -> bool:

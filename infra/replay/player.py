@@ -11,7 +11,7 @@ from time import monotonic
 from infra.log.cluster import Cluster
 from infra.log.reading import Message
 from infra.log.registry import Registry
-from infra.replay.controls import PlayUntil, Quit, Seek, Status, Transport
+from infra.replay.controls import Burst, PlayUntil, Quit, Seek, Status, Transport
 from infra.replay.course import Course
 from infra.replay.cue import Cue
 from infra.replay.desk import Keys, Order
@@ -23,6 +23,7 @@ from infra.replay.report import Report, report_of
 from infra.replay.request import Request
 from infra.replay.seeking import NotAhead, Seeking, SeekOutside, Stretch
 from infra.replay.stage import Stage
+from infra.replay.tape import Tape
 from infra.sealing import standings
 from infra.signals import Stop
 from infra.steady import steady
@@ -65,22 +66,25 @@ class Player:
         self._seeking = Seeking(opener, request)
         self._stage: Stage | None = None
         self._goal: Stretch | None = None
+        self._bursts: list[Order] = []
         self._pace = Pace(Transport(request.speed, 0, 0, request.paused), monotonic, self._nap)
         self.course = Course()
 
     def run(self) -> Report:
         """Play to the end, or until the wish to stop, and return how it went.
 
-        Raises `EmptyWindow` and `ListenersMissing`, which leave nothing behind, `LogUnavailable`
-        and `NotAcknowledged`.
+        Raises `EmptyWindow`, `ListenersMissing` and `CalledOff`, which leave nothing behind,
+        `LogUnavailable` and `NotAcknowledged`.
         """
         try:
             stretch = self._beginning(0)
-            while stretch is not None:
-                stretch = self._play(stretch)
+            with steady():
+                while stretch is not None:
+                    stretch = self._play(stretch)
             sides, whole = (self._source, self._target), not self._stop.requested
             report = report_of(self.course, self._request, *sides, complete=whole)
             if self._stage is not None:
+                self._answer_bursts(self.course.time, self._stage)
                 self._stage.finish(report)
         finally:
             if self._stage is not None:
@@ -102,11 +106,10 @@ class Player:
         try:
             while feed.read_ahead():  # so that the first records are not late already
                 pass
-            with steady():
-                stage = self._begin(stretch)
-                whole = self._carry(feed, stretch.first, stage)
-                stage.flush()
-                self.course.arrive()
+            stage = self._begin(stretch)
+            whole = self._carry(feed, stretch.first, stage)
+            stage.flush()
+            self.course.arrive()
         finally:
             feed.close()
         self.course.out_of_order += feed.out_of_order
@@ -144,11 +147,13 @@ class Player:
 
     def _stood(self, stretch: Stretch) -> Sequence[Message]:
         """Return what holds where a stretch begins, if that is wanted."""
-        request = self._request
+        request, part = self._request, self._request.windows[stretch.index]
         if not (stretch.sought if request.state is None else request.state):
             return ()
-        found = list(self._standing(request.windows[stretch.index], stretch.cue))
-        return found if request.sieve is None else request.sieve(found)
+        found = list(self._standing(part, stretch.cue))
+        if request.sieve is None or isinstance(part, Tape):  # what is on a tape went through it
+            return found
+        return request.sieve(found)
 
     def _carry(self, feed: AnyFeed, first: tuple[int, Message], stage: Stage) -> bool:
         """Send everything on; false where the end was not reached."""
@@ -179,7 +184,7 @@ class Player:
             stage.carrier.carry(batch)
             stage.look()
             course.records += len(batch)
-            course.time = self._times.of(batch[-1])
+            course.time = max(course.time, self._times.latest(batch))
             self._heed(course.time, stage)
             if self._leaving:
                 return True
@@ -235,6 +240,8 @@ class Player:
     def _heed(self, ahead: int, stage: Stage) -> None:
         """Do what is wished for by now; the next record is of event time `ahead` (µs UTC)."""
         self._change(self._pace.transport.settled(monotonic(), ahead))
+        if not self._pace.transport.burst:
+            self._answer_bursts(ahead, stage)
         for order in stage.desk.look():
             refused = ""
             try:
@@ -243,9 +250,22 @@ class Player:
                 if not isinstance(fault, SeekOutside | NotAhead) and fault is not order.command:
                     raise
                 refused = str(fault)
-            state = self._pace.transport
-            position = state.at(monotonic(), self._next_time(ahead))
-            stage.desk.answer(order, refused, state, position, self.course.records)
+            self.course.refused = refused
+            if isinstance(order.command, Burst):
+                self._bursts.append(order)
+            else:
+                self._answer(order, refused, ahead, stage)
+
+    def _answer_bursts(self, ahead: int, stage: Stage) -> None:
+        """Answer those that have gone out, or were ended by something else."""
+        for order in self._bursts:
+            self._answer(order, "", ahead, stage)
+        self._bursts.clear()
+
+    def _answer(self, order: Order, refused: str, ahead: int, stage: Stage) -> None:
+        state = self._pace.transport
+        position = state.at(monotonic(), self._next_time(ahead))
+        stage.desk.answer(order, refused, state, position, self.course.records)
 
     def _next_time(self, ahead: int) -> int:
         """Return the event time of the next record, where a seek led if one did since."""

@@ -20,8 +20,10 @@ from infra.replay.remapping import Remap, Renaming
 from infra.replay.request import Request
 from infra.replay.selection import Selection
 from infra.replay.tape import Tape
+from infra.sealing import standings
 from infra.settings import Settings
 from infra.signals import Stop
+from infra.windows import Window
 from producers import Recording
 
 Bar = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
@@ -128,8 +130,14 @@ class Preparing:
         parts: Sequence[Part] = windows
         if wish.sort is not None and wish.sort is not SortBy.NONE:
             opener = self._opener(request.sieve)
-            parts = [opener.sorted(window, self._registry, wish.sort) for window in windows]
+            parts = [self._sorted(window, opener, wish.sort) for window in windows]
         return replace(request, windows=parts, nights=nights, holes=holes)
+
+    def _sorted(self, window: Window, opener: Opener, sort: SortBy) -> Tape:
+        tape = opener.sorted(window, self._registry, sort)
+        sieve: Sieve = opener.sieve or list
+        tape.earlier = lambda: sieve(standings.before(self._cluster, self._registry, window))
+        return tape
 
     def _from_event(self, wish: Wish, request: Request) -> Request:
         if wish.start is None:

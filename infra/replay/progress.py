@@ -11,6 +11,8 @@ from schemas.utc import MICROS
 
 _REFRESH_HZ = 4
 _PER_MILLE = 1000
+_WIDE = 100
+"""Columns from which on there is room for a bar."""
 
 
 @contextmanager
@@ -25,6 +27,7 @@ def shown(course: Course, ends: Sequence[int], keys: str) -> Iterator[None]:
         return
     from rich.console import Console, RenderableType  # noqa: PLC0415 (0.1 s that pipes need not pay)
     from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415
+    from rich.table import Column  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     class Line(Progress):
@@ -35,11 +38,14 @@ def shown(course: Course, ends: Sequence[int], keys: str) -> Iterator[None]:
             for task in self.task_ids:
                 self.update(task, completed=done, description=said(course, ends))
             yield from super().get_renderables()
+            if course.refused:
+                yield Text(course.refused)
             if keys:
-                yield Text(keys, style="dim", no_wrap=True, overflow="ellipsis")
+                yield Text(keys, style="dim")
 
-    columns = (BarColumn(bar_width=20), TextColumn("{task.percentage:>3.0f}% {task.description}"))
     console = Console(stderr=True)
+    words = TextColumn("{task.percentage:>3.0f}% {task.description}", table_column=Column())
+    columns = (BarColumn(bar_width=20), words) if console.width >= _WIDE else (words,)
     with Line(*columns, console=console, transient=True, refresh_per_second=_REFRESH_HZ) as line:
         line.add_task("", total=_PER_MILLE)
         yield

@@ -4,6 +4,7 @@ Ids, keys, values and timestamps are those of an import of the same file, and so
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from infra.log.registry import Registry
 from infra.log.writing import ENVELOPE
 from infra.overlaps import TwoUnderOneId
 from infra.replay.kept import Kept, Parts
+from infra.replay.standing import Holding
 from infra.replay.tape import Tape
 from producers import Entry, Recording
 from producers.identity import event_digest
@@ -77,7 +79,7 @@ class Taping:
     def __init__(
         self, recording: Recording, registry: Registry, namespace: str, sort: SortBy
     ) -> None:
-        self._recording, self._sort = recording, sort
+        self._recording, self._registry, self._sort = recording, registry, sort
         self.source = source_of(recording)
         self._topic = OBSERVATORY.full_name(namespace)
         self._encode = avro.writer(TcsEvent, framing.prefix(registry.register_event(TcsEvent)))
@@ -97,15 +99,22 @@ class Taping:
         tape = Tape(f"the recording {self._recording.path.name}", {self._topic: 1}, bounds)
         low = -(2**63) if bounds[0] is None else bounds[0]
         high = 2**63 if bounds[1] is None else bounds[1]
-        seq = -1
+        seq, earlier = -1, Holding(self._registry)
         for seq, entry in enumerate(self._recording.entries()):
             if seq % _STEP == _STEP - 1:
                 advance(_STEP)
             event = entry.event
-            if low <= event.data_time < high and not self._is_again(entry):
+            if event.data_time >= high or self._is_again(entry):
+                continue
+            if event.data_time >= low:
                 self._put(tape, self._parts(seq, entry), event, sieve)
+            else:
+                with suppress(EventTooLarge):  # which no log has either
+                    earlier.add(sieve([Kept(self._parts(seq, entry))]))
         if not len(tape):
             raise NothingWanted(tape.name, seq + 1)
+        stood = [said.message for said in earlier.kept()]
+        tape.earlier = lambda: stood
         in_order = self._sort is SortBy.NONE
         tape.wind(None if in_order else f"{self.source}.by-{self._sort}")
         return tape

@@ -7,56 +7,36 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from infra.log.cluster import Cluster
-from infra.log.decoding import SCHEMA_FAULTS
-from infra.log.errors import UnknownSchema
 from infra.log.reading import Message
+from infra.replay.closed import LockStep, Saying
 from infra.replay.event_time import EventTimes
-from infra.replay.feed import Feed
+from infra.replay.feed import BATCH, Feed
+from infra.replay.kinds import Kinds
 from infra.replay.ticks import Clockwork, Tick
 from infra.windows import Window
 from schemas.declare import DECIDED
 from schemas.events.services import ServiceTookOver, SettingsTookEffect
-from schemas.framing import HEADER_SIZE
 from schemas.record import Position, from_headers
-
-
-class Kinds:
-    """Tells what event a message holds, from its schema's id alone.
-
-    `schema_of` is `Registry.decoder`.
-    """
-
-    def __init__(self, schema_of: Callable[[int, Position], tuple[type | None, object]]) -> None:
-        self._schema_of = schema_of
-        self._known: dict[bytes, type | None] = {}
-
-    def of(self, message: Message) -> type | None:
-        """Return the event's class, None for a record that is not ours or can't be read."""
-        prefix = (message.value() or b"")[:HEADER_SIZE]
-        if prefix in self._known:
-            return self._known[prefix]
-        found = self._known[prefix] = self._look_up(prefix, message)
-        return found
-
-    def _look_up(self, prefix: bytes, message: Message) -> type | None:
-        if len(prefix) < HEADER_SIZE or prefix[0] != 0:
-            return None
-        position = Position(message.topic(), message.partition(), message.offset())
-        try:
-            return self._schema_of(int.from_bytes(prefix[1:], "big"), position)[0]
-        except (UnknownSchema, *SCHEMA_FAULTS):
-            return None
 
 
 class Reported:
     """Says which messages are carried, and counts the others.
 
     Not carried are decisions, what services say when they take over, and, without `settings`,
-    their settings. Take-overs of workers are: readers tell by them which reports count.
+    their settings. Take-overs of workers are: readers tell by them which reports count. With
+    `played`, nor are the reports that a stand-in makes anew.
     """
 
-    def __init__(self, kinds: Kinds, services: frozenset[str], *, settings: bool) -> None:
+    def __init__(
+        self,
+        kinds: Kinds,
+        services: frozenset[str],
+        *,
+        settings: bool,
+        played: frozenset[type] = frozenset(),
+    ) -> None:
         self._kinds, self._services, self._settings = kinds, services, settings
+        self._played = played
         self.left_out = 0
 
     def carries(self, message: Message) -> bool:
@@ -65,7 +45,7 @@ class Reported:
         if cls is ServiceTookOver or (cls is SettingsTookEffect and not self._settings):
             wanted = not self._is_of_service(message)
         else:
-            wanted = getattr(cls, "ORIGIN", None) is not DECIDED
+            wanted = getattr(cls, "ORIGIN", None) is not DECIDED and cls not in self._played
         self.left_out += not wanted
         return wanted
 
@@ -86,18 +66,37 @@ class ReportedFeed(Feed):
         stopped: Callable[[], bool],
         reported: Reported,
         clockwork: Clockwork | None,
+        lock_step: LockStep | None = None,
         **bounds: Any,
     ) -> None:
         super().__init__(cluster, window, times, stopped, **bounds)
-        self._reported = reported
+        self._reported, self._lock_step = reported, lock_step
         if clockwork is not None:
+            self._order = clockwork.woven(self._order)
+        if lock_step is not None:
+            self._order = lock_step.woven(self._order)
+        if clockwork is not None or lock_step is not None:
             self._is_merged = True
-            self._order = self._counting(clockwork.woven(self._order))
+            self._order = self._counting(self._order)
+
+    def batches(self) -> Iterator[list[Message]]:
+        """Yield all messages as `Feed` does; in lock-step, each batch ends with a heartbeat."""
+        if self._lock_step is None:
+            yield from super().batches()
+            return
+        batch = []
+        for _, message in self.timed(BATCH):
+            batch.append(message)
+            if self._lock_step.is_heartbeat(message) or len(batch) == BATCH:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
 
     def _counting(self, woven: Iterator[tuple[int, Message]]) -> Iterator[tuple[int, Message]]:
-        """Yield all, and count ticks as wanted: they were not read."""
+        """Yield all, and count what was not read as wanted: ticks, and the telescope's answers."""
         for due in woven:
-            self._wanted += isinstance(due[1], Tick)
+            self._wanted += isinstance(due[1], Tick | Saying)
             yield due
 
     def _taken(self, most: int, timeout: float) -> list[Message]:

@@ -7,7 +7,7 @@ from infra.indexing import night_index
 from infra.log.cluster import Cluster
 from infra.replay.choosing import Choice
 from infra.settings import Settings
-from infra.windows import BackwardsWindow, EmptyWindow, NightIndex, Window, offsets
+from infra.windows import BackwardsWindow, EmptyWindow, NightIndex, Window, offsets, time_said
 from schemas import utc
 from schemas.errors import EvctlError
 from schemas.topics import OBSERVATORY
@@ -85,7 +85,7 @@ class Selection:
             return self._narrowed([index.all()], index)
         start = _EARLIEST if self.start is None else self.start
         end = _LATEST if self.end is None else self.end
-        window = index.between(start, end, self._span())
+        window = index.between(start, end, f"the time {self._span()}")
         return [replace(window, start=self.start, end=self.end)]
 
     def _narrowed(self, windows: Sequence[Window], index: NightIndex) -> Sequence[Window]:
@@ -106,12 +106,7 @@ class Selection:
         return found
 
     def _span(self) -> str:
-        words = []
-        if self.start is not None:
-            words.append(f"from {utc.iso(self.start)}")
-        if self.end is not None:
-            words.append(f"until {utc.iso(self.end)}")
-        return " ".join(words)
+        return time_said(self.start, self.end)
 
     def _chosen(self, window: Window, nights: Sequence[str]) -> Window:
         if not self.choice:

@@ -8,7 +8,7 @@ from infra.log.registry import Registry
 from infra.log.writing import Producer, Publisher
 from infra.replay.carrying import Carrier
 from infra.replay.desk import Desk, Keys
-from infra.replay.listeners import ListenersMissing, await_listeners
+from infra.replay.listeners import CalledOff, ListenersMissing, await_listeners
 from infra.replay.namespace import make_topics, unmake_topics
 from infra.replay.report import Report
 from infra.replay.request import Request
@@ -23,7 +23,7 @@ class Stage:
     """Where a replay takes place. Making it makes the topics and records `ReplayStarted`.
 
     `first_time` is the event time of the first record that will be carried (µs UTC). Raises
-    `ReplayIdInUse`, and `ListenersMissing`, where nothing is left of it.
+    `ReplayIdInUse`, and `ListenersMissing` or `CalledOff`, where nothing is left of it.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Stage:
         self.flush()
         try:
             await_listeners(target, request.listeners, request.timeout, stop)
-        except ListenersMissing:
+        except (ListenersMissing, CalledOff):
             self.close()
             unmake_topics(target)
             raise

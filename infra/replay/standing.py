@@ -246,6 +246,10 @@ class Holding:
         if len(held) > self._most:
             self._let_go()
 
+    def begin_anew(self) -> None:
+        """Take messages from now on that are no repeats of those before, whatever their numbers."""
+        self._high_waters.clear()
+
     def _is_news(self, message: Message) -> bool:
         topic, partition = place = message.topic(), message.partition()
         waters = self._high_waters.get(place)

@@ -7,7 +7,8 @@ is found at once.
 import marshal
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from mmap import ACCESS_READ, mmap
 from tempfile import TemporaryFile
@@ -40,7 +41,8 @@ class Tape:
     """Messages that were put down with the times that order them; then it is wound, and played.
 
     `name` is what it is called, `partitions` how many each topic has (by full name). `bounds` are
-    the event times (µs UTC, or none) between which its records were wanted.
+    the event times (µs UTC, or none) between which its records were wanted; `earlier` gives, where
+    it is asked, what held before these, each partition in its order.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Tape:
     ) -> None:
         self.name, self.partitions = name, partitions
         self.start, self.end = bounds
+        self.earlier: Callable[[], Iterable[Message]] = tuple
         self.reordered = False
         self._file = TemporaryFile(prefix="evctl-replay-")  # noqa: SIM115 it lives as long as this
         self._starts, self._times = array("q", [0]), array("q")
@@ -142,7 +145,8 @@ class Tape:
         return [*others, *to_headers(ours)]
 
     def __del__(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # a full disk, which was said when something was put down
+            self._file.close()
 
 
 class TapeFeed:

@@ -4,7 +4,7 @@ A decision that nobody recorded stands right behind its cause. One that is not m
 left out. So a service that reads another's decisions gets them in the order it had then.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from infra.log.batches import Batch, Fault
 from infra.log.reading import Place
@@ -39,14 +39,14 @@ class Concluding:
         self.high_waters: dict[Place, dict[str, int]] = dict(begun.high_waters)
         self._placed: dict[bytes, AnyRecord] = {}
         self._gone: set[bytes] = set()
-        self._spared: dict[str, Mapping[Position, str]] = {}
+        self._spared: dict[str, Collection[Position]] = {}
         self._batch: Batch | None = None
         self._given: list[AnyRecord] = []
 
     def take(self, batch: Batch) -> list[AnyRecord]:
         """Return what the part has of a batch."""
         self._batch, self._given = batch, []
-        known = {name: self._judge.known(name) for name in self._names}
+        known = {name: self._judge.known(name, batch) for name in self._names}
         self._spared = {name: positions for name, positions in known.items() if positions}
         holds, given, names = self._holds, self._given, self._names
         place: Place | None = None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from infra.log.reading import Place, Span
-from infra.windows import NightIndex, Window, joined
+from infra.windows import NightIndex, Window, joined, time_said
 from schemas import utc
 from schemas.errors import EvctlError
 
@@ -33,6 +33,8 @@ class Part:
     windows: Sequence[Window]
     ends: Mapping[Place, Span]
     nights: Sequence[str | None]
+    log_has: Sequence[str] = ()
+    """The nights that there are."""
 
     @property
     def ranges(self) -> Mapping[Place, Sequence[Span]]:
@@ -61,7 +63,7 @@ def part_of(index: NightIndex, words: Sequence[str], start: str | None, end: str
         raise PartNotSaid(words)
     if by_time:
         window = _between(index, start, end)
-        return Part(window.name, [window], index.ends, ())
+        return Part(window.name, [window], index.ends, (), index.names())
     if list(words) == ["all"]:
         window = index.all()
         return Part(window.name, [window], index.ends, (None,))
@@ -71,8 +73,9 @@ def part_of(index: NightIndex, words: Sequence[str], start: str | None, end: str
 
 
 def _between(index: NightIndex, start: str | None, end: str | None) -> Window:
-    first = -(2**62) if start is None else utc.parse(start)
-    last = 2**62 if end is None else utc.parse(end)
-    said = [] if start is None else [f"from {utc.iso(first)}"]
-    said += [] if end is None else [f"until {utc.iso(last)}"]
-    return index.between(first, last, " ".join(said))
+    first = None if start is None else utc.parse(start)
+    last = None if end is None else utc.parse(end)
+    name = f"the time {time_said(first, last)}"
+    return index.between(
+        -(2**62) if first is None else first, 2**62 if last is None else last, name
+    )

@@ -23,6 +23,7 @@ from infra.serving.comparing import Comparison
 from infra.serving.shelved import Shelved
 from infra.signals import Stop
 from infra.steady import unhurried
+from infra.windows import EmptyWindow
 from projections import View
 from schemas.record import AnyRecord
 
@@ -94,17 +95,23 @@ class Reprocessing:
     def run(
         self, database: Database, judge: Judge, stop: Stop, advance: Callable[[int], None]
     ) -> Done:
-        """Fill the tables in the database; raise `Stopped` if that was asked for before the end."""
+        """Fill the tables in the database.
+
+        Raises `EmptyWindow`, and `Stopped` if that was asked for before the end.
+        """
         judge.refresh()
         wish, begun = self.wish, monotonic()
         tables = Tables(database, wish.views, self.cluster.namespace, judge)
         comparison = Comparison(wish.differences)
         concluding = Concluding(self._begun, wish.part.holds, judge, comparison)
-        counts = self._read(concluding, tables, stop, advance)
+        records, read = self._read(concluding, tables, stop, advance)
+        if not records and not wish.part.nights:
+            raise EmptyWindow(wish.part.name, wish.part.log_has)
         real = topics.describe(self.cluster, sorted({name for name, _ in self._ranges}))
         tables.finish(real, self._ranges, concluding.high_waters)
         in_force = {seat.name: seat.settings for seat in self._begun.seats}
-        return Done(*counts, monotonic() - begun, comparison, tables.stores, in_force)
+        taken = monotonic() - begun
+        return Done(records, read, taken, comparison, tables.stores, in_force)
 
     def _read(
         self,

@@ -151,7 +151,7 @@ class Tables:
     def _sifted(
         self, view: View, batch: Batch, records: Sequence[AnyRecord]
     ) -> Sequence[AnyRecord]:
-        known = self._judge.known(view.name)
+        known = self._judge.known(view.name, batch)
         if not known:
             return records
         return [

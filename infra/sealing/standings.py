@@ -30,11 +30,13 @@ def before(
 def of_part(cluster: Cluster, registry: Registry, part: Part, cue: Cue | None) -> list[Message]:
     """Return what holds where a part of a replay begins, or at a place in it.
 
-    A tape's is in what the tape has before that place: it may be of no log.
+    A tape's is in what the tape has before that place, and knows of earlier: it may be of no log.
     """
     if not isinstance(part, Tape):
         return before(cluster, registry, part, cue)
     holding = Holding(registry)
+    holding.add(part.earlier())
+    holding.begin_anew()
     holding.add(part.message(number) for number in range(part.find(cue, 0)))
     return [message for _, message in holding.kept()]
 

@@ -134,10 +134,10 @@ class Comparison:
     def sentence(self) -> str:
         """Return how the two sides agree, in one line."""
         if self.agrees:
-            return f"{self.same:,} decisions, the same as recorded"
+            return f"{_decisions(self.same)}, the same as recorded"
         counts = self.counts
         return (
-            f"{self.recorded:,} decisions recorded, {self.new:,} new: {self.same:,} the same, "
+            f"{_decisions(self.recorded)} recorded, {self.new:,} new: {self.same:,} the same, "
             f"{counts[Only.RECORDED]:,} only recorded, {counts[Only.NEW]:,} only new, "
             f"{counts[Only.BOTH]:,} with other content"
         )
@@ -202,3 +202,7 @@ def _values(event: Any) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else repr(value)
+
+
+def _decisions(number: int) -> str:
+    return f"{number:,} decision{'' if number == 1 else 's'}"

@@ -11,7 +11,7 @@ from infra.log import reading
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
 from infra.log.registry import Registry
-from infra.replay.reported import Kinds
+from infra.replay.kinds import Kinds
 from schemas.record import AnyRecord, Position
 
 _MOST = 10_000

@@ -41,40 +41,28 @@ class NotWritten(TypeError):
         super().__init__(f"{cls.__name__} is in no topic that is written; those have {names}")
 
 
-class Outputs:
-    """The partitions that events go to, by their class and key; one producer for all.
+class Encoding:
+    """Events of some topics as they are sent; `partitions` says how many each topic has.
 
-    A producer that failed sends nothing more: whoever gets `NotAcknowledged` or `LogUnavailable`
-    makes new outputs, and takes over again.
+    `prefix` returns the framing of a class's values.
     """
 
     def __init__(
-        self, cluster: Cluster, registry: Registry, writes: Iterable[Topic], linger_ms: float = 1.0
+        self, namespace: str, partitions: Mapping[Topic, int], prefix: Callable[[type], bytes]
     ) -> None:
-        self._cluster, self._replay = cluster, replay_of(cluster.namespace)
-        declared = list(writes)
-        topics.ensure(cluster, declared)
-        real = topics.describe(cluster, [t.full_name(cluster.namespace) for t in declared])
-        self.places = [(name, n) for name, found in real.items() for n in range(found.partitions)]
-        self._partitions = {name: found.partitions for name, found in real.items()}
+        self._namespace, self._partitions = namespace, partitions
         self._kinds: dict[type, _Kind] = {}
-        for one in declared:
+        for one in partitions:
             for event in one.events:
                 cls = catalogue.event_class(event)
-                encode = avro.writer(cls, framing.prefix(registry.register_event(cls)))
+                encode = avro.writer(cls, prefix(cls))
                 self._kinds[cls] = one, encode, attrgetter(time_field(cls))
-        self._offsets: dict[Place, int] = {}
-        self._producer = Producer(cluster, linger_ms=linger_ms, on_delivered=self._delivered)
-
-    def _delivered(self, _: KafkaError | None, message: Message) -> None:
-        place, offset = (message.topic(), message.partition()), message.offset()
-        if None not in place and offset is not None:
-            self._offsets[place] = offset  # type: ignore[index]  # both are known, see above
 
     def place_of(self, event: Any) -> Place:
         """Return the partition that an event goes to; raise `NotWritten`."""
-        name = self._kind(event)[0].full_name(self._cluster.namespace)
-        return name, partition_of(event.record_key, self._partitions[name])
+        topic = self._kind(event)[0]
+        partition = partition_of(event.record_key, self._partitions[topic])
+        return topic.full_name(self._namespace), partition
 
     def _kind(self, event: Any) -> _Kind:
         try:
@@ -94,6 +82,35 @@ class Outputs:
             raise RecordTooLarge(name, len(value), topic.max_bytes - ENVELOPE)
         millis = max(1, time_of(event) // 1000)  # 0 is "now" to librdkafka
         return Encoded(name, value, event.record_key, partition, millis)
+
+
+class Outputs:
+    """The partitions that events go to, by their class and key; one producer for all.
+
+    A producer that failed sends nothing more: whoever gets `NotAcknowledged` or `LogUnavailable`
+    makes new outputs, and takes over again.
+    """
+
+    def __init__(
+        self, cluster: Cluster, registry: Registry, writes: Iterable[Topic], linger_ms: float = 1.0
+    ) -> None:
+        self._cluster, self._replay = cluster, replay_of(cluster.namespace)
+        declared = list(writes)
+        topics.ensure(cluster, declared)
+        real = topics.describe(cluster, [t.full_name(cluster.namespace) for t in declared])
+        self.places = [(name, n) for name, found in real.items() for n in range(found.partitions)]
+        partitions = {t: real[t.full_name(cluster.namespace)].partitions for t in declared}
+        encoding = Encoding(
+            cluster.namespace, partitions, lambda cls: framing.prefix(registry.register_event(cls))
+        )
+        self.place_of, self.encoded = encoding.place_of, encoding.encoded
+        self._offsets: dict[Place, int] = {}
+        self._producer = Producer(cluster, linger_ms=linger_ms, on_delivered=self._delivered)
+
+    def _delivered(self, _: KafkaError | None, message: Message) -> None:
+        place, offset = (message.topic(), message.partition()), message.offset()
+        if None not in place and offset is not None:
+            self._offsets[place] = offset  # type: ignore[index]  # both are known, see above
 
     def send(self, event: Encoded, provenance: Provenance) -> None:
         """Queue an event; raise what the producer raises."""

@@ -4,7 +4,7 @@ Nothing is appended. About some records the recorded effects are adopted, as a t
 the others the service decides anew, as if nothing were recorded of them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -12,21 +12,16 @@ from consumers import Service
 from infra.log import reading, topics
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
-from infra.log.errors import RecordTooLarge
-from infra.log.partitioning import partition_of
 from infra.log.reading import Place
-from infra.log.writing import ENVELOPE
 from infra.serving.deciding import Decider
 from infra.serving.keeping import Kept
-from infra.serving.outputs import NotWritten
+from infra.serving.outputs import Encoding
 from infra.serving.recorded import Recorded
 from infra.serving.taking_over import settings_digest, source_of
 from infra.windows import places_of
-from schemas import avro
-from schemas.catalogue import event_class
+from schemas import framing
 from schemas.declare import time_field
 from schemas.events.services import SettingsTookEffect
-from schemas.framing import HEADER_SIZE
 from schemas.record import AnyRecord, Position, Provenance, Record
 from schemas.topics import Topic, topic
 
@@ -67,7 +62,8 @@ class Redeciding:
         """Digest of those in force; none, where nothing is known of any."""
         self._service, self._given = service, settings
         writes = [topic(name) for name in service.writes]
-        self._basket = _Basket(cluster.namespace, _partitions(cluster, writes))
+        partitions = _partitions(cluster, writes)
+        self._basket = _Basket(Encoding(cluster.namespace, partitions, lambda _: framing.prefix(0)))
         source = source_of(service.name, place)
         self._decider = Decider(service, source, 0, _ALL, self._basket, kept)
         known, epoch = ({}, -1) if kept is None else (kept.outputs, kept.epoch)
@@ -146,41 +142,21 @@ def _partitions(cluster: Cluster, wanted: Sequence[Topic]) -> Mapping[Topic, int
 
 @dataclass(slots=True)
 class _Basket:
-    """Takes what is decided, in the place of the log; `partitions` are those of each topic."""
+    """Takes what is decided, in the place of the log."""
 
-    namespace: str
-    partitions: Mapping[Topic, int]
+    encoding: Encoding
     sent: list[tuple[Any, Provenance]] = field(default_factory=list)
-    writers: dict[type, Callable[[Any], bytes]] = field(default_factory=dict)
 
     def encoded(self, event: Any) -> Any:
         """Return an event; raise for one that the log would not take."""
-        size = len(self._writer(type(event))(event))
-        topic = self._topic(event)
-        if size + HEADER_SIZE > topic.max_bytes - ENVELOPE:
-            raise RecordTooLarge(topic.name, size + HEADER_SIZE, topic.max_bytes - ENVELOPE)
+        self.encoding.encoded(event)
         return event
 
     def send(self, event: Any, provenance: Provenance) -> None:
         self.sent.append((event, provenance))
 
     def place_of(self, event: Any) -> Place:
-        one = self._topic(event)
-        partition = partition_of(event.record_key, self.partitions[one])
-        return one.full_name(self.namespace), partition
-
-    def _topic(self, event: Any) -> Topic:
-        kind = type(event)
-        for one in self.partitions:
-            if kind.__name__ in one.events:
-                return one
-        known = [event_class(name) for one in self.partitions for name in one.events]
-        raise NotWritten(kind, known)
-
-    def _writer(self, kind: type) -> Callable[[Any], bytes]:
-        if kind not in self.writers:
-            self.writers[kind] = avro.writer(kind, b"")
-        return self.writers[kind]
+        return self.encoding.place_of(event)
 
     def taken(self, cause: AnyRecord) -> Sequence[AnyRecord]:
         """Return what was decided about a record, as records at the cause's offset."""

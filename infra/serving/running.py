@@ -98,10 +98,7 @@ class Server:
         real = topics.describe(self._cluster, names)
         self._outputs = Outputs(self._cluster, self._registry, self._writes)
         for place in [(name, n) for name in names for n in range(real[name].partitions)]:
-            self._judge.refresh()
-            taken = take_over(
-                self._cluster, self._decoder, self._store, self._role, self._outputs, place
-            )
+            taken = self._taken_over(self._outputs, place)
             try:
                 if not self._adopt(place, taken, stop):
                     return
@@ -208,16 +205,21 @@ class Server:
             if self._outputs is None:
                 self._outputs = Outputs(self._cluster, self._registry, self._writes)
             try:
-                self._judge.refresh()
-                taken = take_over(
-                    self._cluster, self._decoder, self._store, self._role, self._outputs, place
-                )
+                taken = self._taken_over(self._outputs, place)
             except DatabaseAway as away:
                 _LOGGER.warning("%s Taking over waits for it.", away)
                 stop.wait(_RETRY_S)
                 return
             if self._adopt(place, taken, stop):
                 self._sit_down(consumer, place)
+
+    def _taken_over(self, outputs: Outputs, place: Place) -> Taken:
+        """Take a seat over; what was put in quarantine before is known then."""
+        taken = take_over(self._cluster, self._decoder, self._store, self._role, outputs, place)
+        self._judge.refresh()
+        self._judge.taken(self._role.name, place, taken.seat.epoch)
+        self._judge.announce(place[:1])
+        return taken
 
     def _adopt(self, place: Place, taken: Taken, stop: Stop) -> bool:
         """Handle what is on the log until now; false if the seat was lost meanwhile, or a stop."""
@@ -289,7 +291,7 @@ class Server:
     def _record(self, message: Message) -> AnyRecord | None:
         """Return the record of a message, none if it is in quarantine, or goes there now."""
         name, fault = self._role.name, Fault(message, "")
-        if fault.position in self._judge.known(name) and self._judge.spares(name, fault):
+        if self._judge.spares(name, fault):
             return None
         try:
             return self._decoder.record(message)

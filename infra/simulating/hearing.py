@@ -13,9 +13,9 @@ from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
 from infra.log.reading import Message
 from infra.log.registry import Registry
-from infra.replay.reported import Kinds
+from infra.replay.kinds import Kinds
 from infra.simulating.place import SimulationTaken
-from producers.telescope.night import HEARD
+from producers.telescope.answering import HEARD
 from schemas.events.orchestrator import (
     OrchestratorStarted,
     OrchestratorStopped,
@@ -43,13 +43,19 @@ _BATCH = 2_000
 
 
 class Hearing:
-    """Reads `observatory` from its beginning; `said` is the last seq of the telescope's own."""
+    """Reads `observatory` from its beginning; `said` is the last seq of the telescope's own.
 
-    def __init__(self, cluster: Cluster, registry: Registry, source: str) -> None:
+    Another simulation there is refused, unless what it said is `shared`.
+    """
+
+    def __init__(
+        self, cluster: Cluster, registry: Registry, source: str, *, shared: bool = False
+    ) -> None:
         self._cluster, self._registry, self.source = cluster, registry, source
         self._decoder, self._kinds = Decoder(registry), Kinds(registry.decoder)
         self._place = (OBSERVATORY.full_name(cluster.namespace), 0)
         self._own, self._other = f"{source}:".encode(), f"{SOURCE}/".encode()
+        self._shared = shared
         self._high_waters: dict[str, int] = {}
         self._heard: deque[AnyRecord] = deque()
         first, self._past = reading.whole(cluster, [self._place])[self._place]
@@ -100,7 +106,7 @@ class Hearing:
         if src.startswith(self._own):
             self.said = max(self.said, int(src[len(self._own) :]))
             return
-        if src.startswith(self._other):
+        if not self._shared and src.startswith(self._other):
             there = src.rpartition(b":")[0].decode(errors="replace")
             raise SimulationTaken(self._cluster.namespace, there)
         if not is_news(from_headers(headers, position), self._high_waters):

@@ -5,7 +5,7 @@ from uuid import UUID
 from consumers import Ticket
 from infra.database import Database
 from infra.observation_numbers.store import NumberStore
-from producers.telescope.night import Number
+from producers.telescope.answering import Number
 
 _EPOCH = 1
 """One simulation takes numbers under its name, and a request gets the same again."""

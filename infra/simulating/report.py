@@ -104,8 +104,9 @@ class Report:
         )
         share = self.open_shutter / self.simulated if self.simulated else 0.0
         yield (
-            f"{self.chosen} shots chosen, {self.shots} begun, {self.finished} finished; the "
-            f"shutter was open for {self.open_shutter / 3600:.2f} h ({share:.0%})."
+            f"{self.chosen} shot{'s' * (self.chosen != 1)} chosen, {self.shots} begun, "
+            f"{self.finished} finished; the shutter was open for {self.open_shutter / 3600:.2f} h "
+            f"({share:.0%})."
         )
         if self.failed or self.expired:
             said = [f"{number} {kind}" for kind, number in sorted(self.failed.items())]

@@ -22,7 +22,8 @@ from infra.replay.pacing import Pace
 from infra.signals import Stop
 from infra.simulating.hearing import SOURCE, Hearing, answers
 from infra.simulating.report import Report
-from producers.telescope.night import HEARD, Night, Numbers
+from producers.telescope.answering import HEARD, Numbers
+from producers.telescope.night import Night
 from producers.telescope.scenario import Scenario
 from schemas.declare import time_field
 from schemas.events.orchestrator import ShotChosen
@@ -65,7 +66,7 @@ class Simulation:
         self._night = Night(scenario, numbers)
         self._pace: Pace | None = None
         self._began = monotonic()
-        self._seq = 0
+        self._seq, self._said = 0, -1
         self.report = Report(
             cluster.namespace,
             source,
@@ -83,9 +84,9 @@ class Simulation:
             hearing.catch_up()
             if self._closed and hearing.said < 0:
                 self._await(lambda: hearing.is_decided(_LOOK_S))
-            self._began = monotonic()
+            self._said = hearing.said
             while self._night.now < self._scenario.end and not self._stop.requested:
-                self._say(hearing.said)
+                self._say()
                 if self._closed and not self._stop.requested:
                     self._listen(hearing)
         self._publisher.flush()
@@ -93,11 +94,11 @@ class Simulation:
         self.report.duration = monotonic() - self._began if self.report.published else 0.0
         return self.report
 
-    def _say(self, said: int) -> None:
+    def _say(self) -> None:
         """Publish what is said up to the next heartbeat, but for what is on the log already."""
-        before, first = self._night.now, self._seq > said
+        before, is_new = self._night.now, self._seq > self._said
         for event in self._night.until_heartbeat():
-            if self._seq > said:
+            if self._seq > self._said:
                 self._wait_for(event)
                 if self._stop.requested:
                     return
@@ -108,7 +109,7 @@ class Simulation:
         self._publisher.producer.serve()
         self.report.now = self._night.now
         passed = self._night.now - before
-        self.report.simulated_anew += passed / MICROS if first else 0.0
+        self.report.simulated_anew += passed / MICROS if is_new else 0.0
         self._advance(round(passed / MICROS))
 
     def _wait_for(self, event: Any) -> None:
@@ -122,11 +123,10 @@ class Simulation:
     def _listen(self, hearing: Hearing) -> None:
         """Let the telescope hear what was decided up to its last heartbeat, once that is known."""
         number = self._seq - 1
-        is_new = number > hearing.said or self.report.waits
         identity = Provenance(self._publisher.source, number).id_bytes
         began = monotonic()
         self._await(lambda: self._hear(hearing, UUID(bytes=identity)))
-        if is_new:
+        if number > self._said:
             self.report.waits.append((monotonic() - began) * 1000)
 
     def _hear(self, hearing: Hearing, heartbeat: UUID) -> bool:

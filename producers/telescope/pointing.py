@@ -36,9 +36,10 @@ class Pointing:
         """Track a shot."""
         self._target = order
 
-    def park(self) -> None:
-        """Stay where it is."""
-        self._target = None
+    def park(self, order: ShotOrder) -> None:
+        """Leave a shot that is over, and stay where it is."""
+        if self._target == order:
+            self._target = None
 
     def azimuth(self, time: int) -> float:
         """Return the structure's azimuth at an instant (µs UTC), in degrees."""

@@ -37,6 +37,26 @@ class RecordQuarantined:
 
 
 @event(REPORTED)
+class ReaderTookOver:
+    """An instance became the one that reads a partition for a view or service.
+
+    What an instance of a lower epoch puts in quarantine behind it does not count: see
+    `schemas.repeats`.
+    """
+
+    time: Micros
+    reader: Annotated[str, Doc("the view or service")]
+    topic: Annotated[str, Doc("without namespace")]
+    partition: int
+    epoch: Annotated[int, Doc("higher than that of every instance before")]
+
+    @property
+    def record_key(self) -> str:
+        """The Kafka record key: the reader."""
+        return self.reader
+
+
+@event(REPORTED)
 class QuarantineDropped:
     """Somebody decided that a reader does without a record: a rebuild passes it over."""
 

@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property
 from itertools import count
@@ -53,6 +53,7 @@ class Stage:
     def __init__(self, folder: Path, name: str = "site", **sections: Any) -> None:
         folder.mkdir(exist_ok=True)
         self.folder, self._sections = folder, sections
+        self._started: list[forked.Running] = []
         sections = {"log": {}, **sections}
         sections["log"] = {"data_dir": str(folder / "log"), **sections["log"]}
         sections.setdefault("database", {"url": f"sqlite:///{folder / name}.sqlite"})
@@ -61,7 +62,9 @@ class Stage:
 
     def also(self, name: str, **sections: Any) -> "Stage":
         """Return another site on the same log, which differs in these sections."""
-        return Stage(self.folder, name, **{**self._sections, **sections})
+        other = Stage(self.folder, name, **{**self._sections, **sections})
+        other._started = self._started
+        return other
 
     @cached_property
     def settings(self) -> Settings:
@@ -75,9 +78,12 @@ class Stage:
 
     def start(self, *words: object, **environ: str) -> subprocess.Popen[str]:
         """Start a command; what it says goes to pipes."""
-        command = [sys.executable, "-m", "infra.cli", "--site-file", str(self.site_file)]
+        said = ["--site-file", str(self.site_file), *map(str, words)]
+        if not environ:
+            self._started.append(forked.Running(said, self.folder, self.environment()))
+            return self._started[-1]
         return subprocess.Popen(
-            [*command, *map(str, words)],
+            [sys.executable, "-m", "infra.cli", *said],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -171,10 +177,19 @@ class Stage:
                 continue
         return found
 
+    def _left(self) -> Sequence[psutil.Process | forked.Running]:
+        return [*self.processes(), *(one for one in self._started if one.poll() is None)]
+
     def close(self) -> None:
-        """Stop the broker, and see that nothing else is left."""
+        """Stop the broker, and see that nothing else is left.
+
+        What has ended counts as gone before the system's first process has taken note of it, for
+        that may take its time.
+        """
         control.stop(self.settings.log.data_dir)
-        _, left = psutil.wait_procs(self.processes(), timeout=5)
+        deadline = time.monotonic() + 5
+        while (left := self._left()) and time.monotonic() < deadline:
+            time.sleep(0.01)
         said = [str(process) for process in left]
         for process in left:
             process.kill()

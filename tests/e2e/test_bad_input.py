@@ -93,7 +93,9 @@ CASES = {
         r"Nothing on the log lies in the night 1999-12-31; the log has",
     ),
     "empty window by time": Case(
-        "replay --from 1999-01-01 --until 1999-01-02", 66, r"Nothing on the log lies in from 1999"
+        "replay --from 1999-01-01 --until 1999-01-02",
+        66,
+        r"Nothing on the log lies in the time from 1999-01-01T00:00:00.000000Z until 1999",
     ),
     "nothing to export": Case(
         "export 1999-12-31 --to x.db", 66, r"Nothing on the log lies in the night 1999-12-31"

@@ -279,7 +279,7 @@ def test_a_telescope_that_takes_commands(site: Stage) -> None:
         '[ "$1" != fail ] || { echo "no guide star"; exit 3; }\n'
     )
     program.chmod(0o755)
-    sections: dict[str, dict[str, Any]] = {
+    sections: dict[str, Any] = {
         "telescope": {"kind": "syscmd", "syscmd": str(program)},
         "run_shot": {
             "shuffle_shot": "shuffle",

@@ -19,6 +19,7 @@ from infra.serving import roles
 from producers import shot_file
 from schemas.events.orchestrator import OrchestratorStarted, ShotChosen
 from schemas.events.shots import ExposureFinished, ShotFinished
+from schemas.record import AnyRecord
 from schemas.topics import OBSERVATORY
 from tests.e2e.stage import Stage, ended, on_stage, until
 from tests.integration.serving.silent_telescope import observatory, of_class
@@ -106,6 +107,36 @@ def test_kills_of_telescope_and_orchestrator_change_no_decision(stage: Stage) ->
     assert {name: resumed[name] for name in same} == {name: whole[name] for name in same}
     begun = of_class(observatory(log_of(stage, "broken")), OrchestratorStarted)
     assert [record.event.recovery for record in begun] == [False, True, True]
+
+
+def test_a_replay_in_a_closed_loop_chooses_the_same_shots_again(stage: Stage) -> None:
+    night = ("--hours", "0.25", "--shots", "shots.txt", "--seed", "0", "--id", "then")
+    stage.done("simulate", NIGHT, *night, "--with-orchestrator")
+    there = ("--namespace", "sim.then.replay.anew", "run", "orchestrator")
+    orchestrator = stage.start(*there)
+    again = ("replay", "--all", "--services", "--closed-loop", "--id", "anew", "--speed", "max")
+    said = stage.evctl("--namespace", "sim.then", *again, "--patience", "0", "--json", timeout=120)
+    assert (said.code, json.loads(said.out)["decisions"]["loop"]) == (0, "closed"), said
+    orchestrator.send_signal(signal.SIGTERM)
+    assert ended(orchestrator).code == 143
+
+    then, anew = log_of(stage, "then"), log_of(stage, "then.replay.anew")
+    for kind in (ShotChosen, ShotFinished):
+        recorded, new = ([(r.time, shot_of(r)) for r in of(log, kind)] for log in (then, anew))
+        assert len(recorded) > 0
+        assert new == recorded
+    assert {r.provenance.source for r in of(anew, ShotFinished)} == {"stand-in/anew"}
+    assert {r.provenance.replay for r in observatory(anew)} == {"anew"}
+
+
+def of(cluster: Cluster, kind: type) -> Sequence[AnyRecord]:
+    return of_class(observatory(cluster), kind)
+
+
+def shot_of(record: AnyRecord) -> str:
+    event = record.event
+    shot: str = event.shotid if isinstance(event, ShotChosen) else event.order.shotid
+    return shot
 
 
 def killed(process: subprocess.Popen[str]) -> None:

@@ -60,6 +60,10 @@ def place(cluster: Cluster) -> tuple[str, int]:
     return OBSERVATORY.full_name(cluster.namespace), 0
 
 
+def spans(cluster: Cluster) -> dict[tuple[str, int], tuple[int, int]]:
+    return {place(cluster): (0, 3)}
+
+
 def case(offset: int) -> Case:
     return Case(READER, OBSERVATORY.name, 0, offset)
 
@@ -81,13 +85,13 @@ def test_what_is_put_twice_is_there_once(cluster: Cluster, bad: list[Message]) -
     other.put(READER, bad[0], "another reason")
     assert len(read(cluster, QUARANTINE)) == 3
     fates = fresh(cluster)
-    assert fates.passed(READER, PASSED) == {
+    assert fates.passed(READER, PASSED, spans(cluster)) == {
         Position(*place(cluster), m.offset()): digest_of(m) for m in bad
     }
     entry = fates.entries[case(1)]
     assert (entry.reason, entry.status, entry.steps) == ("a reason", Status.QUARANTINED, 1)
     assert entry.record_id is not None
-    assert fates.passed("another", PASSED) == {}
+    assert fates.passed("another", PASSED, spans(cluster)) == {}
 
 
 def test_of_two_who_decide_at_once_the_first_is_heard(cluster: Cluster, bad: list[Message]) -> None:
@@ -109,9 +113,9 @@ def test_a_record_may_fail_again_after_it_was_retried(cluster: Cluster, bad: lis
         quarantine.put(READER, bad[0], reason)
         fates = fresh(cluster)
         assert {fates.entries[case(n)].reason for n in (0, 2)} == {reason}
-        assert len(fates.waiting(READER)) == 2
+        assert len(list(fates.waiting(READER))) == 2
         quarantine.retried(quarantine.fates.waiting(READER), "maria")
-        assert fresh(cluster).waiting() == []
+        assert list(fresh(cluster).waiting()) == []
     assert fresh(cluster).entries[case(0)].steps == 6
 
 

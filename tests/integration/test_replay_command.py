@@ -310,14 +310,16 @@ def test_keys_in_its_terminal_control_a_replay(site: Site) -> None:
     until(lambda: site.sent("keys") == 1)
     terminal.press(b"b")
     until(lambda: site.sent("keys") == 11)
-    terminal.press(b"\x1b[C", b"?", b"\x1b[D", b"n")
+    terminal.press(b"\x1b[C")
+    until(lambda: "Z is outside of what is played" in terminal.screen)
+    terminal.press(b"?", b"\x1b[D", b"n")
     until(lambda: site.sent("keys") == 12)
     line = re.compile(r"\d+% 2026-11-21T00:00:00\.\d{3}  paused  12 records")
     until(lambda: line.search(terminal.screen) is not None)
     terminal.press(b"m", b" ")
     assert terminal.close()
     assert terminal.process.returncode == 0
-    assert "space pause" in terminal.screen
+    assert re.search(r"space pause .* q quit", terminal.screen)
     assert "Replayed 211 records in" in terminal.screen
 
     record = Decoder(Registry(site.cluster)).record

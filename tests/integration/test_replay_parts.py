@@ -1,5 +1,6 @@
 """What a replay is made of: recordings, choices, names, events to begin at, holes, listeners."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -24,7 +25,7 @@ from infra.log.registry import Registry
 from infra.replay.choosing import Choice
 from infra.replay.finding import NoSuchEvent, NotAnEvent
 from infra.replay.holes import WindowHasHoles
-from infra.replay.listeners import ListenersMissing, await_listeners
+from infra.replay.listeners import CalledOff, ListenersMissing, await_listeners
 from infra.replay.player import Player
 from infra.replay.preparing import Preparing, Wish
 from infra.replay.recording import NothingWanted, SortBy, UnknownOrder
@@ -39,8 +40,9 @@ from producers import Entry
 from producers.formats import open_recording, writer_for
 from schemas.errors import EvctlError
 from schemas.events.tcs import TcsEvent
+from schemas.record import STANDING
 from schemas.repeats import Repeats
-from schemas.topics import ALERTS, OBSERVATORY
+from schemas.topics import ALERTS, OBSERVATORY, REPLAY_CONTROL
 from tests.integration.replay_log import (
     MIDNIGHT,
     carried,
@@ -196,6 +198,26 @@ def test_a_part_of_a_recording(theatre: Theatre, tmp_path: Path) -> None:
         theatre.play(Wish(Selection(files=1, choice=Choice(("a.b.c",))), [recording]), "none")
 
 
+def test_what_holds_where_a_tape_begins_comes_first(theatre: Theatre, tmp_path: Path) -> None:
+    """A recording's earlier events, as the log's, though they are no part of what is played."""
+    recording = open_recording(record(tmp_path / "night", "jsonl", [0, 3 * SECOND, *[0] * 8]))
+    publish(theatre.cluster, (MIDNIGHT + n * SECOND for n in range(10)))
+    part = Selection(start=MIDNIGHT + 5 * SECOND, choice=Choice(("*.k1", "*.k2")))
+    remap = Remap(["tcs.tracker.k1=sim.dome.k9"])
+    of_file = Wish(replace(part, files=1), [recording], remap=remap)
+    of_log = Wish(part, remap=remap)
+    for number, wish in enumerate((of_file, of_log, replace(of_log, sort=SortBy.DATA_TIME))):
+        report = theatre.play(wish, f"stood{number}", state=True)
+        assert report.records == 3
+        played = read(theatre.target(f"stood{number}"), OBSERVATORY)
+        stood = [m.key() for m in played if STANDING in (m.headers() or ())]
+        assert sorted(map(str, stood)) == ["b'sim.dome.k9'", "b'tcs.tracker.k2'"]
+        assert len(played) == 3 + 2
+        records = [Decoder(Registry(theatre.cluster)).record(m) for m in played]
+        repeats = Repeats()
+        assert [record for record in records if repeats.has(record)] == []
+
+
 def test_large_events_are_played_and_too_large_ones_are_named(
     theatre: Theatre, tmp_path: Path
 ) -> None:
@@ -291,6 +313,21 @@ def test_it_waits_for_listeners_and_takes_its_topics_back_if_none_comes(theatre:
     target = theatre.target("heard")
     assert not [n for n in topics.existing(target) if n.startswith(target.namespace)]
 
+    impatient = Theatre(theatre.cluster, theatre.site, Stop())
+
+    def stop_once_it_waits() -> None:
+        while REPLAY_CONTROL.full_name(target.namespace) not in topics.existing(target):
+            pass
+        impatient.stop.on_signal(signal.SIGTERM)
+
+    stopping = Thread(target=stop_once_it_waits)
+    stopping.start()
+    with pytest.raises(CalledOff, match="nothing was played, and the id is free again") as off:
+        impatient.play(Wish(ALL), "heard", listeners=["projections"], timeout=60)
+    assert off.value.exit_code == 128 + signal.SIGTERM
+    stopping.join()
+    impatient.stop.close()
+
     ended: list[Report] = []
 
     def play() -> None:
@@ -358,6 +395,9 @@ def test_ocd_s_options_do_what_they_did(site: Settings, recorded: Path) -> None:
         ("--all missing.db", 2, "2 kinds of window are given"),
         ("missing.db", 66, "missing.db does not exist: name the file of a recording."),
         ("--all --no-convert-bool", 2, ""),
+        ("--all --id=", 2, "'' can't name a replay: an id has 1 to 64 letters, digits"),
+        ("--all --services --duration 5", 2, ""),
+        ("--all --services --until-event a.b.c", 2, ""),
         ("--all --id command", 73, "The replay id command is in use: the topic command.replay."),
         ("ctl", 2, ""),
         ("ctl command", 2, ""),

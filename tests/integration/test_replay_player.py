@@ -90,6 +90,17 @@ def test_a_night_comes_out_exactly(cluster: Cluster, stop: Stop, speed: float) -
     assert report.namespace == f"{cluster.namespace}replay.again."
 
 
+@pytest.mark.parametrize("speed", [inf, 1e9])
+def test_a_record_that_was_logged_late_does_not_turn_the_time_back(
+    cluster: Cluster, stop: Stop, speed: float
+) -> None:
+    cluster = cluster.in_namespace(f"{cluster.namespace}{speed}.")
+    publish(cluster, [MIDNIGHT + 1_000_000, MIDNIGHT + 9_000_007, MIDNIGHT])
+    report = play(cluster, index_of(cluster).all(), speed, "late", stop)
+    assert (report.first_time, report.last_time) == (MIDNIGHT + 1_000_000, MIDNIGHT + 9_000_007)
+    assert report.achieved_speed > 0
+
+
 def test_times_are_taken_to_the_microsecond(cluster: Cluster, stop: Stop) -> None:
     publish(cluster, range(MIDNIGHT - 5, MIDNIGHT + 5))
     window = index_of(cluster).between(MIDNIGHT - 2, MIDNIGHT + 3)

@@ -12,8 +12,9 @@ from infra.boards import DirectoryBoard
 from infra.clock import utc_micros
 from infra.database.seats import SeatStore
 from infra.indexing import open_database
+from infra.log.cluster import Cluster
 from infra.log.registry import Registry
-from infra.log.writing import Producer
+from infra.log.writing import Producer, Publisher
 from infra.serving import roles
 from infra.serving.running import Server
 from schemas import avro, framing
@@ -22,6 +23,7 @@ from schemas.events.notices import NoticeFailed, NoticeRequested
 from schemas.events.services import ServiceTookOver
 from schemas.events.ticks import TimePassed
 from schemas.record import Provenance, to_headers
+from schemas.repeats import epoch_line
 from schemas.topics import OBSERVATORY
 from schemas.utc import MICROS
 from tests.e2e.stage import Stage, ended, on_stage
@@ -38,6 +40,13 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     with on_stage(tmp_path / "site", **SECTIONS) as stage:
         decided_night(stage, late=False)
         yield stage
+
+
+def another_takes_over(cluster: Cluster) -> None:
+    """Have another service come once silence has gone, as `--once` does."""
+    log = Publisher(cluster, Registry(cluster), OBSERVATORY, epoch_line("others/observatory/0"))
+    log.publish(ServiceTookOver(utc_micros(), "others", "observatory", 0, 1, 1, ""), seq=1)
+    log.flush()
 
 
 def test_a_service_that_comes_afterwards_decides_as_it_did_then(stage: Stage) -> None:
@@ -60,6 +69,8 @@ def test_a_service_that_comes_afterwards_decides_as_it_did_then(stage: Stage) ->
     decided = observatory(there)[len(carried) :]
     assert {record.provenance.replay for record in decided} == {"anew"}
     assert len(of_class(decided, ServiceTookOver)) == 1
+    another_takes_over(there)
+    stage.done("verify", NIGHT, "--replay", "anew")
 
     worker = stage.evctl("--namespace", "replay.anew", "run", "notices", "--once")
     assert (worker.code, "touches the world" in worker.sentence) == (78, True)

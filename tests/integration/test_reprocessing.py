@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from consumers import Service, silence
 from infra.cli.viewing import chosen_views
@@ -26,6 +27,7 @@ from infra.serving.shelved import Shelved
 from schemas.events.notices import NoticeRequested
 from schemas.events.silence import SystemFellSilent
 from schemas.record import AnyRecord
+from schemas.topics import OBSERVATORY
 from tests.e2e.stage import Stage, on_stage
 from tests.integration.decided_night import (
     AFTER_S,
@@ -212,14 +214,32 @@ def test_a_record_in_quarantine_is_passed_over_and_any_other_is_named(stage: Sta
     assert [one.view for one in Again(stage).run() if one.differs] == []
 
 
+def test_what_the_log_has_lost_is_named(stage: Stage) -> None:
+    publish(stage.cluster, range(MIDNIGHT, MIDNIGHT + 20))
+    stage.done("run", "projections", "--once")
+    name = OBSERVATORY.full_name(stage.cluster.namespace)
+    deleted = stage.cluster.admin().delete_records([TopicPartition(name, 0, 8)])
+    for future in deleted.values():
+        future.result()
+    lost = f"{name}[0]@0 to 7"
+    refused = stage.evctl("reprocess", NIGHT, "--to", "again.sqlite")
+    assert (refused.code, list(stage.folder.glob("again*"))) == (65, [])
+    assert f"the night {NIGHT} the log has lost {lost}" in refused.sentence
+    left = stage.evctl("reprocess", NIGHT, "--to", "again.sqlite", "--allow-holes", "--json")
+    assert (left.code, json.loads(left.out)["records"]) == (1, 12)
+    assert f"note: the log has lost {lost}" in left.err
+
+
 def test_bad_input_gets_a_sentence_and_what_is_stopped_leaves_nothing(stage: Stage) -> None:
     publish(stage.cluster, [MIDNIGHT])
     live = stage.settings.database.url.removeprefix("sqlite:///")
     refused: Sequence[tuple[Sequence[str], int, str]] = [
         (["--to", "again.sqlite"], 2, "Nothing is given"),
         (["2026-01-01", "--to", "again.sqlite"], 66, "the log has the night 2026-11-21"),
+        (["--from", "2026-11-21T03:00", "--to", "again.sqlite"], 66, "lies in the time from 2026-"),
         ([NIGHT, "--to", "nowhere/again.sqlite"], 73, "its directory is missing"),
         ([NIGHT, "--to", "again.sqlite", "--service", "silense"], 2, "known: silence"),
+        ([NIGHT, "--to", "again.sqlite", "--service", "silence", "--no-services"], 2, "not both"),
         ([NIGHT, "--to", live, "--overwrite"], 73, "is the site's database"),
     ]
     for words, code, said in refused:

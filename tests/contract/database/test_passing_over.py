@@ -12,7 +12,7 @@ from sqlalchemy import Column, MetaData, String, Table, select
 
 from infra.database import Database, DatabaseAway, ViewStore, connect
 from infra.log.batches import Batch, Fault
-from infra.log.reading import Message
+from infra.log.reading import Message, Place, Span
 from infra.projecting.feeding import Feed
 from infra.projecting.judging import Judge
 from infra.quarantine.entries import Status, digest_of
@@ -72,8 +72,19 @@ class Recorded:
 
     def refresh(self) -> None: ...
 
-    def passed(self, reader: str, statuses: Collection[Status]) -> Mapping[Position, str]:
-        return self._known if reader == VIEW.name and Status.DROPPED in statuses else {}
+    def knows(self, reader: str) -> bool:
+        return reader == VIEW.name and bool(self._known)
+
+    def is_undisputed(self, reader: str, ends: Mapping[Place, int]) -> bool:
+        return not self.knows(reader)
+
+    def passed(
+        self, reader: str, statuses: Collection[Status], spans: Mapping[Place, Span]
+    ) -> Mapping[Position, str]:
+        assert self.knows(reader)
+        assert Status.DROPPED in statuses
+        inside = {place: range(*span) for place, span in spans.items()}
+        return {p: d for p, d in self._known.items() if p.offset in inside.get(p[:2], ())}
 
 
 class Lenient(Judge):
@@ -171,7 +182,7 @@ def test_the_others_are_applied_and_each_fault_is_refused_once(
     refused = [p for p, kind in everything if kind != GOOD and p not in spared]
     assert shown(feed) == wanted
     assert sorted(place for place, _ in judge.refused) == refused
-    assert judge.passed == {(VIEW.name, place) for place in spared}
+    assert judge.passed[VIEW.name] == len(spared)
     ends = {row.partition: row.next_offset for row in feed.store.positions().values()}
     assert ends == {number: len(kinds) for number, kinds in log.items()}
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from infra.replay.commands import NotACommand, NotACount, parse, text_of
 from infra.replay.controls import Accelerate, Burst, Command, Pause, PlayUntil, Seek, SetSpeed
-from infra.replay.keys import KEYS
+from infra.replay.keys import KEYS, commands
 from infra.replay.pacing import NotASpeed
 from infra.replay.spans import NotASpan, parse_span, said
 from schemas.errors import EvctlError
@@ -38,6 +38,12 @@ def test_a_command_is_a_word_and_what_it_needs(text: str, command: Command) -> N
 @pytest.mark.parametrize("command", [c for c in KEYS.values() if not isinstance(c, Accelerate)])
 def test_what_a_key_means_can_be_said(command: Command) -> None:
     assert parse(text_of(command)) == command
+
+
+def test_a_key_that_sends_several_bytes_is_none_of_them() -> None:
+    f1, f5, f10, home, shift_right = b"\x1bOP", b"\x1b[15~", b"\x1b[21~", b"\x1b[1~", b"\x1b[1;2C"
+    typed = b"n" + f1 + f5 + f10 + b"\x1b[D" + home + shift_right + b"\x1bx\xc3\xb6b"
+    assert list(commands(typed)) == [Burst(1), Seek(-10_000_000, relative=True), Burst(10)]
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,12 @@ def test_a_burst_lets_exactly_so_many_go(state: Transport, before: float, record
     assert (state.paused, state.time) == (True, START + 100 * HOUR + records)
 
 
+@given(STATES, st.lists(st.integers(1, 50), min_size=1))
+def test_steps_that_come_at_once_are_all_made(state: Transport, bursts: list[int]) -> None:
+    state, _ = done(state, [(0.0, Burst(records)) for records in bursts])
+    assert state.burst == sum(bursts)
+
+
 @given(STATES, LATER, TIMES, TIMES)
 def test_a_seek_begins_there_and_then(
     state: Transport, before: float, target: int, time: int

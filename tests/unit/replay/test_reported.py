@@ -6,7 +6,8 @@ import pytest
 from confluent_kafka import Message as Kafka
 
 from infra.log.reading import Message
-from infra.replay.reported import Kinds, Reported
+from infra.replay.kinds import Kinds
+from infra.replay.reported import Reported
 from schemas import framing
 from schemas.catalogue import events
 from schemas.declare import REPORTED

@@ -1,5 +1,6 @@
 """Messages in another order than they come from, kept in a file."""
 
+import resource
 from itertools import accumulate
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from infra.log.reading import Message
 from infra.replay.cue import Cue, cue_of
-from infra.replay.tape import Tape
+from infra.replay.tape import Tape, TapeNotWritten
 from schemas.record import Position, Provenance, from_headers, to_headers
 from schemas.repeats import is_news
 
@@ -94,3 +95,20 @@ def test_what_a_service_decided_keeps_its_number(line: str | None) -> None:
 def test_of_nothing_there_is_nothing() -> None:
     assert played(taped([])) == []
     assert played(taped([]), Cue(3)) == []
+
+
+def fill(tape: Tape) -> None:
+    for seq in range(2000):
+        tape.put(0, (TOPIC, 0, seq, None, bytes(1000), 1, []))
+
+
+def test_a_full_disk_is_told_once() -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    try:
+        tape = Tape("a night", {TOPIC: 1})
+        with pytest.raises(TapeNotWritten, match="There is no room to put a night in order"):
+            fill(tape)
+        del tape  # which has something left to write
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

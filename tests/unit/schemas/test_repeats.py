@@ -22,6 +22,14 @@ def in_force(epoch: int) -> Provenance:
     return Provenance(settings_line("guard/observatory/0"), epoch, epoch=epoch)
 
 
+def put(offset: int, epoch: int) -> Provenance:
+    return Provenance(f"quarantine/tcs_events/observatory/0/{offset}", 0, epoch=epoch)
+
+
+def reads(epoch: int) -> Provenance:
+    return Provenance("quarantine/tcs_events/observatory/0/epoch", epoch)
+
+
 @pytest.mark.parametrize(
     ("said", "news"),
     [
@@ -33,6 +41,8 @@ def in_force(epoch: int) -> Provenance:
         ([decided(5, 1), decided(6, 2)], [True, True]),  # the log's beginning is gone
         ([took_over(1), in_force(1), took_over(2)], [True, True, True]),
         ([took_over(1), took_over(2), in_force(1), in_force(2)], [True, True, False, True]),
+        ([put(1, 1), reads(2), put(2, 1), put(3, 2)], [True, True, False, True]),
+        ([reads(2), put(2, 1)._replace(epoch=None)], [True, True]),  # somebody decided
     ],
 )
 def test_a_replaced_instance_does_not_count(said: list[Provenance], news: list[bool]) -> None:

@@ -56,7 +56,7 @@ def test_what_differs_is_named_with_both_values() -> None:
     first, difference, more = comparison.finish().lines()
 
     assert first == (
-        "1 decisions recorded, 2 new: 0 the same, 0 only recorded, 1 only new, 1 with other content"
+        "1 decision recorded, 2 new: 0 the same, 0 only recorded, 1 only new, 1 with other content"
     )
     assert difference.endswith(f"SystemFellSilent {decision(1).id} (allowed 5.0 → 6.0)")
     assert more == "  and 1 more"

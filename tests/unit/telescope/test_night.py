@@ -178,7 +178,7 @@ def test_tcs_and_the_guiders_fall_silent_for_as_long_as_they_are_asked_to() -> N
         max_size=6,
     ),
 )
-def test_laws_of_every_night(seed: int, asked: dict[int, list[object]]) -> None:
+def test_laws_of_every_night(seed: int, asked: dict[int, list[Any]]) -> None:
     """It is a function of its scenario and of what is asked; time never goes back at its end.
 
     What is said of a request comes behind the heartbeat at which it was heard, and once.

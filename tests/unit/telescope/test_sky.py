@@ -57,5 +57,7 @@ def test_the_structure_turns_the_short_way_and_stays() -> None:
     assert azimuths[-1] == 350.0
     pointing.track(order())
     assert pointing.values(START)["dec"] == 51.8
-    pointing.park()
+    pointing.park(order("DEX2"))
+    assert pointing.values(START)["dec"] == 51.8
+    pointing.park(order())
     assert pointing.values(START)["dec"] != 51.8
