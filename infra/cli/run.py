@@ -11,6 +11,7 @@ from infra.cli.deciding import in_replay
 from infra.cli.options import LogFile, examples
 from infra.cli.viewing import chosen_views, is_replay
 from infra.clock import utc_micros
+from infra.counting import counted
 from infra.database import ViewStore
 from infra.database.seats import SeatStore
 from infra.indexing import open_database
@@ -56,7 +57,7 @@ class UnknownService(EvctlError):
 
 
 def _done(projector: Projector, views: int) -> str:
-    said = f"{projector.applied:,} records applied to {views} views"
+    said = f"{counted(projector.applied, 'record')} applied to {counted(views, 'view')}"
     if projector.quarantined:
         said += f"; {projector.quarantined:,} put in quarantine: see `evctl quarantine list`"
     return said
@@ -148,5 +149,5 @@ def _serve(site: Settings, name: str, instance: str, once: bool) -> NoReturn:
             server.once(stop)
         else:
             server.run(stop, Membership(cluster, f"{cluster.namespace}evctl.{name}", instance))
-        typer.echo(f"{server.handled:,} records handled")
+        typer.echo(f"{counted(server.handled, 'record')} handled")
         raise typer.Exit(stop.exit_code)
