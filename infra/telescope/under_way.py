@@ -9,7 +9,7 @@ from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
 from infra.log.reading import Place
 from infra.log.registry import Registry
-from infra.replay.reported import Kinds
+from infra.replay.kinds import Kinds
 from schemas import utc
 from schemas.events.services import ServiceTookOver
 from schemas.events.shots import (
