@@ -184,9 +184,9 @@ def command(
             ctx,
             names,
             [
-                *_options("-u", event_urls),
                 *_options("-t", extra_topics),
                 *_options("-a", [auto_subscribe] if auto_subscribe else None),
+                *(event_urls or ()),
             ],
             [
                 *(["--once"] if once else []),
@@ -236,7 +236,7 @@ def _together(
     commands = [["run", name, "--yes", *words] for name in names]
     if bridge:
         commands.append(["bridge", "in", *bridge])
-    run_together(ctx, commands)
+    run_together(ctx, commands, until_done="--once" in words)
 
 
 def _tick(site: Settings, mock: Mock | None) -> NoReturn:
