@@ -146,8 +146,16 @@ class State:
 
 def folded(state: State, record: AnyRecord, service: str) -> State:
     """Return the state after a record, as the service of this name takes it."""
-    fold = _FOLDS.get(type(record.event))
-    return state if fold is None else fold(state, record, service)
+    kind = type(record.event)
+    fold = _FOLDS.get(kind)
+    if fold is None or (kind in _OWN and not _is_of(record, service)):
+        return state
+    return fold(state, record, service)
+
+
+def _is_of(record: AnyRecord, service: str) -> bool:
+    """Whether a service of this name decided it: one that listens says the same beside."""
+    return record.provenance.source.partition("/")[0] == service
 
 
 def _seen(state: State, kind: str, record: AnyRecord) -> Mapping[str, int]:
@@ -314,6 +322,18 @@ def _finished(state: State, record: AnyRecord, _: str) -> State:
     done = state.visits.get(shotid, 0) + 1
     return replace(state, visits={**state.visits, shotid: done}, seen=seen)
 
+
+_OWN = frozenset(
+    {
+        StateChanged,
+        ShotChosen,
+        ShotWithheld,
+        ObservationNumberRequested,
+        ScheduleRequested,
+        ShotRequested,
+    }
+)
+"""What only a service's own records change: another one's state is another one's."""
 
 _FOLDS: Mapping[type, Callable[[State, AnyRecord, str], State]] = {
     TcsEvent: _tcs,

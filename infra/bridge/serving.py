@@ -10,9 +10,9 @@ from infra import clock
 from infra.bridge.errors import BeyondEnd
 from infra.bridge.moving import look_for_broker
 from infra.bridge.sockets import Speaking
-from infra.bridge.tally import counted
 from infra.bridge.wish import Wish
 from infra.broker.errors import BrokerError
+from infra.counting import counted
 from infra.log import reading, topics
 from infra.log.batches import Decoding
 from infra.log.cluster import Cluster, connect
@@ -132,12 +132,16 @@ class Server:
     def _serve(self, record: AnyRecord) -> None:
         if self._is_repeat(record):
             return
-        event = ocd.as_tcs(record.event, clock.utc_micros())
-        if event is None:
-            self.unnamed += 1
-        elif self._wish.names.have(event.topic):
-            self._send(event)
-        if event is not None and self._wish.answers and record.position.offset >= self._live_from:
+        events = ocd.as_tcs(record.event, clock.utc_micros())
+        self.unnamed += not events
+        for event in events:
+            self._serve_event(event, record.position.offset)
+
+    def _serve_event(self, event: TcsEvent, offset: int) -> None:
+        if self._wish.names.have(event.topic):
+            of_now = self._wish.of_now
+            self._send(ocd.of_now(event, clock.utc_micros()) if of_now else event)
+        if self._wish.answers and offset >= self._live_from:
             reply = ocd.heartbeat_reply(event, clock.utc_micros())
             if reply is not None:
                 self._send(reply)

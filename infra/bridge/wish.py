@@ -11,7 +11,8 @@ class Wish:
     """From where on, which names, and whether up to the log's present end only.
 
     It begins at an edge of the log (the end: with what comes from now on), or at an offset.
-    `replay` says that the namespace is a replay's; `answers` that enquiries are answered.
+    `replay` says that the namespace is a replay's; `answers` that enquiries are answered; `of_now`
+    that events get the time at which they are sent.
     """
 
     start: Edge | int = Edge.END
@@ -19,3 +20,4 @@ class Wish:
     once: bool = False
     replay: bool = False
     answers: bool = True
+    of_now: bool = False

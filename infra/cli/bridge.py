@@ -192,6 +192,14 @@ def out(
             "are answered.",
         ),
     ] = False,
+    of_now: Annotated[
+        bool,
+        typer.Option(
+            "--of-now",
+            help="Give events the time at which they are sent: for a replay to those who ask how "
+            "old an event is.",
+        ),
+    ] = False,
     log_file: LogFile = None,
 ) -> None:
     """Send the log's events to listeners of ZeroMQ, from now on, until Ctrl+C.
@@ -211,7 +219,7 @@ def out(
     replay = is_replay(site.log.namespace)
     start = from_offset if from_offset is not None else Edge.START if from_start else Edge.END
     answers = not (no_heartbeat or replay)
-    wish = Wish(start, Names(names or ()), once, replay, answers)
+    wish = Wish(start, Names(names or ()), once, replay, answers, of_now)
     from_settings = site.urls.ocd_db_replay if replay and not addresses else site.urls.ocd_main_loop
     _serve(site, from_settings, wish, wait_setup)
 

@@ -12,6 +12,7 @@ from consumers import Service
 from infra.cli.progress import progress
 from infra.cli.reminding import Reminder
 from infra.cli.viewing import patience
+from infra.database import Database
 from infra.database.seats import SeatStore
 from infra.indexing import open_database
 from infra.log import topics
@@ -23,11 +24,12 @@ from infra.replay.awaiting import (
     NotDecided,
     NotInvited,
     await_invitation,
+    came,
     handled,
     invitation,
 )
 from infra.replay.closed import LockStep
-from infra.replay.comparing import compared
+from infra.replay.comparing import compared, deciders
 from infra.replay.inviting import OPEN, invite
 from infra.replay.namespace import claim, replay_of
 from infra.replay.request import Request
@@ -138,9 +140,11 @@ class Decided:
             yield f"Ticks were added, one each second: there are none in {_all(self.ticks_added)}."
         if self.comparison is not None:
             yield from self.comparison.lines()
-        for name in self.absent:
-            run = f"evctl --namespace {self.namespace.rstrip('.')} run {name} --once"
-            yield f"{name} has not handled all of it: `{run}`, then `evctl verify` with --replay."
+        if self.absent:
+            names, have = " ".join(self.absent), "have" if self.absent[1:] else "has"
+            run = f"evctl --namespace {self.namespace.rstrip('.')} run {names} --once"
+            said = f"{_all(self.absent)} {have} not handled all of it"
+            yield f"{said}: `{run}`, then `evctl verify` with --replay."
 
 
 def recorded_and_anew(
@@ -153,12 +157,26 @@ def recorded_and_anew(
 ) -> Comparison:
     """Return how the decisions in a replay that is over agree; raise `NotDecided`."""
     database = open_database(site)
+    awaited = concerned(source, target, registry, database, [window], services)
     with stopping() as stop:
-        there = handled(target, database, services, stop, patience(site))
+        there = handled(target, database, awaited, stop, patience(site))
     database.close()
-    if missing := [name for name in services if name not in there]:
+    if missing := [name for name in awaited if name not in there]:
         raise NotDecided(missing, target.namespace)
-    return compared(source, target, registry, [window], services, _SHOWN)
+    return compared(source, target, registry, [window], there, _SHOWN)
+
+
+def concerned(
+    source: Cluster,
+    target: Cluster,
+    registry: Registry,
+    database: Database,
+    windows: Sequence[Window],
+    services: Sequence[str],
+) -> Sequence[str]:
+    """Return the services that came to a replay, or decided then; all, if there is none."""
+    decided = deciders(source, registry, windows, services)
+    return sorted({*came(target, database, services), *decided}) or services
 
 
 def _all(names: Sequence[str]) -> str:
@@ -211,13 +229,13 @@ class Deciding:
         """Wait for the services, and compare what they decided."""
         if self._lock_step is not None:
             self._lock_step.close()
-        names = self._said.services
+        cluster, registry, windows = self._cluster, self._registry, self._windows
+        services = self._said.services
+        names = concerned(cluster, self._target, registry, self._database, windows, services)
         there = handled(self._target, self._database, names, stop, still)
         found = None
         if there:
-            found = compared(
-                self._cluster, self._target, self._registry, self._windows, there, _SHOWN
-            )
+            found = compared(cluster, self._target, registry, windows, there, _SHOWN)
         self._database.close()
         return Decided(
             self._said.loop,

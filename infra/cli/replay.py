@@ -8,6 +8,7 @@ from typing import Annotated
 import orjson
 import typer
 
+from infra.cli.addresses import say_unneeded
 from infra.cli.context import settings
 from infra.cli.deciding import DISAGREE, Decided, Deciding, SettingsOf
 from infra.cli.options import LogFile, examples
@@ -45,11 +46,11 @@ EPILOG = examples(
     "evctl replay --night 2026-11-20 --speed max --id anew --services",
     "evctl replay ctl -h                             pause, seek … from another terminal",
 )
-_SEVERAL = ("-T", "--topics", "--exclude")
+_SEVERAL = ("-T", "--topics", "--exclude", "--ocd-db-replay")
 
 
 def arranged(words: Sequence[str]) -> list[str]:
-    """Return the words with `-T` in front of each of the topics that follow one."""
+    """Return the words with the option in front of each of several values that follow it."""
     return each_with_its_option(words, _SEVERAL)
 
 
@@ -249,6 +250,10 @@ def command(
         bool,
         typer.Option("--allow-differences", help="End with 0 though services decided otherwise."),
     ] = False,
+    ocd_db_replay: Annotated[
+        list[str] | None,
+        typer.Option("--ocd-db-replay", metavar="URL", help="As in OCD; not needed here."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the final report as one JSON object.")
     ] = False,
@@ -263,6 +268,7 @@ def command(
     at its end for the services there, then compares their decisions with the recorded ones, and
     ends with 1 if they differ. Ctrl+C ends it after the record in hand, with exit code 130.
     """
+    say_unneeded(ocd_db_replay=ocd_db_replay)
     factor = parse_speed(speed)
     limit = None if require_lateness is None else LatenessLimit.of(require_lateness, factor)
     if (no_convert_number or no_convert_bool) and not files:

@@ -38,10 +38,13 @@ def global_options(ctx: typer.Context) -> list[str]:
     return [word for name, value in given.items() if value for word in (name, str(value))]
 
 
-def run_together(ctx: typer.Context, commands: Sequence[Sequence[str]]) -> NoReturn:
+def run_together(
+    ctx: typer.Context, commands: Sequence[Sequence[str]], *, until_done: bool = False
+) -> NoReturn:
     """Run commands of evctl until Ctrl+C or until one ends; raise `EndedByItself` for that one.
 
-    Ctrl+C in a terminal reaches them by itself; each ends as it does alone.
+    With `until_done`, each may end when it has done its work. Ctrl+C in a terminal reaches them by
+    itself; each ends as it does alone.
     """
     options = global_options(ctx)
     with stopping() as stop:
@@ -51,18 +54,24 @@ def run_together(ctx: typer.Context, commands: Sequence[Sequence[str]]) -> NoRet
                 started[" ".join(words)] = subprocess.Popen(
                     [sys.executable, "-m", "infra.cli", *options, *words]
                 )
-            _wait(started, stop)
+            _wait(started, stop, until_done=until_done)
         finally:
             _end(started.values())
         raise typer.Exit(stop.exit_code)
 
 
-def _wait(started: Mapping[str, "subprocess.Popen[bytes]"], stop: Stop) -> None:
-    while not stop.wait(_LOOK_S):
+def _wait(
+    started: Mapping[str, "subprocess.Popen[bytes]"], stop: Stop, *, until_done: bool
+) -> None:
+    running = dict(started)
+    while running and not stop.wait(_LOOK_S):
         for words, process in started.items():
             code = process.poll()
-            if code is not None and not stop.requested:
+            if code is None or words not in running or stop.requested:
+                continue
+            if code or not until_done:
                 raise EndedByItself(words, code)
+            del running[words]
 
 
 def _end(processes: Iterable["subprocess.Popen[bytes]"]) -> None:

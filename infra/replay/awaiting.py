@@ -56,8 +56,9 @@ class NotDecided(EvctlError):
 
     def __init__(self, services: Sequence[str], namespace: str) -> None:
         super().__init__(
-            f"{', '.join(services)} has not handled all of the replay, so decisions can't be "
-            f"compared: run `evctl --namespace {namespace.rstrip('.')} run {services[0]} --once`."
+            f"{', '.join(services)} {'have' if services[1:] else 'has'} not handled all of the "
+            "replay, so decisions can't be compared: run "
+            f"`evctl --namespace {namespace.rstrip('.')} run {' '.join(services)} --once`."
         )
         self.services, self.namespace = services, namespace
 
@@ -110,7 +111,7 @@ def handled(
     before, deadline = -1, 0.0
     while True:
         found = _of(seats, services)
-        behind = [s for s in found if _has_more(target, s, ends[s.topic, s.partition][1])]
+        behind = [s for s in found if _has_more(target, s, ends[s.topic, s.partition][1], services)]
         done = sum(seat.next_offset + seat.epoch for seat in found)
         if done > before:
             before, deadline = done, monotonic() + patience
@@ -118,18 +119,25 @@ def handled(
             return sorted({seat.service for seat in found} - {seat.service for seat in behind})
 
 
-def _has_more(target: Cluster, seat: Seat, end: int) -> bool:
-    """Whether others have said something that a service's snapshot does not know of.
+def came(target: Cluster, database: Database, services: Sequence[str]) -> Sequence[str]:
+    """Return the services that have decided in a replay, or begun to."""
+    seats = _of(SeatStore(database, target.namespace), services)
+    return sorted({seat.service for seat in seats if seat.epoch > 0})
 
-    That they took over is nothing to decide about: else no two that run with `--once` were done.
+
+def _has_more(target: Cluster, seat: Seat, end: int, services: Sequence[str]) -> bool:
+    """Whether a replay has something that a service's snapshot does not know of.
+
+    What services say there does not count, nor that somebody took over: else no two that run with
+    `--once` were done.
     """
     spans = {(seat.topic, seat.partition): [(seat.next_offset, end)]}
     for batch in reading.messages(target, spans):
         for message in batch:
             position = Position(message.topic(), message.partition(), message.offset())
             source = from_headers(message.headers(), position).source
-            is_own = source.partition("/")[0] == seat.service
-            if not is_own and not source.endswith(epoch_line("")):
+            is_said = source.partition("/")[0] in services
+            if not is_said and not source.endswith(epoch_line("")):
                 return True
     return False
 

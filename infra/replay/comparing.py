@@ -1,14 +1,14 @@
 """What services decided in a replay, compared with what is recorded of its window."""
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from itertools import zip_longest
+from itertools import chain, zip_longest
 
 from infra.log import reading, topics
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
 from infra.log.reading import Message, Place, Span
 from infra.log.registry import Registry
-from infra.serving.comparing import Comparison, Only
+from infra.serving.comparing import Comparison, Only, service_of
 from infra.serving.recorded import effect
 from infra.windows import Window
 from schemas.record import AnyRecord, Position, from_headers
@@ -64,6 +64,14 @@ def compared(
         for record in now:
             comparison.add(Only.NEW, record)
     return comparison.finish()
+
+
+def deciders(
+    source: Cluster, registry: Registry, windows: Sequence[Window], services: Sequence[str]
+) -> Sequence[str]:
+    """Return the services of which decisions are recorded in windows."""
+    recorded = chain.from_iterable(_recorded(source, registry, frozenset(services), windows))
+    return sorted({service_of(record) for record in recorded})
 
 
 def _whole(cluster: Cluster) -> dict[Place, list[Span]]:

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from schemas import avro, utc
+from schemas.events.orchestrator import ShotChosen, ShotWithheld
 from schemas.events.services import DecisionFailed
 from schemas.record import AnyRecord
 
@@ -19,6 +20,14 @@ from schemas.record import AnyRecord
 @cache
 def _writer(cls: type) -> Callable[[Any], bytes]:
     return avro.writer(cls)
+
+
+_PLACES: Mapping[type, str] = {
+    DecisionFailed: "offset",
+    ShotChosen: "causes",
+    ShotWithheld: "causes",
+}
+"""The field that says where records stand."""
 
 
 class Only(StrEnum):
@@ -171,12 +180,12 @@ def service_of(record: AnyRecord) -> str:
 def differences(recorded: Any, new: Any) -> dict[str, tuple[Any, Any]]:
     """Return the fields in which two events differ, with both values.
 
-    Where a record stands that a service failed at is no difference: in a replay it is elsewhere.
+    Where records stand that a decision is about is no difference: in a replay it is elsewhere.
     """
     if type(recorded) is not type(new):
         return {"event": (type(recorded).__name__, type(new).__name__)}
-    if isinstance(recorded, DecisionFailed):
-        new = replace(new, offset=recorded.offset)
+    if place := _PLACES.get(type(recorded)):
+        new = replace(new, **{place: getattr(recorded, place)})
     if recorded == new:
         return {}
     old_values, new_values = _values(recorded), _values(new)

@@ -20,6 +20,7 @@ from infra.log.errors import LogUnavailable, NotAcknowledged, Undecodable
 from infra.log.membership import Membership
 from infra.log.reading import Message, Place
 from infra.log.registry import Registry
+from infra.namespaces import replay_of
 from infra.projecting.judging import Live
 from infra.quarantine.writing import Quarantine
 from infra.serving.hearing import Ear
@@ -58,6 +59,7 @@ class Server:
         self._cluster, self._registry, self._store = cluster, registry, store
         around = Around(self.meanwhile, partial(Ear, cluster, registry))
         self._role, self._reads, self._writes = cast.role(around), cast.reads, cast.writes
+        self._is_live = replay_of(cluster.namespace) is None
         self._decoder = Decoder(registry)
         self._judge = Live(Quarantine(cluster, registry), cluster.namespace)
         self._seats: dict[Place, Taken] = {}
@@ -108,8 +110,11 @@ class Server:
         self._keep()
 
     def _say_that_we_end(self) -> None:
-        """Say of each seat that nobody decides any more; a crash can't."""
-        for place, taken in self._seats.items():
+        """Say of each seat that nobody decides any more; a crash can't.
+
+        Not in a replay: it carries what instances said of themselves then.
+        """
+        for place, taken in self._seats.items() if self._is_live else ():
             said = closing_record(self._role, taken)
             if said is not None and self._outputs is not None and place not in self._untaken:
                 event, provenance = said
@@ -238,7 +243,7 @@ class Server:
         self._next[place] = max(self._next[place], taken.until)
         self._dirty = True
         assert self._outputs is not None
-        for event, provenance in own_records(self._role, taken):
+        for event, provenance in own_records(self._role, taken) if self._is_live else ():
             self._outputs.send(self._outputs.encoded(event, place), provenance)
         self._outputs.flush()
         reach(Point.ADOPTED)

@@ -145,7 +145,8 @@ Own = tuple[Any, Provenance]
 def own_records(role: Role, taken: Taken) -> Sequence[Own]:
     """Return what an instance says once it has adopted the past.
 
-    It is the service's opening, and its settings, if others are in force or none.
+    It is the service's opening, and its settings, if others are in force or none. A replay carries
+    those of its window.
     """
     now, said = utc_micros(), []
     opening = taken.post.opening(now)

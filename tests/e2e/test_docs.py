@@ -13,9 +13,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -103,6 +105,9 @@ def copy(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
         "XDG_DATA_HOME": str(tmp_path / "data"),
     }
     yield folder, environment
+    for left in folder.glob("*.pid"):  # of a page that was not read to its end
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(int(left.read_text())).terminate()
     subprocess.run(["evctl", "broker", "stop"], cwd=folder, env=environment, check=True)
     if any((tmp_path / "data").rglob("throw-away-*")):
         subprocess.run(["evctl", "mysql", "down"], cwd=folder, env=environment, check=True)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import zmq
 
+from infra import clock
 from infra.bridge.errors import AddressInUse, BeyondEnd
 from infra.bridge.serving import Server
 from infra.bridge.sockets import Speaking
@@ -22,6 +23,7 @@ from infra.tailing.selection import Edge
 from infra.windows import offsets
 from producers import tcs_wire
 from producers.tcs_names import Names
+from schemas.events.orchestrator import StatesReported
 from schemas.events.silence import SystemFellSilent
 from schemas.events.tcs import TcsEvent
 from schemas.events.ticks import TimePassed
@@ -82,6 +84,20 @@ def test_from_now_on_with_ocd_s_names_and_answers(site: Site, tcp: str) -> None:
         assert name == ".".join(members[part] for part in ("__system", "__source", "__key"))
         assert members["__data"] is False
     assert server.said() == "4 events served; 1 record without a name there"
+
+
+def test_a_state_of_each_machine_and_events_as_of_now(site: Site, tcp: str) -> None:
+    states = {"run_shot": "idle", "meta": "satisfied"}
+    publish(site, event(1, __data_time="1.5", __wire_time="2.0"), StatesReported(7, states))
+    with Ear(tcp) as ear:
+        began = clock.utc_micros()
+        with serving(site, [tcp], Wish(Edge.START, once=True, of_now=True), ear) as server:
+            old, *machines = ear.hear(3)
+    assert began <= round(float(old[1]["__wire_time"]) * 1e6) <= clock.utc_micros()
+    assert float(old[1]["__wire_time"]) - float(old[1]["__data_time"]) == pytest.approx(0.5)
+    assert {members["machine_name"]: members["state"] for _, members in machines} == states
+    assert {name for name, _ in machines} == {"ocd.states.state"}
+    assert server.said() == "3 events served"
 
 
 def test_old_enquiries_are_not_answered_and_repeats_not_served(site: Site, tcp: str) -> None:

@@ -58,7 +58,9 @@ class Story:
         records = []
         for index, effect in enumerate(decided):
             seq = position.offset << 16 | index
-            provenance = Provenance("orchestrator/observatory/0", seq, cause=record.id, epoch=1)
+            provenance = Provenance(
+                f"{self.service.name}/observatory/0", seq, cause=record.id, epoch=1
+            )
             own = Record(effect, provenance, effect.record_key, _time(effect), position)
             self.state = self.service.evolve(self.state, own)
             records.append(own)

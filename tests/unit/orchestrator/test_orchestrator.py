@@ -226,6 +226,19 @@ def test_who_only_listens_asks_for_nothing_and_answers_nobody() -> None:
     assert any(one.old == "imagined" for one in story.of(StateChanged))
 
 
+def test_what_a_listener_beside_decides_is_not_the_orchestrator_s() -> None:
+    story, beside = Story(), Story(listener.service())
+    for one in (beside, story):
+        one.begin()
+        one.good_sky()
+    before = story.state
+
+    story.tell(*(one.event for one in beside.said))
+
+    assert beside.of(ShotChosen)
+    assert (story.state.states, story.state.pending) == (before.states, before.pending)
+
+
 @pytest.mark.parametrize(
     ("wish", "agrees"),
     [
