@@ -8,7 +8,8 @@ from infra.bridge.appending import AWAY, Appender
 from infra.bridge.errors import NotRecorded
 from infra.bridge.inbox import Inbox, Message
 from infra.bridge.listening import Listener
-from infra.bridge.tally import Tally, counted
+from infra.bridge.tally import Tally
+from infra.counting import counted
 from infra.log.errors import RecordTooLarge
 from infra.signals import Stop
 from producers import tcs_wire

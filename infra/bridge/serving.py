@@ -10,9 +10,9 @@ from infra import clock
 from infra.bridge.errors import BeyondEnd
 from infra.bridge.moving import look_for_broker
 from infra.bridge.sockets import Speaking
-from infra.bridge.tally import counted
 from infra.bridge.wish import Wish
 from infra.broker.errors import BrokerError
+from infra.counting import counted
 from infra.log import reading, topics
 from infra.log.batches import Decoding
 from infra.log.cluster import Cluster, connect

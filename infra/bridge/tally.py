@@ -3,6 +3,8 @@
 import logging
 from collections import Counter
 
+from infra.counting import counted
+
 _LOGGER = logging.getLogger("evctl.bridge")
 
 
@@ -31,8 +33,3 @@ class Tally:
                 "recorded them, `evctl import` adds what is missing"
             )
         return "; ".join(parts)
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {what}{'s' * (number != 1)}"

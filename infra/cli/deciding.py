@@ -197,6 +197,7 @@ class Deciding:
     ) -> None:
         self._cluster, self._registry = cluster, Registry(cluster)
         self._target = claim(cluster, request.replay)
+        self._lock_step: LockStep | None = None
         self._database = open_database(site)
         self._windows = [part for part in request.windows if isinstance(part, Window)]
         services = list(consumers.services().values())
@@ -205,21 +206,29 @@ class Deciding:
         with progress("what services knew", None) as advance:
             self._invited = invite(
                 *(cluster, self._registry, services, settings, self._windows),
-                *(shelved, advance, self._lock_step if closed else None),
+                *(shelved, advance, self._in_lock_step if closed else None),
             )
         self._invited.lay_out(self._database, self._target)
         self._said = self._invited.event(request.replay)
         self.request = replace(request, feed=self._invited.feed, invited=self._said)
 
-    def _lock_step(self, stopped: Callable[[], bool]) -> LockStep:
+    def _in_lock_step(self, stopped: Callable[[], bool]) -> LockStep:
         """Return the telescope that plays the workers in the replay, until it is stopped."""
-        replay = replay_of(self._target.namespace) or ""
-        place = (OBSERVATORY.full_name(self._cluster.namespace), 0)
-        watch = Reminder(self._target.namespace, PATIENCE_S)
-        return LockStep(self._target, self._registry, replay, place, stopped, watch)
+        if self._lock_step is None:
+            self._lock_step = LockStep(
+                self._target,
+                self._registry,
+                self._said.replay,
+                (OBSERVATORY.full_name(self._cluster.namespace), 0),
+                stopped,
+                Reminder(self._target.namespace, PATIENCE_S),
+            )
+        return self._lock_step
 
     def decided(self, stop: Stop, still: float) -> Decided:
         """Wait for the services, and compare what they decided."""
+        if self._lock_step is not None:
+            self._lock_step.close()
         cluster, registry, windows = self._cluster, self._registry, self._windows
         services = self._said.services
         names = concerned(cluster, self._target, registry, self._database, windows, services)

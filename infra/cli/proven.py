@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from infra.counting import counted
 from infra.projecting.verifying import Verdict
 from infra.sealing.verdict import Checked
 from infra.serving.comparing import Comparison
@@ -68,7 +69,7 @@ def told(checked: Checked) -> Iterator[str]:
     said = "as it was sealed" if checked.agrees else "NOT AS IT WAS SEALED"
     yield (
         f"{seal.night} was sealed at {iso(seal.time)} (version {seal.version}, "
-        f"{seal.records:,} records): {said}"
+        f"{counted(seal.records, 'record')}): {said}"
     )
     for one in checked.findings:
         yield f"  {one.text}"

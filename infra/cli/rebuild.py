@@ -14,6 +14,7 @@ from infra.cli.differing import compared
 from infra.cli.options import LogFile, examples
 from infra.cli.progress import progress
 from infra.cli.viewing import chosen_views
+from infra.counting import counted
 from infra.indexing import open_database
 from infra.log.cluster import connect
 from infra.log.reading import Place
@@ -139,7 +140,7 @@ def rebuild_views(
 
 
 def _said(work: Rebuilding, retried: int, judge: judging.Judge) -> str:
-    said = f"rebuilt from {work.records:,} records"
+    said = f"rebuilt from {counted(work.records, 'record')}"
     if retried:
         said += f", {retried:,} of them from quarantine"
     if passed := judge.passed[work.view.name]:
@@ -165,7 +166,8 @@ def _rebuild(work: Rebuilding, site: Settings, stop: Stop, wish: Wish) -> None:
     shelf = Shelf(site.seals.directory, work.cluster.namespace)
     begun = work.begin(bases(seals, shelf, work.view), from_zero=wish.from_zero)
     if begun.done:
-        typer.echo(f"{work.view.name}: going on from {begun.origin}, {begun.done:,} records done")
+        done = counted(begun.done, "record")
+        typer.echo(f"{work.view.name}: going on from {begun.origin}, {done} done")
     with progress(f"rebuilding {work.view.name}", begun.done + begun.to_go) as advance:
         advance(begun.done)
         if wish.diff is not None:
@@ -180,6 +182,6 @@ def _rebuild(work: Rebuilding, site: Settings, stop: Stop, wish: Wish) -> None:
 def _stopped(work: Rebuilding, begun: Begun) -> str:
     done, total, name = begun.done + work.records, begun.done + begun.to_go, work.view.name
     return (
-        f"{name}: stopped; the tables are as they were. Of {total:,} records {done:,} are in new "
-        f"ones: `evctl rebuild {name}` goes on there, with --cancel it drops them"
+        f"{name}: stopped; the tables are as they were. Of {counted(total, 'record')} {done:,} are "
+        f"in new ones: `evctl rebuild {name}` goes on there, with --cancel it drops them"
     )

@@ -15,6 +15,7 @@ from infra.cli.together import run_together
 from infra.cli.viewing import chosen_views, is_replay
 from infra.cli.words import options_first
 from infra.clock import utc_micros
+from infra.counting import counted
 from infra.database import ViewStore
 from infra.database.seats import SeatStore
 from infra.indexing import open_database
@@ -70,7 +71,7 @@ class UnknownService(EvctlError):
 
 
 def _done(projector: Projector, views: int) -> str:
-    said = f"{projector.applied:,} records applied to {views} views"
+    said = f"{counted(projector.applied, 'record')} applied to {counted(views, 'view')}"
     if projector.quarantined:
         said += f"; {projector.quarantined:,} put in quarantine: see `evctl quarantine list`"
     return said
@@ -275,5 +276,5 @@ def _serve(
             server.once(stop)
         else:
             server.run(stop, Membership(cluster, f"{cluster.namespace}evctl.{name}", instance))
-        typer.echo(f"{server.handled:,} records handled")
+        typer.echo(f"{counted(server.handled, 'record')} handled")
         raise typer.Exit(stop.exit_code)

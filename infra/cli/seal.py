@@ -9,6 +9,7 @@ from infra.cli.context import settings
 from infra.cli.options import LogFile, examples
 from infra.cli.progress import progress
 from infra.cli.viewing import patience, sealing_site
+from infra.counting import counted
 from infra.indexing import nights_of
 from infra.logs import configure
 from infra.sealing.making import seal
@@ -47,7 +48,9 @@ def command(
         done = seal(sealing_site(site, advance, patience(site)), night, anew=anew)
     found = done.seal
     if done.made:
-        typer.echo(f"{night}: sealed as version {found.version}, {found.records:,} records")
+        typer.echo(
+            f"{night}: sealed as version {found.version}, {counted(found.records, 'record')}"
+        )
     else:
         typer.echo(f"{night}: sealed already as version {found.version}; nothing has changed since")
 

@@ -1,6 +1,6 @@
 """`evctl shot abort`: the end of a shot that is under way, before it is done."""
 
-from time import sleep
+from time import monotonic, sleep
 from typing import Annotated
 
 import typer
@@ -11,16 +11,17 @@ from infra.cli.rebuild import login_name
 from infra.clock import fresh_id, utc_micros
 from infra.database.seats import SeatStore
 from infra.indexing import open_database
-from infra.log import topics
-from infra.log.cluster import Cluster, connect
+from infra.log import reading, topics
+from infra.log.cluster import connect
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
-from infra.telescope import under_way
+from infra.serving.hearing import Ear
+from infra.telescope import telling, under_way
 from infra.telescope.under_way import Shots
 from schemas.errors import EvctlError
 from schemas.events.shots import ShotAbortRequested
+from schemas.record import Position
 from schemas.topics import OBSERVATORY
-from schemas.utc import MICROS
 
 EPILOG = examples(
     "evctl shot abort",
@@ -60,7 +61,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="SHOT",
-            help="Id of the shot; without it, the one that runs.",
+            help="Id of the shot, which may still wait; without it, the one that runs.",
             show_default=False,
         ),
     ] = None,
@@ -73,30 +74,32 @@ def command(
 ) -> None:
     """End the shot that runs, and wait for its end; the telescope is free then.
 
-    Who asked is recorded. Ends with 66 if no shot runs.
+    One that waits ends when its turn comes. Who asked is recorded. Ends with 66 if no shot runs.
     """
     site = settings(ctx)
     cluster = connect(site)
     topics.ensure(cluster, [OBSERVATORY])
     registry, seats = Registry(cluster), SeatStore(open_database(site), cluster.namespace)
     seats.create()
+    place = under_way.place_of(cluster)
+    end = reading.whole(cluster, [place])[place][1]  # before the look
     shots = under_way.shots(cluster, registry, seats, utc_micros()) or Shots(None, [])
     shot = next((one for one in shots.all if one.order.shotid == shotid), None)
     if shotid is None:
         shot = shots.running
     if shot is None:
         raise NothingToAbort(shotid, f": {shots}" if shots.all else "")
+    ear = Ear(cluster, registry, Position(*place, end - 1), telling.ENDS)
     asker = Publisher(cluster, registry, OBSERVATORY, f"abort-{fresh_id()}", linger_ms=0)
     asker.publish(ShotAbortRequested(utc_micros(), shot.request, login_name(), why))
     asker.flush()
-    until = utc_micros() + timeout * MICROS
-    while shot.request in _under_way(cluster, registry, seats):
-        if utc_micros() > until:
+    if shot != shots.running:
+        typer.echo(f"{shot.order.shotid} waits, and ends when its turn comes")
+        return
+    until = monotonic() + timeout
+    while all(record.event.request != shot.request for record in ear.heard()):
+        cluster.check()
+        if monotonic() > until:
             raise NotAborted(str(shot), timeout)
         sleep(_LOOK_S)
     typer.echo(f"{shot.order.shotid} has ended")
-
-
-def _under_way(cluster: Cluster, registry: Registry, seats: SeatStore) -> set[str]:
-    found = under_way.shots(cluster, registry, seats, 0)
-    return set() if found is None else {one.request for one in found.all}

@@ -104,7 +104,7 @@ class NobodyBegan(EvctlError):
     def __init__(self, shotid: str, valid_until: int) -> None:
         super().__init__(
             f"Nobody began {shotid} before {utc.iso(valid_until)}, and nobody will after it: the "
-            "instance of the worker `shots` that has the telescope does not answer."
+            "telescope is still at another shot, or the worker that has it does not answer."
         )
         self.shotid = shotid
 

@@ -33,6 +33,13 @@ def absolute(path: Path | None) -> str | None:
     return None if path is None else str(path.absolute())
 
 
+def shot_id(text: str) -> str:
+    """Return the id of a shot; raise `BadParameter` for one that nobody could see."""
+    if not text.strip() or not text.isprintable():
+        raise typer.BadParameter(f"shotid is {text!r}, which names no shot")
+    return text
+
+
 def right_ascension(text: str) -> float:
     """Return hours, 0 to below 24, of a number or of 11:03:54; raise `BadParameter`."""
     return _within("ra", text, _angle("ra", text, "hourangle"), (0, 24), "hours")
@@ -77,6 +84,10 @@ def metadata(text: str | None) -> Mapping[str, Value]:
 
 
 def _check(name: str, value: Any) -> None:
+    try:
+        json.dumps([name, value], ensure_ascii=False).encode()
+    except UnicodeEncodeError as fault:
+        raise typer.BadParameter(f"--metadata: {name!r} has half a character: {fault}") from fault
     items = value if isinstance(value, list) else [value]
     for item in items:
         if isinstance(item, list | dict):

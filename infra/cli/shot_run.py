@@ -37,7 +37,9 @@ def arranged(words: Sequence[str]) -> list[str]:
 def command(
     ctx: typer.Context,
     *,
-    shotid: Annotated[str, typer.Argument(metavar="shotid", help="Id of the shot.")],
+    shotid: Annotated[
+        str, typer.Argument(metavar="shotid", parser=shot_order.shot_id, help="Id of the shot.")
+    ],
     obs_number: Annotated[
         int,
         typer.Argument(

@@ -103,6 +103,8 @@ def options_first(
                 at += 1
         else:
             takes = _takes_next(word, valued)
+            if at + takes > len(words):
+                return list(words)  # it says itself that its value is missing
             options += words[at - 1 : at + takes]
             at += takes
     return [*options, "--", *others, *words[at + 1 :]]

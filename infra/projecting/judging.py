@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
+from infra.counting import counted
 from infra.log.batches import Batch, Fault
 from infra.log.reading import Place, Span
 from infra.quarantine.entries import Status, digest_of
@@ -158,4 +159,4 @@ class Live(Judge):
         self.put += self._quarantine.put_all(view, faults, self._epochs.get(view, {}))
         for fault in faults[:_NAMED]:
             _LOGGER.warning("%s: %s is quarantined: %s", view, fault.position, fault.reason)
-        _LOGGER.warning("%d records were quarantined since the start", self.put)
+        _LOGGER.warning("%s quarantined since the start", counted(self.put, "record"))

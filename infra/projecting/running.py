@@ -6,6 +6,7 @@ from time import monotonic
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
+from infra.counting import counted
 from infra.database import DatabaseAway
 from infra.log import codes, reading, topics
 from infra.log.batches import Decoding
@@ -90,7 +91,7 @@ class Projector:
                     self._step(consumer, stop, self._max_delay)
                     self._commit(consumer)
                     if monotonic() - reported > _REPORT_S:
-                        _LOGGER.info("%d records applied since the start", self.applied)
+                        _LOGGER.info("%s applied since the start", counted(self.applied, "record"))
                         reported = monotonic()
         finally:
             self._cluster.leave(consumer)

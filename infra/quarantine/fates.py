@@ -40,6 +40,7 @@ class Fates:
         self._topic_id, self._next = topic_id, 0
         self.entries = Cases()
         self._epochs: dict[str, int] = {}
+        self._foreseen = set[Case]()
 
     def refresh(self, no_older_than: float = 0) -> None:
         """Read what was added since the last time; a topic made anew is read from its beginning.
@@ -86,26 +87,31 @@ class Fates:
         if isinstance(event, ReaderTookOver):
             self._epochs[said.source] = max(said.seq, self._epochs.get(said.source, 0))
         elif not is_outdated(said, self._epochs):
-            self.note(event, said.seq, record.position.offset)
+            self._note(event, said.seq, record.position.offset)
         elif is_about_a_case(event):
-            known = self.entries.get(Case(event.reader, event.topic, event.partition, event.offset))
-            return known is None or known.at is not None
+            return _case_of(event) not in self._foreseen
         return True
 
     def epoch(self, reader: str, place: Place) -> int:
         """Return the highest epoch of an instance that took over a partition; 0 without any."""
         return self._epochs.get(line_of(reader, place), 0)
 
-    def note(self, event: Any, seq: int, at: int | None) -> None:
-        """Take note of an event that was read, or written by oneself; `at` as in `followed`.
-
-        Its seq is the number of the step: one that was made before is a repeat.
-        """
+    def foresee(self, event: Any, seq: int) -> None:
+        """Take note of an event that was written by oneself, until it is read."""
         if is_about_a_case(event):
-            case = Case(event.reader, event.topic, event.partition, event.offset)
+            case = _case_of(event)
+            self.entries.put(followed(self.entries.get(case), event, seq, None))
+            self._foreseen.add(case)
+
+    def _note(self, event: Any, seq: int, at: int) -> None:
+        """Take note of an event that was read. One whose step was made before it is a repeat."""
+        if is_about_a_case(event):
+            case = _case_of(event)
             known = self.entries.get(case)
-            if known is None or seq >= known.steps:
+            steps = 0 if known is None else known.steps - (case in self._foreseen)
+            if seq >= steps:
                 self.entries.put(followed(known, event, seq, at))
+                self._foreseen.discard(case)
 
     def knows(self, reader: str) -> bool:
         """Whether a reader passed anything over, ever."""
@@ -131,3 +137,7 @@ class Fates:
     def is_undisputed(self, reader: str, ends: Mapping[Place, int]) -> bool:
         """Whether nothing was ever passed over or decided of records before `ends`."""
         return not self.entries.changed(reader, ends)
+
+
+def _case_of(event: Any) -> Case:
+    return Case(event.reader, event.topic, event.partition, event.offset)

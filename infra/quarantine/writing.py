@@ -124,7 +124,7 @@ class Quarantine:
             self._publisher = None  # it sends nothing more
             raise
         for number, _, event, _ in events:
-            self.fates.note(event, number, None)
+            self.fates.foresee(event, number)
 
 
 def fresh_entry(case: Case, message: Message, known: Entry | None) -> Entry:

@@ -66,7 +66,10 @@ class Saying(NamedTuple):
 
 
 class LockStep:
-    """Weaves the telescope's answers into the messages of `place`; `watch` as in a simulation."""
+    """Weaves the telescope's answers into the messages of `place`; `watch` as in a simulation.
+
+    One serves all parts of a replay, in turn.
+    """
 
     def __init__(
         self,
@@ -103,6 +106,9 @@ class LockStep:
             yield time, message
             if message.topic() == self._place[0]:
                 self._pass(message)
+
+    def close(self) -> None:
+        """Hear nothing more."""
         if self._hearing is not None:
             self._hearing.close()
 

@@ -16,12 +16,13 @@ from infra.replay.course import Course
 from infra.replay.cue import Cue
 from infra.replay.desk import Keys, Order
 from infra.replay.event_time import EventTimes
+from infra.replay.inviting import CLOSED
 from infra.replay.namespace import claim
 from infra.replay.pacing import Pace
 from infra.replay.parts import AnyFeed, Opener, Part
 from infra.replay.report import Report, report_of
 from infra.replay.request import Request
-from infra.replay.seeking import NotAhead, Seeking, SeekOutside, Stretch
+from infra.replay.seeking import InLockStep, NotAhead, Seeking, SeekOutside, Stretch
 from infra.replay.stage import Stage
 from infra.replay.tape import Tape
 from infra.sealing import standings
@@ -41,6 +42,9 @@ _LOOK_S = 0.05
 
 _SERVE_S = 0.002
 """So often at most it is asked whether records were refused, which costs as much as sending one."""
+
+_REFUSED = SeekOutside, NotAhead, InLockStep
+"""What can't be done, and stops nothing."""
 
 Standing = Callable[[Part, Cue | None], Iterable[Message]]
 """What holds before a place in a part's order, or before its beginning."""
@@ -247,7 +251,10 @@ class Player:
             try:
                 self._obey(order, self._next_time(ahead))
             except EvctlError as fault:
-                if not isinstance(fault, SeekOutside | NotAhead) and fault is not order.command:
+                if (
+                    not isinstance(fault, SeekOutside | NotAhead | InLockStep)
+                    and fault is not order.command
+                ):
                     raise
                 refused = str(fault)
             self.course.refused = refused
@@ -291,6 +298,9 @@ class Player:
         self.course.controls += 1
 
     def _seek(self, here: Transport, command: Seek) -> None:
+        invited = self._request.invited
+        if invited is not None and invited.loop == CLOSED:
+            raise InLockStep
         goal = self._seeking.find(here.goal(command), self.course.part, relative=command.relative)
         if self._goal is not None:
             self._goal.feed.close()

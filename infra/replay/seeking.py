@@ -24,6 +24,18 @@ class SeekOutside(EvctlError):
         self.time = time
 
 
+class InLockStep(EvctlError):
+    """A replay in a closed loop was asked to go elsewhere."""
+
+    exit_code = 66
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A replay in a closed loop goes on from heartbeat to heartbeat, and nothing is sought "
+            "in it: what the telescope is busy with would be of another time."
+        )
+
+
 class NotAhead(EvctlError):
     """A replay was asked to play until a time that it has passed."""
 

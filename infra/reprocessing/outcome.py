@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from infra.counting import counted
 from infra.reprocessing.against_live import Compared
 from infra.serving.comparing import Comparison
 
@@ -53,7 +54,7 @@ class Outcome:
         """Yield the report for people."""
         rate = self.read / self.seconds if self.seconds else 0
         yield (
-            f"Reprocessed {self.part}: {self.records:,} records into {self.file}, "
+            f"Reprocessed {self.part}: {counted(self.records, 'record')} into {self.file}, "
             f"{self.read:,} read in {self.seconds:.1f} s ({rate:,.0f}/s)."
         )
         if self.decisions is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from infra.counting import counted
 from infra.log import reading, topics
 from infra.log.errors import UnknownSchema
 from infra.log.reading import Place, Span
@@ -66,7 +67,7 @@ def check_log(site: Site, seal: Seal) -> Iterator[Finding]:
 
 
 def _of_night(sealed: SealedPartition) -> str:
-    return f"{sealed.records:,} records of the night"
+    return f"{counted(sealed.records, 'record')} of the night"
 
 
 def check_late(site: Site, seal: Seal, window: Window) -> Iterator[Finding]:

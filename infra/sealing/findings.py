@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from infra.counting import counted
 from infra.log.reading import Place
 from infra.sealing.contents import Stretch
 
@@ -56,7 +57,7 @@ def added(place: Place, sealed: Stretch, there: int) -> Finding:
 
 def late(place: Place, first: int, last: int, records: int) -> Finding:
     """The night has got records since."""
-    came = f"{records:,} records" if records != 1 else "1 record"
+    came = counted(records, "record")
     return Finding("late", f"Late: {came} of the night at {span(place, first, last)}.", fault=False)
 
 

@@ -1,4 +1,4 @@
-"""How far each request came at a telescope, on the disk: a small file for each."""
+"""How far each request came at a telescope, on the disk, and the program that runs for it."""
 
 from pathlib import Path
 from uuid import UUID
@@ -9,6 +9,7 @@ from consumers import Refused, Ticket
 from consumers.shots import Found
 from infra.broker.storage import files
 from infra.epochs import Gate
+from infra.telescope.programs import Programs
 
 _BEGUN = Found("set-up", ended=False)
 
@@ -18,6 +19,7 @@ class Memory:
 
     def __init__(self, directory: Path) -> None:
         self._gate = Gate(directory)
+        self.programs = Programs(directory / ".program")
 
     def begin(self, ticket: Ticket) -> None:
         """Begin a request; raise `Refused` for one that was begun before."""
@@ -27,12 +29,15 @@ class Memory:
             self._write(ticket.request, _BEGUN)
 
     def find(self, ticket: Ticket) -> Found | None:
-        """Return how far a request came, None if it was never begun."""
+        """Return how far a request came, None if it was never begun.
+
+        What an instance before has left running is ended.
+        """
         with self._gate.admitted(ticket):
-            try:
-                return Found(**orjson.loads(self._path(ticket.request).read_bytes()))
-            except FileNotFoundError:
-                return None
+            path = self._path(ticket.request)
+            found = Found(**orjson.loads(path.read_bytes())) if path.exists() else None
+        self.programs.end_what_is_left()
+        return found
 
     def note(self, ticket: Ticket, found: Found) -> None:
         """Keep how far a request has come."""

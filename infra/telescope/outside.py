@@ -7,7 +7,6 @@ from functools import partial
 from consumers import Ticket
 from consumers.shots import Exposure, Stopped
 from infra.telescope.memory import Memory
-from infra.telescope.programs import Programs
 from infra.telescope.shot_files import ShotFiles, fill, values_of
 
 EXPOSURE_FAILED = "ExposureFailed"
@@ -22,20 +21,13 @@ class Outside:
     dither_with_probes: bool
     files: ShotFiles
 
-    def expose(
-        self,
-        programs: Programs,
-        memory: Memory,
-        ticket: Ticket,
-        exposure: Exposure,
-        stopped: Stopped,
-    ) -> float:
+    def expose(self, memory: Memory, ticket: Ticket, exposure: Exposure, stopped: Stopped) -> float:
         """Run it; return the exposure time that it was given."""
         values = self._values(exposure)
         option = "run_shot.exposure_command"
         words = [fill(word, values, option, EXPOSURE_FAILED) for word in self.command]
         timeout = exposure.seconds + self.margin
-        programs.run(words, EXPOSURE_FAILED, timeout, stopped, partial(memory.check, ticket))
+        memory.programs.run(words, EXPOSURE_FAILED, timeout, stopped, partial(memory.check, ticket))
         return exposure.seconds
 
     def _values(self, exposure: Exposure) -> Mapping[str, object]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from consumers.shots import Port
+from infra.namespaces import in_words, is_rehearsed
 from infra.settings import Settings
 from infra.telescope.outside import Outside
 from infra.telescope.shot_files import ShotFiles
@@ -38,9 +39,27 @@ class NothingExposes(EvctlError):
         )
 
 
+class NotInRehearsal(EvctlError):
+    """A real telescope is to be moved where time is mocked."""
+
+    exit_code = 78
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(
+            f"In {in_words(namespace)} time is mocked, and telescope.kind is {SYSCMD}, a real one: "
+            f"set it to {SIMULATED} there, or give `evctl run shots` --stand-in {SIMULATED}."
+        )
+        self.namespace = namespace
+
+
 def port(settings: Settings) -> Port:
-    """Return the telescope and the files of the settings; raise `NoTelescope`, `NothingExposes`."""
+    """Return the telescope and the files of the settings.
+
+    Raises `NoTelescope`, `NothingExposes`, `NotInRehearsal`.
+    """
     kind, files = settings.telescope.kind, files_of(settings)
+    if kind == SYSCMD and is_rehearsed(settings.log.namespace):
+        raise NotInRehearsal(settings.log.namespace)
     if kind == SIMULATED:
         return simulated(settings)
     if kind != SYSCMD:

@@ -13,7 +13,6 @@ from consumers import Ticket
 from consumers.shots import ABORTED, SET_UP, Exposure, ShotFailed, Stopped
 from infra.telescope.memory import Memory
 from infra.telescope.outside import EXPOSURE_FAILED, Outside
-from infra.telescope.programs import Programs
 from infra.telescope.shot_files import SETUP_FAILED
 from schemas.events.shots import ShotOrder
 
@@ -39,7 +38,6 @@ class Simulated(Memory):
     def __init__(self, directory: Path, manner: Manner, outside: Outside | None = None) -> None:
         super().__init__(directory)
         self._manner, self._outside = manner, outside
-        self._programs = Programs(directory / ".program")
 
     def set_up(
         self, ticket: Ticket, order: ShotOrder, commands: Sequence[str], stopped: Stopped
@@ -54,7 +52,7 @@ class Simulated(Memory):
     def expose(self, ticket: Ticket, exposure: Exposure, stopped: Stopped) -> float:
         """Take the time of exposure and read-out, and write the files."""
         if self._outside is not None:
-            return self._outside.expose(self._programs, self, ticket, exposure, stopped)
+            return self._outside.expose(self, ticket, exposure, stopped)
         self._pass(exposure.seconds, ticket, stopped)
         chance = self._chance(exposure.order, f"exposure {exposure.number}")
         if chance.random() < self._manner.faults:

@@ -5,10 +5,9 @@ from functools import partial
 from pathlib import Path
 
 from consumers import Ticket
-from consumers.shots import ABORTED, Exposure, Found, ShotFailed, Stopped
+from consumers.shots import ABORTED, Exposure, ShotFailed, Stopped
 from infra.telescope.memory import Memory
 from infra.telescope.outside import Outside
-from infra.telescope.programs import Programs
 from infra.telescope.shot_files import SETUP_FAILED, words_of
 from schemas.events.shots import ShotOrder
 
@@ -19,13 +18,6 @@ class Syscmd(Memory):
     def __init__(self, directory: Path, program: str, timeout: float, outside: Outside) -> None:
         super().__init__(directory)
         self._program, self._timeout, self._outside = program, timeout, outside
-        self._programs = Programs(directory / ".program")
-
-    def find(self, ticket: Ticket) -> Found | None:
-        """Return how far a request came, and end what an instance before has left running."""
-        found = super().find(ticket)
-        self._programs.end_what_is_left()
-        return found
 
     def set_up(
         self, ticket: Ticket, order: ShotOrder, commands: Sequence[str], stopped: Stopped
@@ -38,10 +30,10 @@ class Syscmd(Memory):
             if (why := stopped()) is not None:
                 raise ShotFailed(ABORTED, why)
             words = [self._program, *words_of(command)]
-            self._programs.run(
+            self.programs.run(
                 words, SETUP_FAILED, self._timeout, stopped, partial(self.check, ticket)
             )
 
     def expose(self, ticket: Ticket, exposure: Exposure, stopped: Stopped) -> float:
         """Have the site's program expose."""
-        return self._outside.expose(self._programs, self, ticket, exposure, stopped)
+        return self._outside.expose(self, ticket, exposure, stopped)

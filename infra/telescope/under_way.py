@@ -5,11 +5,13 @@ from typing import NamedTuple
 
 from infra.database.seats import SeatStore
 from infra.log import reading
-from infra.log.batches import Decoding
 from infra.log.cluster import Cluster
+from infra.log.decoding import Decoder
 from infra.log.reading import Place
 from infra.log.registry import Registry
+from infra.replay.kinds import Kinds
 from schemas import utc
+from schemas.events.services import ServiceTookOver
 from schemas.events.shots import (
     ShotByHandRequested,
     ShotExpired,
@@ -23,6 +25,8 @@ from schemas.repeats import Repeats
 from schemas.topics import OBSERVATORY
 
 WORKER = "shots"
+_ASKED, _ENDED = (ShotRequested, ShotByHandRequested), (ShotFinished, ShotExpired)
+_TOLD = (*_ASKED, ShotStarted, *_ENDED, ServiceTookOver)
 
 
 class Asked(NamedTuple):
@@ -74,9 +78,9 @@ def shots(cluster: Cluster, registry: Registry, seats: SeatStore, now: int) -> S
     span = max(low, seat.next_offset, seat.decides_from), end
     running: dict[str, Asked] = {}
     waiting: dict[str, tuple[Asked, int]] = {}
-    decoding, repeats = Decoding(registry), Repeats()
+    kinds, decode, repeats = Kinds(registry.decoder), Decoder(registry).record, Repeats()
     for batch in reading.messages(cluster, {place: [span]}):
-        for record in decoding.batch(batch).records:
+        for record in (decode(message) for message in batch if kinds.of(message) in _TOLD):
             if not repeats.has(record):
                 _fold(record, running, waiting)
     valid = [asked for asked, until in waiting.values() if until >= now]
@@ -87,12 +91,12 @@ def _fold(
     record: AnyRecord, running: dict[str, Asked], waiting: dict[str, tuple[Asked, int]]
 ) -> None:
     event = record.event
-    if isinstance(event, ShotRequested | ShotByHandRequested):
+    if isinstance(event, _ASKED):
         request = str(record.id)
         waiting[request] = Asked(request, event.order, event.time), event.valid_until
     elif isinstance(event, ShotStarted):
         waiting.pop(event.request, None)
         running[event.request] = Asked(event.request, event.order, event.time)
-    elif isinstance(event, ShotFinished | ShotExpired):
+    elif isinstance(event, _ENDED):
         waiting.pop(event.request, None)
         running.pop(event.request, None)

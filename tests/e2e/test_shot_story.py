@@ -59,6 +59,7 @@ def site(tmp_path: Path) -> Iterator[Stage]:
     sections = {"telescope": QUICK, "run_shot": {"acam_image_template": "a.jpg"}}
     database = {"url": f"sqlite:///{tmp_path}/site.sqlite"}
     with on_stage(tmp_path, database=database, **sections) as stage:
+        topics.ensure(stage.cluster, [OBSERVATORY])  # it is looked at before anybody writes
         yield stage
 
 
@@ -84,7 +85,6 @@ def has(stage: Stage, kind: type, times: int = 1, **fields: Any) -> bool:
 def orchestrator(stage: Stage) -> Iterator[list[OrchestratorAsked]]:
     """Answer as an orchestrator does that is there; give what it was asked."""
     cluster, over, asked = stage.cluster, Event(), list[OrchestratorAsked]()
-    topics.ensure(cluster, [OBSERVATORY])
     registry = Registry(cluster)
     publisher = Publisher(cluster, registry, OBSERVATORY, "orchestrator-of-the-test")
 
@@ -195,6 +195,11 @@ def test_one_telescope_has_one_shot(site: Stage) -> None:
     second = site.start(*SHOT, "--wait", 300)
     until(lambda: has(site, ShotByHandRequested, 2))
 
+    third = Publisher(site.cluster, Registry(site.cluster), OBSERVATORY, "third")
+    third.publish(ShotRequested(now, order(shotid="HS0053", metadata={}), now + 600_000_000))
+    third.flush()
+    waits = site.done("shot", "abort", "HS0053")
+    assert waits == "HS0053 waits, and ends when its turn comes\n"
     assert site.done("shot", "abort", "--why", "clouds", "-t", 60) == "HS0051 has ended\n"
 
     bad, good = ended(first), ended(second)
@@ -206,6 +211,9 @@ def test_one_telescope_has_one_shot(site: Stage) -> None:
     assert "waiting" in good.err
     (late,) = of_class(observatory(site.cluster), ShotExpired)
     assert late.event.order.shotid == "HS0052"
+    site.done("run", "shots", "--once")
+    aborted = of_class(observatory(site.cluster), ShotFinished)[-1].event
+    assert (aborted.order.shotid, aborted.kind) == ("HS0053", "Aborted")
     files = {path.parents[2].name for path in site.folder.rglob("*.fits")}
     assert files == {"virus0000012", "virus0000013"}  # of the exposure before the abort, too
 

@@ -77,7 +77,7 @@ def test_stopped_before_it_puts_a_record_there_that_its_successor_takes_in(stage
     stopped = Instance(stage)
     stopped.take()
     append(stage.cluster, "second", 1, 2)
-    assert project(stage) == "1 records applied to 6 views\n"
+    assert project(stage) == "1 record applied to 6 views\n"
     stopped.refuse_the_last()  # it wakes up
     assert not stopped.apply()
     assert listed(stage) == []

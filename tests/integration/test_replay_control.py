@@ -22,6 +22,7 @@ from infra.replay.asking import NoAnswer, Refused, ReplayOver, answer_to, as_jso
 from infra.replay.cue import Cue, cue_of
 from infra.replay.event_time import EventTimes
 from infra.replay.feed import Feed
+from infra.replay.inviting import CLOSED
 from infra.replay.outcome import NoSuchReplay
 from infra.replay.parts import Part
 from infra.replay.player import Player, Standing
@@ -29,7 +30,12 @@ from infra.replay.report import Report
 from infra.replay.request import Request
 from infra.signals import Stop
 from infra.windows import NightIndex
-from schemas.events.replays import ReplayControlled, ReplayControlRequested, ReplayFinished
+from schemas.events.replays import (
+    ReplayControlled,
+    ReplayControlRequested,
+    ReplayFinished,
+    ServicesInvited,
+)
 from schemas.nights import Nights
 from schemas.repeats import Repeats
 from schemas.topics import OBSERVATORY, RECORDED, REPLAY_CONTROL
@@ -232,6 +238,18 @@ def test_a_seek_leads_to_another_of_several_nights(cluster: Cluster) -> None:
     run.tell("resume")
     run.report()
     assert run.played == [5, 0, 2, 4, 6, 1, 3, 5, 7]
+
+
+def test_nothing_is_sought_in_a_closed_loop(cluster: Cluster) -> None:
+    publish(cluster, [MIDNIGHT, MIDNIGHT + STEP])
+    invited = ServicesInvited(MIDNIGHT, "looped", ["orchestrator"], CLOSED, "recorded", [])
+    wanted = Request([index_of(cluster).all()], 1.0, "looped", paused=True, invited=invited)
+    run = Running(cluster, wanted)
+    with pytest.raises(Refused, match="nothing is sought in it"):
+        run.tell(f"seek {iso(MIDNIGHT)}")
+    run.tell("speed max")
+    run.tell("resume")
+    assert run.report().complete
 
 
 def test_what_stands_at_a_place_goes_out_in_front_of_it(cluster: Cluster) -> None:

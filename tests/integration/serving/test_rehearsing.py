@@ -115,4 +115,8 @@ def test_a_stand_in_is_for_rehearsals(
 
 
 def test_a_rehearsal_with_another_time_may_have_a_stand_in(stage: Stage) -> None:
-    stage.done("--namespace", "mock.first", "run", "shots", "--stand-in", "simulated", "--once")
+    mocked = ("--namespace", "mock.first", "run", "shots", "--once")
+    real = stage.also("real", telescope={"kind": "syscmd"})
+    refused = real.evctl(*mocked)
+    assert (refused.code, "telescope.kind is syscmd, a real one" in refused.sentence) == (78, True)
+    real.done(*mocked, "--stand-in", "simulated")

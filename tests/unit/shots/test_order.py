@@ -61,7 +61,7 @@ def test_options_may_stand_anywhere_and_a_negative_number_is_none(options: list[
         ("-te a", "-te -- a"),
         ("--timeout=5 a", "--timeout=5 -- a"),
         ("a -- -e b", "-- a -e b"),
-        ("a -t", "-t -- a"),
+        ("a -t", "a -t"),
         ("", "--"),
     ],
 )
@@ -84,6 +84,7 @@ def refused(*words: str) -> str:
         ('{"a": {"b": 1}}', "'a' is a dictionary"),
         ('{"a": [[1]]}', "'a' is a list in a list"),
         ('{"a": [{}]}', "'a' is a list in a list"),
+        ('{"a": "\\ud800"}', "'a' has half a character"),
         ('{"a": NaN}', "NaN is no JSON"),
         ('{"a": 9223372036854775808}', "64 bits do not hold"),
     ],
@@ -108,6 +109,7 @@ def test_metadata_that_tcs_takes() -> None:
 @pytest.mark.parametrize(
     ("at", "word", "said"),
     [
+        (0, " ", "shotid is ' ', which names no shot"),
         (1, "0", "Invalid value for 'obs_number'"),
         (1, "10000000", "Invalid value for 'obs_number'"),
         (2, "24", "ra is 24, and has to be 0 to 24 hours"),
@@ -127,6 +129,7 @@ def test_what_is_no_shot_is_refused(at: int, word: str, said: str) -> None:
 def test_all_nine_are_needed() -> None:
     assert "Missing argument 'exp03'" in refused(*WORDS[:-1])
     assert "yes" in refused(*WORDS, "-d", "maybe")
+    assert "requires an argument" in refused(*WORDS, "-m")
 
 
 def test_angles_as_numbers_and_as_people_write_them() -> None:
