@@ -1,6 +1,7 @@
 """Laws of every service and worker, found by the folder `consumers`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import pytest
@@ -72,9 +73,14 @@ def test_its_state_is_the_same_after_it_was_written_down(
     assert write(state) == write(kept)  # NaN is not equal to itself
 
 
+@cache
+def _writer(cls: type) -> Callable[[Any], bytes]:
+    return avro.writer(cls)
+
+
 def written(events: Sequence[Any]) -> list[bytes]:
     """Return events as they are written."""
-    return [avro.writer(type(event))(event) for event in events]
+    return [_writer(type(event))(event) for event in events]
 
 
 @SERVICES
