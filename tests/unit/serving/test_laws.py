@@ -80,7 +80,8 @@ def _writer(cls: type) -> Callable[[Any], bytes]:
 
 def written(events: Sequence[Any]) -> list[bytes]:
     """Return events as they are written."""
-    return [_writer(type(event))(event) for event in events]
+    classes: list[type] = [type(event) for event in events]
+    return [_writer(cls)(event) for cls, event in zip(classes, events, strict=True)]
 
 
 @SERVICES
