@@ -102,6 +102,8 @@ class Asker:
                 answer = self._heard(ear, now + round(attempt * patience.interval * MICROS), stop)
                 if answer is not None:
                     return answer
+                if stop.requested:
+                    break
         finally:
             ear.close()
         raise NoOrchestrator(self._cluster.namespace, patience.seconds)
