@@ -48,7 +48,7 @@ def test_it_decides_about_whatever_its_topics_carry(
     state = service.initial
     for record in data.draw(records(service)):
         events = service.decide(state, record)
-        assert events == service.decide(state, record)
+        assert repr(events) == repr(service.decide(state, record))  # unlike ==, NaN is NaN
         assert all(type(event).ORIGIN is DECIDED for event in events)
         state = service.evolve(state, record)
         for event in events:
@@ -65,10 +65,10 @@ def test_its_state_is_the_same_after_it_was_written_down(
     kept = read(write(service.initial), 0)
     state = service.initial
     for record in data.draw(records(service)):
-        assert service.decide(state, record) == service.decide(kept, record)
+        assert repr(service.decide(state, record)) == repr(service.decide(kept, record))
         state = service.evolve(state, record)
         kept = read(write(service.evolve(kept, record)), 0)
-    assert read(write(state), 0) == kept
+    assert repr(read(write(state), 0)) == repr(kept)  # unlike ==, NaN is NaN
 
 
 @SERVICES
