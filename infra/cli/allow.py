@@ -24,7 +24,7 @@ EPILOG = examples(
 MaxAttempts = Annotated[
     int,
     typer.Option(
-        "-n", "--max-attempts", metavar="N", min=1, help="Look for the confirmation so often."
+        "-n", "--max-attempts", metavar="N", min=1, help="Ask for the confirmation so often."
     ),
 ]
 Interval = Annotated[

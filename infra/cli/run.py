@@ -8,7 +8,7 @@ import typer
 
 from infra.cli.addresses import say_unneeded
 from infra.cli.agreeing import agreed
-from infra.cli.context import settings
+from infra.cli.context import lay_over, settings
 from infra.cli.deciding import from_the_start, in_replay
 from infra.cli.options import LogFile, examples
 from infra.cli.together import run_together
@@ -31,6 +31,7 @@ from infra.projecting.running import Projector, group_name
 from infra.serving import roles
 from infra.serving.running import Server
 from infra.settings import Settings
+from infra.settings.sources import refuse_live_and_replay
 from infra.signals import stopping
 from infra.simulating.place import refuse_worker
 from infra.ticking import tick
@@ -170,15 +171,11 @@ def command(
     Several services, and the bridge of -u, are a process each; all end if one does.
     """
     say_unneeded(n_ocd_main_loop=n_ocd_main_loop, n_ocd_run_shot=n_ocd_run_shot)
+    names = _known(names, listen=listen)
     service, *views = names
-    others = (CLOCK, *roles.names())
-    if service != PROJECTIONS and not {*names} <= {*others}:
-        raise UnknownService(" ".join(names))
-    if listen:
-        if ORCHESTRATOR not in names:
-            raise typer.BadParameter("--listen is for the orchestrator")
-        names = [LISTENER if name == ORCHESTRATOR else name for name in names]
-        service = names[0]
+    if {ORCHESTRATOR, LISTENER} & {*names}:
+        lay_over(ctx, {"urls.event_urls": event_urls})
+        refuse_live_and_replay(settings(ctx))
     if service != PROJECTIONS and (views or event_urls):
         _together(
             ctx,
@@ -221,6 +218,15 @@ def command(
             projector.run(stop, Membership(cluster, group, instance))
         typer.echo(_done(projector, len(stores)))
         raise typer.Exit(stop.exit_code)
+
+
+def _known(names: list[str], *, listen: bool) -> list[str]:
+    """Return the names as they are run; raise `UnknownService`."""
+    if names[0] != PROJECTIONS and not {*names} <= {CLOCK, *roles.names()}:
+        raise UnknownService(" ".join(names))
+    if listen and ORCHESTRATOR not in names:
+        raise typer.BadParameter("--listen is for the orchestrator")
+    return [LISTENER if listen and name == ORCHESTRATOR else name for name in names]
 
 
 def _options(name: str, values: Sequence[str] | None) -> list[str]:

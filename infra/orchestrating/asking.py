@@ -64,7 +64,7 @@ class Question(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often an answer is looked for, and the seconds between; a question lives so long."""
+    """How often it is asked, and the seconds between; a question lives until the last are over."""
 
     attempts: int = 5
     interval: float = 1.0
@@ -88,25 +88,35 @@ class Asker:
     def ask(self, question: Question, patience: Patience, stop: Stop) -> OrchestratorAnswered:
         """Return the answer; raise `NoOrchestrator` where none comes in time.
 
-        The question is on the log once, so that it need not be sent again with each attempt.
+        It is asked at each attempt: an orchestrator that starts the first time ever passes over
+        what was asked before.
         """
         place = OBSERVATORY.full_name(self._cluster.namespace), 0
         end, now = reading.whole(self._cluster, [place])[place][1], utc_micros()
         until = now + round(patience.seconds * MICROS)
         ear = Ear(self._cluster, self._registry, Position(*place, end - 1), (OrchestratorAnswered,))
         try:
-            asked = OrchestratorAsked(self._now(), self._token, *question, until)
-            self._log.publish(asked)
-            self._log.flush()
-            while utc_micros() < until and not stop.requested:
-                for record in ear.heard():
-                    if record.event.token == self._token:
-                        return record.event  # type: ignore[no-any-return]  # by its class
-                self._cluster.check()
-                stop.wait(_LOOK_S)
+            for attempt in range(1, patience.attempts + 1):
+                self._log.publish(OrchestratorAsked(self._now(), self._token, *question, until))
+                self._log.flush()
+                answer = self._heard(ear, now + round(attempt * patience.interval * MICROS), stop)
+                if answer is not None:
+                    return answer
+                if stop.requested:
+                    break
         finally:
             ear.close()
         raise NoOrchestrator(self._cluster.namespace, patience.seconds)
+
+    def _heard(self, ear: Ear, until: int, stop: Stop) -> OrchestratorAnswered | None:
+        """Return the answer, None where none comes until then (µs UTC)."""
+        while utc_micros() < until and not stop.requested:
+            for record in ear.heard():
+                if record.event.token == self._token:
+                    return record.event  # type: ignore[no-any-return]  # by its class
+            self._cluster.check()
+            stop.wait(_LOOK_S)
+        return None
 
     def agreed(
         self,

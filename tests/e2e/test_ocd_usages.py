@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from infra.cli import app
 from infra.cli.addresses import say_unneeded
@@ -211,6 +212,13 @@ def test_what_only_ocd_needs_is_said_to_be_unneeded(name: str) -> None:
 
     for option in usage.options:
         assert ("not needed" in (help_of[option.parameter] or "")) == (not option.is_needed)
+
+
+def test_live_events_and_a_replay_s_at_once_are_refused_as_by_ocd() -> None:
+    replayed = {"EVCTL_URLS__OCD_DB_REPLAY": URLS[1]}
+    for words in (["-u", URLS[0]], ["--listen", "-u", URLS[0]]):
+        refused = CliRunner().invoke(app, ["run", "orchestrator", *words], env=replayed)
+        assert (refused.exit_code, "Not started: urls.event_urls" in refused.stderr) == (78, True)
 
 
 def test_people_are_told_what_was_not_needed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,15 +1,18 @@
 """Decisions of two sides, compared in whatever order they come."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.serving.comparing import Comparison, Difference, Only, differences
+from schemas.events.orchestrator import ShotChosen
 from schemas.events.services import DecisionFailed
 from schemas.events.silence import SystemFellSilent
 from schemas.record import AnyRecord, Position, Provenance, Record
+from tests.unit.orchestrator.story import Story
 
 CAUSE = UUID(int=7)
 
@@ -75,6 +78,18 @@ def test_what_is_no_number_is_no_difference_nor_is_the_place_of_a_failure() -> N
     assert differences(failed[0], decision(1).event) == {
         "event": ("DecisionFailed", "SystemFellSilent")
     }
+
+
+def test_where_the_causes_of_a_decision_stand_is_no_difference_but_what_they_are() -> None:
+    story = Story()
+    story.begin()
+    story.good_sky()
+    chosen = story.of(ShotChosen)[0]
+    elsewhere = {name: offset + 90 for name, offset in chosen.causes.items()}
+
+    assert differences(chosen, replace(chosen, causes=elsewhere)) == {}
+    assert set(differences(chosen, replace(chosen, causes={**elsewhere, "moon": 1}))) == {"causes"}
+    assert set(differences(chosen, replace(chosen, track=1 - chosen.track))) == {"track"}
 
 
 def test_a_decision_of_one_side_only_is_shown_with_its_values() -> None:
