@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -58,6 +59,12 @@ def reopened(directory: Path, log_settings: LogSettings = SETTINGS) -> Partition
     return log
 
 
+def retried(states: list[list[Any]], start: int) -> list[list[Any]]:
+    """Return the batches by which a retry is known, of records that were not deleted."""
+    known = [[state[0], [b for b in state[3] if b.base_offset >= start]] for state in states]
+    return [each for each in known if each[1]]
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(-1, 45), min_size=1, max_size=5), st.integers(1, 20))
 def test_the_start_never_falls(asked: list[int], batches: int) -> None:
@@ -80,7 +87,7 @@ def test_the_start_never_falls(asked: list[int], batches: int) -> None:
                 states = partition.log.producers.snapshot()
             log = reopened(directory)
             assert (log.start_offset, log.end_offset, log.high_watermark) == (start, end, end)
-            assert [row[0::3] for row in log.producers.snapshot()] == [r[0::3] for r in states]
+            assert retried(log.producers.snapshot(), start) == retried(states, start)
             assert verify_partition(directory, online=False).findings == []
 
     memory = Path("/dev/shm")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
@@ -48,6 +49,7 @@ TCS_EVENTS = st.builds(
 PACKETS = st.builds(Packet, time=TIMES, schema_name=st.just("alert"), fields=st.just({"candid": 1}))
 
 
+@cache
 def events_of(which: Topic) -> SearchStrategy[Any]:
     """Return a strategy for the events of a topic, of every class it carries."""
     if which.foreign:

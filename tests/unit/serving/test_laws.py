@@ -1,7 +1,6 @@
 """Laws of every service and worker, found by the folder `consumers`."""
 
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -25,15 +24,14 @@ WORKERS = pytest.mark.parametrize("name", consumers.workers())
 
 @st.composite
 def records(draw: st.DrawFn, service: Service[Any]) -> Sequence[AnyRecord]:
-    """Return records of the topic that a service reads, some as if of its own."""
+    """Return records of the topic that a service reads."""
     (name,) = service.reads
     where = topic(name)
-    sources = st.sampled_from(["somebody", f"{service.name}/observatory/0"])
     events = draw(st.lists(events_of(where), max_size=12))
     return [
         Record(
             event,
-            Provenance(draw(sources), offset),
+            Provenance("somebody", offset),
             event.record_key,
             draw(TIMES),
             Position(where.full_name(NAMESPACE), 0, offset),
@@ -50,7 +48,7 @@ def test_it_decides_about_whatever_its_topics_carry(
     state = service.initial
     for record in data.draw(records(service)):
         events = service.decide(state, record)
-        assert written(events) == written(service.decide(state, record))
+        assert repr(events) == repr(service.decide(state, record))  # unlike ==, NaN is NaN
         assert all(type(event).ORIGIN is DECIDED for event in events)
         state = service.evolve(state, record)
         for event in events:
@@ -67,21 +65,10 @@ def test_its_state_is_the_same_after_it_was_written_down(
     kept = read(write(service.initial), 0)
     state = service.initial
     for record in data.draw(records(service)):
-        assert written(service.decide(state, record)) == written(service.decide(kept, record))
+        assert repr(service.decide(state, record)) == repr(service.decide(kept, record))
         state = service.evolve(state, record)
         kept = read(write(service.evolve(kept, record)), 0)
-    assert write(state) == write(kept)  # NaN is not equal to itself
-
-
-@cache
-def _writer(cls: type) -> Callable[[Any], bytes]:
-    return avro.writer(cls)
-
-
-def written(events: Sequence[Any]) -> list[bytes]:
-    """Return events as they are written."""
-    classes: list[type] = [type(event) for event in events]
-    return [_writer(cls)(event) for cls, event in zip(classes, events, strict=True)]
+    assert repr(read(write(state), 0)) == repr(kept)  # unlike ==, NaN is NaN
 
 
 @SERVICES
