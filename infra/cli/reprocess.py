@@ -16,12 +16,15 @@ from infra.cli.deciding import DISAGREE, SettingsOf, present_settings
 from infra.cli.options import LogFile, examples
 from infra.cli.progress import progress
 from infra.cli.viewing import chosen_views, patience
+from infra.database.seats import SeatStore
 from infra.indexing import night_index, open_database
-from infra.log.cluster import connect
+from infra.log.cluster import Cluster, connect
 from infra.log.registry import Registry
 from infra.logs import configure
 from infra.projecting.judging import Verifying
 from infra.quarantine.fates import Fates
+from infra.replay.awaiting import came
+from infra.replay.comparing import deciders as deciders_in
 from infra.replay.holes import require_whole
 from infra.reprocessing.against_live import AgainstLive
 from infra.reprocessing.outcome import Outcome
@@ -34,6 +37,7 @@ from infra.serving.shelved import Shelved
 from infra.serving.taking_over import settings_digest
 from infra.settings import Settings
 from infra.signals import Stop, stopping
+from infra.windows import Window
 from schemas.errors import EvctlError
 
 EPILOG = examples(
@@ -92,7 +96,7 @@ def command(
             "--service",
             metavar="SERVICE",
             help="Only this service decides anew; may be given again.",
-            show_default="all of them",
+            show_default="all that have run here",
         ),
     ] = None,
     no_services: Annotated[
@@ -138,8 +142,7 @@ def command(
     site = settings(ctx)
     configure(site.logging, "reprocess", log_file)
     chosen = chosen_views(site, views or ())
-    deciders = () if no_services else chosen_services(services or ())
-    present = present_settings(site, deciders, settings_of)
+    named = chosen_services(services or ())
     cluster = connect(site)
     registry = Registry(cluster)
     part = part_of(night_index(cluster, site), nights or (), start, end)
@@ -147,6 +150,10 @@ def command(
     part = replace(part, windows=windows)
     for hole in holes:
         typer.echo(f"evctl: note: the log has lost {hole}", err=True)
+    if not named and not no_services:
+        named = chosen_services(_who_decided(site, cluster, registry, windows))
+    deciders = () if no_services else named
+    present = present_settings(site, deciders, settings_of)
     wish = Wish(part, chosen, deciders, present, limit)
     shelf = Shelf(site.seals.directory, cluster.namespace)
     shelved = Shelved(cluster, None if from_zero else shelf.directory)
@@ -163,12 +170,22 @@ def command(
 
 
 def chosen_services(names: Sequence[str]) -> Sequence[Service[Any]]:
-    """Return the services of these names, all if there is none; raise `NotAService`."""
+    """Return the services of these names; raise `NotAService`."""
     known = consumers.services()
     for name in names:
         if name not in known:
             raise NotAService(name)
-    return [known[name] for name in names or sorted(known)]
+    return [known[name] for name in names]
+
+
+def _who_decided(
+    site: Settings, cluster: Cluster, registry: Registry, windows: Sequence[Window]
+) -> Sequence[str]:
+    """Return the services that have run here or, without a trace of any, decided in the part."""
+    known, database = sorted(consumers.services()), open_database(site)
+    with closing(database):
+        SeatStore(database, cluster.namespace).create()
+        return came(cluster, database, known) or deciders_in(cluster, registry, windows, known)
 
 
 def _outcome(

@@ -81,7 +81,7 @@ def test_stopped_before_it_puts_a_record_there_that_its_successor_takes_in(stage
     stopped.refuse_the_last()  # it wakes up
     assert not stopped.apply()
     assert listed(stage) == []
-    assert project(stage).endswith(" records applied to 6 views\n")
+    assert project(stage).endswith(" applied to 6 views\n")
     assert stage.rows("SELECT count(*) FROM quarantine") == [(0,)]
     assert stage.rows("SELECT count(*) FROM tcs_events") == [(2,)]
     stage.done("verify", "all")

@@ -238,7 +238,11 @@ def test_bad_input_gets_a_sentence_and_what_is_stopped_leaves_nothing(stage: Sta
         (["2026-01-01", "--to", "again.sqlite"], 66, "the log has the night 2026-11-21"),
         (["--from", "2026-11-21T03:00", "--to", "again.sqlite"], 66, "lies in the time from 2026-"),
         ([NIGHT, "--to", "nowhere/again.sqlite"], 73, "its directory is missing"),
-        ([NIGHT, "--to", "again.sqlite", "--service", "silense"], 2, "known: silence"),
+        (
+            [NIGHT, "--to", "again.sqlite", "--service", "silense"],
+            2,
+            "known: listener, orchestrator, silence",
+        ),
         ([NIGHT, "--to", "again.sqlite", "--service", "silence", "--no-services"], 2, "not both"),
         ([NIGHT, "--to", live, "--overwrite"], 73, "is the site's database"),
     ]

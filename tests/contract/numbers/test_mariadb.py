@@ -228,7 +228,7 @@ def test_a_commit_that_got_lost_is_found_or_made_again(
 def test_a_rehearsal_takes_numbers_of_a_throw_away_server_only(mariadb: Database) -> None:
     migrating.create(mariadb)
     numbers = store(mariadb, rehearses="mock.dark.")
-    with pytest.raises(errors.NotThrowAway, match=r"^The namespace mock\.dark has a mocked time"):
+    with pytest.raises(errors.NotThrowAway, match=r"^The namespace mock\.dark is a rehearsal's"):
         numbers.take(ticket(1), DAY, "")
     with mariadb.writing() as connection:
         connection.execute(CreateTable(THROW_AWAY))
