@@ -23,6 +23,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks.table import Row
 from infra.broker import control
+from infra.clock import fresh_id
 from infra.log import reading, topics
 from infra.log.cluster import Cluster, connect
 from infra.log.registry import Registry
@@ -58,10 +59,12 @@ def _measured(seconds: int, *, synced: bool) -> list[Row]:
         companion = Companion(["--site-file", str(file)], ours.namespace)
         try:
             _until_it_decides(ours, companion)
+            _round(ours, 2)  # until it has joined its group, and everything is warm
             mine = _round(ours, seconds)
         finally:
             companion.end()
         with _echoing(bare):
+            _round(bare, 2)
             other = _round(bare, seconds)
     how = "synced before the ack" if synced else "unsynced"
     note = f"{RATE:,} events/s, {len(mine[2]):,} decisions, {how}"
@@ -84,7 +87,7 @@ class _Answers(threading.Thread):
     def run(self) -> None:
         """Consume until it is over."""
         while not self.over.is_set():
-            for message in self._consumer.consume(100, 0.05):
+            for message in reading.consume(self._consumer, 1000, 0.05):
                 headers = dict(message.headers() or ())
                 cause = headers.get("cause")
                 if isinstance(cause, bytes):
@@ -104,7 +107,9 @@ def _round(cluster: Cluster, seconds: int) -> tuple[float, float, list[float]]:
     """Return median and 99th percentile in ms, and all of them."""
     answers = _Answers(cluster)
     answers.start()
-    publisher = Publisher(cluster, Registry(cluster), OBSERVATORY, "bench", linger_ms=0)
+    publisher = Publisher(
+        cluster, Registry(cluster), OBSERVATORY, f"bench-{fresh_id()}", linger_ms=0
+    )
     sent: dict[bytes, float] = {}
     begin = perf_counter()
     for number in range(seconds * RATE):
@@ -171,7 +176,7 @@ def _echo(cluster: Cluster, ready: Event, over: Event) -> None:
     name = OBSERVATORY.full_name(cluster.namespace)
     ready.set()
     while not over.is_set():
-        for message in consumer.consume(1000, 0.1):
+        for message in reading.consume(consumer, 1000, 0.1):
             if message.key() == b"tcs.receiver.heartbeat":
                 said: Any = dict(message.headers() or ())
                 source, _, seq = said["src"].rpartition(b":")
