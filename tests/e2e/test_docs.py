@@ -148,7 +148,8 @@ def test_the_readme_begins_with_the_two_commands_and_has_ten_lines_of_a_first_ni
     commands = [line.command for line in lines_of(ROOT / "README.md")]
 
     assert commands[:2] == ["make demo", "make test"]
-    assert len(commands[2:]) == 10
+    first_night = [c for c in commands[2:] if "simulate" not in c and " why " not in c]
+    assert len(first_night) == 10
 
 
 # Names
