@@ -3,26 +3,25 @@
 It is a service of its own, so that it can run beside the orchestrator.
 """
 
+from dataclasses import replace
 from functools import partial
 
-from consumers import Service
+from consumers import Service, orchestrator
 from consumers.orchestrator.deciding import decide
 from consumers.orchestrator.limits import SECTION
 from consumers.orchestrator.state import State, folded
-from schemas.topics import OBSERVATORY
 
 NAME = "listener"
 
 
 def service() -> Service[State]:
     """Return the service `listener`."""
-    return Service(
+    return replace(
+        orchestrator.service(),
         name=NAME,
-        version=1,
-        reads=(OBSERVATORY.name,),
-        writes=(OBSERVATORY.name,),
-        initial=State(),
         decide=partial(decide, service=NAME, listens=True),
         evolve=partial(folded, service=NAME),
+        opening=None,
+        closing=None,
         section=SECTION,
     )
