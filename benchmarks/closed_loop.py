@@ -3,20 +3,16 @@
 python -m benchmarks closed_loop
 """
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from math import inf
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+from benchmarks.scene import site_and_log
 from benchmarks.table import Row
-from infra.broker import control
-from infra.log.cluster import Cluster, connect
+from infra.log.cluster import Cluster
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
-from infra.settings import load
 from infra.signals import Stop
 from infra.simulating.companion import Companion
 from infra.simulating.report import Report
@@ -42,7 +38,7 @@ def rows(quick: bool = False) -> list[Row]:
     dusk, _ = sky.darkness(utc.parse("2019-03-06T18:00"))
     night = Scenario(1, dusk, dusk + round(hours * 3600 * MICROS), shots=shots(), name="hetdex")
     ours, bare, reports = [], [], []
-    with _site() as (file, cluster):
+    with site_and_log() as (file, cluster):
         for number in range(rounds):
             begin = perf_counter()
             reports.append(_closed(file, cluster.in_namespace(f"sim.closed{number}."), night))
@@ -95,23 +91,6 @@ def shots() -> tuple[Shot, ...]:
         if float(ra) >= 0:
             found.setdefault(name, Shot(name, float(ra), float(dec), track, 1, 1, None, {}))
     return tuple(found.values())
-
-
-@contextmanager
-def _site() -> Iterator[tuple[Path, Cluster]]:
-    """Give a site file and its log, removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="evctl-bench-") as folder:
-        file = Path(folder) / "site.yaml"
-        file.write_text(
-            f"log: {{data_dir: {folder}/log}}\ndatabase: {{url: 'sqlite:///{folder}/t.sqlite'}}\n",
-            encoding="utf-8",
-        )
-        site = load(file, None, {}, {}, Path(folder)).settings
-        control.start(site.log.data_dir)
-        try:
-            yield file, connect(site)
-        finally:
-            control.stop(site.log.data_dir)
 
 
 def _closed(file: Path, cluster: Cluster, night: Scenario) -> Report:

@@ -7,28 +7,25 @@ before it. Measured is from the call that publishes it to the answer at a consum
 same for a bare echo that answers each heartbeat with a record, by the same clients.
 """
 
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
-from pathlib import Path
 from statistics import quantiles
 from time import perf_counter, sleep
 from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
+from benchmarks.scene import site_and_log
 from benchmarks.table import Row
-from infra.broker import control
 from infra.clock import fresh_id
 from infra.log import reading, topics
-from infra.log.cluster import Cluster, connect
+from infra.log.cluster import Cluster
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
-from infra.settings import load
 from infra.simulating.companion import Companion
 from schemas import utc
 from schemas.events.tcs import TcsEvent
@@ -51,7 +48,7 @@ def rows(quick: bool = False) -> list[Row]:
 
 
 def _measured(seconds: int, *, synced: bool) -> list[Row]:
-    with _site() as (file, cluster):
+    with site_and_log() as (file, cluster):
         ours = cluster.in_namespace("sim.ours.")
         bare = cluster.in_namespace("sim.bare.")
         for each in (ours, bare):
@@ -185,20 +182,3 @@ def _echo(cluster: Cluster, ready: Event, over: Event) -> None:
         producer.poll(0)
     producer.flush()
     consumer.close()
-
-
-@contextmanager
-def _site() -> Iterator[tuple[Path, Cluster]]:
-    """Give a site file and its log, removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="evctl-bench-") as folder:
-        file = Path(folder) / "site.yaml"
-        file.write_text(
-            f"log: {{data_dir: {folder}/log}}\ndatabase: {{url: 'sqlite:///{folder}/t.sqlite'}}\n",
-            encoding="utf-8",
-        )
-        site = load(file, None, {}, {}, Path(folder)).settings
-        control.start(site.log.data_dir)
-        try:
-            yield file, connect(site)
-        finally:
-            control.stop(site.log.data_dir)

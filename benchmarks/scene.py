@@ -36,6 +36,23 @@ def scene() -> Iterator[Settings]:
             control.stop(site.log.data_dir)
 
 
+@contextmanager
+def site_and_log() -> Iterator[tuple[Path, Cluster]]:
+    """Yield a site's file, for processes of evctl, and its running log; removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="evctl-bench-") as folder:
+        file = Path(folder) / "site.yaml"
+        file.write_text(
+            f"log: {{data_dir: {folder}/log}}\ndatabase: {{url: 'sqlite:///{folder}/t.sqlite'}}\n",
+            encoding="utf-8",
+        )
+        site = load(file, None, {}, {}, Path(folder)).settings
+        control.start(site.log.data_dir)
+        try:
+            yield file, connect(site)
+        finally:
+            control.stop(site.log.data_dir)
+
+
 def events(count: int, rate: float = 1000.0) -> list[TcsEvent]:
     """Return `count` events of four values, about 140 bytes each on the wire, `rate` a second."""
     step = round(1e6 / rate)
