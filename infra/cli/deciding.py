@@ -18,6 +18,7 @@ from infra.indexing import open_database
 from infra.log import topics
 from infra.log.cluster import Cluster
 from infra.log.registry import Registry
+from infra.namespaces import replay_of
 from infra.replay.awaiting import (
     PATIENCE_S,
     NoStandIn,
@@ -31,7 +32,7 @@ from infra.replay.awaiting import (
 from infra.replay.closed import LockStep
 from infra.replay.comparing import compared, deciders
 from infra.replay.inviting import OPEN, invite
-from infra.replay.namespace import claim, replay_of
+from infra.replay.namespace import claim
 from infra.replay.request import Request
 from infra.sealing.shelf import Shelf
 from infra.serving import roles

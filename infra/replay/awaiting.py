@@ -9,7 +9,7 @@ from infra.log import reading, topics
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
 from infra.log.registry import Registry
-from infra.replay.namespace import replay_of
+from infra.namespaces import replay_of
 from infra.replay.outcome import NoSuchReplay
 from infra.signals import Stop
 from schemas.errors import EvctlError

@@ -42,12 +42,6 @@ class ReplayIdInUse(EvctlError):
         self.replay, self.topic = replay, there
 
 
-def replay_of(namespace: str) -> str | None:
-    """Return the id of the replay whose namespace it is, None if it is no replay's."""
-    *_, kind, name = ("", "", *namespace.split(".")[:-1])
-    return name if kind == "replay" else None
-
-
 def fresh_replay_id() -> str:
     """Return an id that sorts by the time it was made and that nobody else makes."""
     now = datetime.fromtimestamp(clock.utc_micros() / MICROS, UTC)

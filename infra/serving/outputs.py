@@ -13,7 +13,7 @@ from infra.log.partitioning import partition_of
 from infra.log.reading import Place
 from infra.log.registry import Registry
 from infra.log.writing import ENVELOPE, Producer
-from infra.replay.namespace import replay_of
+from infra.namespaces import replay_of
 from schemas import avro, catalogue, framing
 from schemas.declare import time_field
 from schemas.record import Provenance, to_headers
