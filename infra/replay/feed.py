@@ -31,6 +31,10 @@ BATCH = 5000
 SIP = 250
 """Messages read at once between two that are due: about 0.3 ms."""
 
+GULP = 50
+"""After so many messages without a moment to read ahead, as many are read all the same: the wait
+for a partition that has run dry would make later ones late by tens of milliseconds."""
+
 Sieve = Callable[[list[Message]], list[Message]]
 """Which of some messages go on, and as what."""
 
@@ -79,6 +83,7 @@ class Feed:
         self._from_time = 0 if since is None else since.time
         self._early = set(self._buffers) if since is not None else set()
         self._at_once, self._is_merged = SIP, len(self._buffers) > 1
+        self._since_read = 0
         self._order = in_order({place: self._partition(place) for place in self._buffers})
 
     def __enter__(self) -> Self:
@@ -162,6 +167,9 @@ class Feed:
             last = due[0]
             self._given += 1
             yield due
+            self._since_read += 1
+            if self._since_read == GULP:
+                self.read_ahead(2 * GULP)
 
     def _partition(self, place: Place) -> Iterator[tuple[int, Message]]:
         buffer = self._buffers[place]
@@ -183,13 +191,14 @@ class Feed:
             self._store(self._taken(at_once, 0.1))
             self._pause_the_full(place)
 
-    def read_ahead(self) -> bool:
+    def read_ahead(self, most: int = SIP) -> bool:
         """Take in a few messages that have come already; false if nothing is to be had or wanted.
 
         Once there is enough, no more is read until half of it has gone out.
         """
-        size = sum(buffer.bytes for buffer in self._buffers.values())
-        fraction = max(self.waiting / AHEAD_MESSAGES, size / AHEAD_BYTES)
+        self._since_read = 0
+        size, waiting = sum(buffer.bytes for buffer in self._buffers.values()), self.waiting
+        fraction = max(waiting / AHEAD_MESSAGES, size / AHEAD_BYTES)
         was_thirsty, self._thirsty = self._thirsty, fraction < (1 if self._thirsty else 0.5)
         if not self._reader.left or not self._thirsty:
             return False
@@ -198,7 +207,7 @@ class Feed:
         for place, buffer in self._buffers.items():
             if buffer.paused and not self._too_full(buffer, 2):
                 self._resume(place, buffer)
-        found = self._taken(SIP, 0)
+        found = self._taken(min(most, AHEAD_MESSAGES - waiting), 0)
         self._store(found)
         return bool(found)
 

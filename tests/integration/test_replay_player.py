@@ -12,7 +12,7 @@ from infra import windows
 from infra.log import topics
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
-from infra.log.reading import Message
+from infra.log.reading import Message, SpanReader
 from infra.log.registry import Registry
 from infra.replay.event_time import EventTimes
 from infra.replay.feed import AHEAD_MESSAGES, Feed
@@ -160,6 +160,32 @@ def test_a_partition_far_ahead_waits_for_the_others(cluster: Cluster) -> None:
             most = max(most, feed.waiting)
     assert offsets == [*((False, n) for n in range(many)), (True, 0)]
     assert most <= AHEAD_MESSAGES
+
+
+class Patient(SpanReader):
+    """A reader for which something has always come already; it counts who had to wait for it."""
+
+    waits = 0
+
+    def take(self, most: int, timeout: float = 0.1) -> list[Message]:
+        type(self).waits += timeout > 0
+        return super().take(most, max(timeout, 5.0))
+
+
+def test_partitions_are_read_ahead_where_records_leave_no_time_for_it(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = 20_000
+    publish(cluster, range(MIDNIGHT, MIDNIGHT + 1000 * events, 1000))
+    start = MIDNIGHT // 1000
+    send_foreign(cluster, [(n % 3, start + n, b"alert") for n in range(events)])
+    monkeypatch.setattr("infra.replay.feed.SpanReader", Patient)
+    window = index_of(cluster).all()
+    with Feed(cluster, window, EventTimes(Registry(cluster).decoder), lambda: False) as feed:
+        while feed.waiting < events:
+            assert feed.read_ahead()
+        assert sum(1 for _ in feed.timed()) == 2 * events
+    assert Patient.waits <= 2  # of 80 sips, were they taken only where a partition has run dry
 
 
 def test_a_replay_of_a_replay_is_a_replay(cluster: Cluster, stop: Stop) -> None:
