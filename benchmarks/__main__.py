@@ -4,6 +4,7 @@
 leaves out because they take long: `drift`.
 """
 
+import argparse
 import platform
 import subprocess
 import sys
@@ -42,6 +43,7 @@ MODULES = (
     "latency",
     "numbering",
 )
+LONG = ("drift",)
 RESULTS = Path(__file__).parent / "results"
 _PACKAGES = ("confluent-kafka", "fastavro", "sqlalchemy", "pymysql", "orjson", "kio")
 _EVENT = {"a": 1_763_604_000_000_000, "b": "metrology", "c": 1.2, "d": 3.4, "e": 17, "f": True}
@@ -56,11 +58,21 @@ _SCHEMA = {
     ],
 }
 
+_ABOUT = (
+    "Measure what is named, or everything but " + ", ".join(LONG) + ", which takes 20 minutes, and "
+    "print tables with a bare loop or a peer beside. Only a whole run is kept in results/."
+)
+
 
 def main(words: list[str]) -> None:
     """Run the modules named, all if none is, and write the tables down unless `--quick`."""
-    quick = "--quick" in words
-    chosen = [word for word in words if word != "--quick"] or list(MODULES)
+    parser = argparse.ArgumentParser("python -m benchmarks", description=_ABOUT)
+    parser.add_argument("--quick", action="store_true", help="short runs, to see that they run")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join((*MODULES, *LONG)))
+    given = parser.parse_args(words)
+    if unknown := [name for name in given.names if name not in {*MODULES, *LONG}]:
+        parser.error(f"there is no benchmark {unknown[0]!r}; `--help` lists them")
+    quick, chosen = given.quick, given.names or list(MODULES)
     text = [_heading(), ""]
     print("\n".join(text), flush=True)
     for name in chosen:

@@ -3,7 +3,41 @@
 It is said by name, before a topic is there, so that nothing can go to the wrong place meanwhile.
 """
 
+import re
+
+from schemas.errors import EvctlError
+
 _REPLAY, _MOCK, _SIMULATION = "replay", "mock", "sim"
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class NotAnId(EvctlError):
+    """The text can't name what has a namespace of its own."""
+
+    exit_code = 2
+
+    def __init__(self, text: str, what: str) -> None:
+        super().__init__(
+            f"{text!r} can't name {what}: an id has 1 to 64 letters, digits, '-' or '_', the first "
+            "a letter or digit, since it becomes a part of topic names."
+        )
+        self.text, self.what = text, what
+
+
+def of_replay(namespace: str, replay: str) -> str:
+    """Return the namespace of a replay of what is in another; raise `NotAnId`."""
+    return _within(namespace, _REPLAY, replay, "a replay")
+
+
+def of_simulation(namespace: str, simulation: str) -> str:
+    """Return the namespace of a simulated night at a site's; raise `NotAnId`."""
+    return _within(namespace, _SIMULATION, simulation, "a simulation")
+
+
+def _within(namespace: str, word: str, name: str, what: str) -> str:
+    if not _ID.fullmatch(name):
+        raise NotAnId(name, what)
+    return f"{namespace}{word}.{name}."
 
 
 def replay_of(namespace: str) -> str | None:

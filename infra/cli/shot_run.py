@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from infra.cli import shot_order
+from infra.cli.addresses import say_unneeded
 from infra.cli.context import settings
 from infra.cli.options import LogFile, examples
 from infra.cli.shot_by_hand import ByHand
@@ -222,15 +223,9 @@ def command(
         acam_dest_file=absolute(acam_dest_file),
     )
     awaited = wait_for_connection and emit_events
-    _say_what_is_ignored(ocd_run_shot, n_ocd_run_shot, alone=wait_for_connection and not awaited)
+    say_unneeded(ocd_run_shot=ocd_run_shot, n_ocd_run_shot=n_ocd_run_shot)
+    if wait_for_connection and not awaited:
+        typer.echo("evctl: -c counts only with -e: no orchestrator is waited for", err=True)
     site = settings(ctx)
     configure(site.logging, "shots", log_file)
     ByHand(site, order, wait, timeout if awaited else None).run()
-
-
-def _say_what_is_ignored(urls: list[str] | None, number: int | None, *, alone: bool) -> None:
-    if urls or number is not None:
-        given = "--ocd-run-shot" if urls else "-N/--n-ocd-run-shot"
-        typer.echo(f"evctl: {given} is not needed: the shot is told through the log", err=True)
-    if alone:
-        typer.echo("evctl: -c counts only with -e: no orchestrator is waited for", err=True)

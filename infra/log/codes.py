@@ -12,6 +12,7 @@ PARTITION_EOF: int = KafkaError._PARTITION_EOF  # noqa: SLF001
 RESOLVE: int = KafkaError._RESOLVE  # noqa: SLF001
 TIMED_OUT: int = KafkaError._TIMED_OUT  # noqa: SLF001
 TRANSPORT: int = KafkaError._TRANSPORT  # noqa: SLF001
+WAIT_COORDINATOR: int = KafkaError._WAIT_COORD  # noqa: SLF001
 
 UNKNOWN_PARTITION: int = KafkaError._UNKNOWN_PARTITION  # noqa: SLF001
 UNKNOWN_TOPIC: int = KafkaError._UNKNOWN_TOPIC  # noqa: SLF001

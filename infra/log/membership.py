@@ -5,15 +5,28 @@ that comes back within the session's time gets its partitions back at once; with
 others wait for the session's end.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from infra.log import codes, reading
 from infra.log.cluster import Cluster
+from infra.log.reading import Place
+from schemas.record import Position
 
 SESSION_MS = 6_000
 """As short as Kafka allows by default: after so long a member that died is missed."""
+
+_NOT_NOW = frozenset(
+    {
+        codes.WAIT_COORDINATOR,
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError.REBALANCE_IN_PROGRESS,
+        KafkaError.UNKNOWN_MEMBER_ID,
+    }
+)
+"""The group gives its partitions anew, which the member hears when polled, or can't be asked."""
 
 OnChange = Callable[[Consumer, list[TopicPartition]], None]
 
@@ -51,3 +64,23 @@ class Membership:
         )
         consumer.subscribe(list(names), on_assign=given, on_revoke=taken, on_lost=lost or taken)
         return consumer
+
+
+def is_still(consumer: Consumer, cluster: Cluster, reached: Mapping[Place, int]) -> bool:
+    """Ask the group whether a consumer is its member now, and has its partitions.
+
+    Heartbeats tell it only once a second. A commit is refused to anyone else: of the offsets that
+    were `reached`, which tells other tools how far we are and has no other meaning for us.
+
+    Raises `InstanceReplaced` where another has this one's static id, and `LogUnavailable`.
+    """
+    offsets = [TopicPartition(*place, offset) for place, offset in reached.items()]
+    try:
+        answers = consumer.commit(offsets=offsets, asynchronous=False)
+        errors = [one.error for one in answers or () if one.error is not None]
+    except KafkaException as fault:
+        errors = [fault.args[0]]
+    for error in errors:
+        if error.code() not in _NOT_NOW:
+            reading.pass_over(error, Position(*min(reached), 0), cluster)
+    return not errors

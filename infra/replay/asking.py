@@ -59,7 +59,7 @@ class Refused(EvctlError):
 def answer_to(source: Cluster, replay: str, command: str, timeout: float) -> ReplayControlled:
     """Ask a replay for something, and return its answer.
 
-    Raises `NotAReplayId`, `NoSuchReplay`, `ReplayOver`, `NoAnswer` and `Refused`.
+    Raises `NotAnId`, `NoSuchReplay`, `ReplayOver`, `NoAnswer` and `Refused`.
     """
     target = seen_by(source, replay)
     name = REPLAY_CONTROL.full_name(target.namespace)

@@ -4,8 +4,8 @@ The replay goes past a recorded heartbeat of TCS only when the orchestrator's an
 what it asked for until then, the telescope hears, and answers between the records that follow.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any
 from uuid import UUID
 
 from infra.log.cluster import Cluster
@@ -13,6 +13,7 @@ from infra.log.reading import Message, Place
 from infra.log.registry import Registry
 from infra.replay.event_time import EventTimes
 from infra.replay.kinds import Kinds
+from infra.replay.saying import Saying
 from infra.simulating.hearing import Hearing, answers
 from producers.telescope.answering import HEARD, Answers
 from producers.telescope.talking import HEARTBEAT
@@ -20,49 +21,12 @@ from schemas import avro, framing
 from schemas.declare import time_field
 from schemas.events.tcs import TcsEvent
 from schemas.events.ticks import TimePassed
-from schemas.record import Position, from_headers, reported
+from schemas.record import Position, from_headers
 from schemas.repeats import is_news
 
 _LOOK_S = 0.1
 _TELLING = frozenset({TcsEvent, TimePassed})
 _KEY = ".".join(HEARTBEAT).encode()
-
-
-class Saying(NamedTuple):
-    """What the telescope says, as if it had been read from a partition."""
-
-    place: Place
-    source: str
-    seq: int
-    encoded: bytes
-    millis: int
-
-    def topic(self) -> str:
-        return self.place[0]
-
-    def partition(self) -> int:
-        return self.place[1]
-
-    def offset(self) -> int:
-        return -1
-
-    def key(self) -> None:
-        return None
-
-    def value(self) -> bytes:
-        return self.encoded
-
-    def headers(self) -> Sequence[tuple[str, bytes]]:
-        return reported(self.source, self.seq)
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, max(1, self.millis)
-
-    def error(self) -> None:
-        return None
-
-    def __len__(self) -> int:
-        return len(self.encoded)
 
 
 class LockStep:

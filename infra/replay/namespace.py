@@ -1,6 +1,5 @@
 """The place of a replay: topics of its own, where no live event flows and none of it leaks out."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,24 +8,10 @@ from types import MappingProxyType
 from infra import clock
 from infra.log import topics
 from infra.log.cluster import Cluster
+from infra.namespaces import of_replay
 from schemas.errors import EvctlError
 from schemas.topics import QUARANTINE, REPLAY_CONTROL, topic
 from schemas.utc import MICROS
-
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-
-
-class NotAReplayId(EvctlError):
-    """The text can't name a replay."""
-
-    exit_code = 2
-
-    def __init__(self, text: str) -> None:
-        super().__init__(
-            f"{text!r} can't name a replay: an id has 1 to 64 letters, digits, '-' or '_', the "
-            "first a letter or digit, since it becomes a part of topic names."
-        )
-        self.text = text
 
 
 class ReplayIdInUse(EvctlError):
@@ -49,17 +34,13 @@ def fresh_replay_id() -> str:
 
 
 def seen_by(source: Cluster, replay: str) -> Cluster:
-    """Return the log seen with a replay's namespace; raise `NotAReplayId`."""
-    if not _ID.fullmatch(replay):
-        raise NotAReplayId(replay)
-    return source.in_namespace(f"{source.namespace}replay.{replay}.")
+    """Return the log seen with a replay's namespace; raise `NotAnId`."""
+    return source.in_namespace(of_replay(source.namespace, replay))
 
 
 def claim(source: Cluster, replay: str) -> Cluster:
     """Return the log seen with the replay's namespace; raise where the id can't be used."""
-    if not _ID.fullmatch(replay):
-        raise NotAReplayId(replay)
-    prefix = f"{source.namespace}replay.{replay}."
+    prefix = of_replay(source.namespace, replay)
     for name in topics.existing(source):
         if name.startswith(prefix):
             raise ReplayIdInUse(replay, name)

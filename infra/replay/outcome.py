@@ -42,7 +42,7 @@ class ReplayIncomplete(EvctlError):
 def complete(source: Cluster, registry: Registry, replay: str) -> Cluster:
     """Return the log as a replay that came to its end sees it.
 
-    Raises `NotAReplayId`, `NoSuchReplay`, `ReplayIncomplete`.
+    Raises `NotAnId`, `NoSuchReplay`, `ReplayIncomplete`.
     """
     target = seen_by(source, replay)
     name = REPLAY_CONTROL.full_name(target.namespace)

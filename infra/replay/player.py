@@ -51,7 +51,7 @@ Standing = Callable[[Part, Cue | None], Iterable[Message]]
 
 
 class Player:
-    """One replay, played once. Making it raises `NotAReplayId` or `ReplayIdInUse`."""
+    """One replay, played once. Making it raises `NotAnId` or `ReplayIdInUse`."""
 
     def __init__(
         self,

@@ -8,11 +8,12 @@ from typing import Any
 
 from infra.log.cluster import Cluster
 from infra.log.reading import Message
-from infra.replay.closed import LockStep, Saying
+from infra.replay.closed import LockStep
 from infra.replay.event_time import EventTimes
 from infra.replay.feed import BATCH, Feed
 from infra.replay.kinds import Kinds
-from infra.replay.ticks import Clockwork, Tick
+from infra.replay.saying import Saying
+from infra.replay.ticks import Clockwork
 from infra.windows import Window
 from schemas.declare import DECIDED
 from schemas.events.services import ServiceTookOver, SettingsTookEffect
@@ -96,7 +97,7 @@ class ReportedFeed(Feed):
     def _counting(self, woven: Iterator[tuple[int, Message]]) -> Iterator[tuple[int, Message]]:
         """Yield all, and count what was not read as wanted: ticks, and the telescope's answers."""
         for due in woven:
-            self._wanted += isinstance(due[1], Tick | Saying)
+            self._wanted += isinstance(due[1], Saying)
             yield due
 
     def _taken(self, most: int, timeout: float) -> list[Message]:

@@ -3,49 +3,13 @@
 A tick's source and number are those of the live clock, so that its id is the one it would have had.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
 
 from infra.log.reading import Message, Place
+from infra.replay.saying import Saying
 from infra.ticking import SOURCE
 from schemas.events.ticks import TimePassed
-from schemas.record import reported
 from schemas.utc import MICROS
-
-
-class Tick(NamedTuple):
-    """A `TimePassed` as if it had been read from a partition."""
-
-    place: Place
-    second: int
-    encoded: bytes
-
-    def topic(self) -> str:
-        return self.place[0]
-
-    def partition(self) -> int:
-        return self.place[1]
-
-    def offset(self) -> int:
-        return -1
-
-    def key(self) -> None:
-        return None
-
-    def value(self) -> bytes:
-        return self.encoded
-
-    def headers(self) -> Sequence[tuple[str, bytes]]:
-        return reported(SOURCE, self.second)
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, max(1, self.second * 1000)
-
-    def error(self) -> None:
-        return None
-
-    def __len__(self) -> int:
-        return len(self.encoded)
 
 
 class Clockwork:
@@ -69,4 +33,5 @@ class Clockwork:
             yield time, message
 
     def _tick(self, second: int) -> Message:
-        return Tick(self._place, second, self._encode(TimePassed(second * MICROS)))
+        encoded = self._encode(TimePassed(second * MICROS))
+        return Saying(self._place, SOURCE, second, encoded, second * 1000)

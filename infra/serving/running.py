@@ -1,7 +1,7 @@
 """Services and workers as members of a consumer group: partitions come and go."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
 from time import monotonic
@@ -17,14 +17,14 @@ from infra.log.batches import Fault
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
 from infra.log.errors import LogUnavailable, NotAcknowledged, Undecodable
-from infra.log.membership import Membership
+from infra.log.membership import Membership, is_still
 from infra.log.reading import Message, Place
 from infra.log.registry import Registry
 from infra.namespaces import replay_of
 from infra.projecting.judging import Live
 from infra.quarantine.writing import Quarantine
+from infra.serving import snapshots
 from infra.serving.hearing import Ear
-from infra.serving.keeping import Kept
 from infra.serving.outputs import Outputs
 from infra.serving.roles import Cast
 from infra.serving.taking_over import Taken, closing_record, own_records, take_over
@@ -63,9 +63,8 @@ class Server:
         self._decoder = Decoder(registry)
         self._judge = Live(Quarantine(cluster, registry), cluster.namespace)
         self._seats: dict[Place, Taken] = {}
-        self._next: dict[Place, int] = {}
-        self._last: dict[Place, AnyRecord] = {}
         self._untaken: set[Place] = set()
+        self._contested: dict[Place, int] = {}
         self._outputs: Outputs | None = None
         self._consumer: Consumer | None = None
         self._backlog: list[Message] = []
@@ -144,10 +143,10 @@ class Server:
         for partition in given:
             self._let_go((partition.topic, partition.partition))
             self._untaken.discard((partition.topic, partition.partition))
+            self._contested.pop((partition.topic, partition.partition), None)
 
     def _let_go(self, place: Place) -> None:
-        for held in (self._seats, self._next, self._last):
-            held.pop(place, None)
+        self._seats.pop(place, None)
         if self._in_hand == place:
             self._in_hand = None
 
@@ -158,6 +157,15 @@ class Server:
         for place in places:
             self._let_go(place)
         self._untaken.update(places)
+
+    def _leave_to_another(self, places: Sequence[Place]) -> None:
+        """Leave seats aside that another instance has: ours again only if the group says so.
+
+        Else two that were started under one id would take them from each other, until a heartbeat
+        tells one of them that it is a member no more.
+        """
+        self._contested |= {place: self._seats[place].next_offset for place in places}
+        self._leave_aside(places)
 
     # One turn of the loop
 
@@ -172,9 +180,10 @@ class Server:
             if self._dirty and monotonic() - self._kept_at > _KEEP_S:
                 self._keep()
         except NotAcknowledged as fault:
-            self._begin_again(fault, stop)
+            _LOGGER.warning("%s Taking over anew.", fault)
+            self._leave_aside(self._begin_again(stop))
         except SeatLost:
-            self._begin_again(None, stop)
+            self._leave_to_another(self._begin_again(stop))
 
     def _serve(self, consumer: Consumer, timeout: float, stop: Stop) -> None:
         """Handle what has come, or comes within `timeout` s, for the seats that are taken.
@@ -190,18 +199,19 @@ class Server:
                 return
             self._handle(message)
 
-    def _begin_again(self, fault: NotAcknowledged | None, stop: Stop) -> None:
-        """After an event that was not acknowledged nothing more is sent: take over anew."""
-        if fault is not None:
-            _LOGGER.warning("%s Taking over anew.", fault)
+    def _begin_again(self, stop: Stop) -> Sequence[Place]:
+        """Send nothing more behind an event that is not there; return the seats to leave aside."""
         if self._outputs is not None:
             self._outputs.purge()
         self._outputs = None
         self._backlog.clear()
-        self._leave_aside(list(self._seats))
         stop.wait(_RETRY_S)
+        return list(self._seats)
 
     def _take_over(self, consumer: Consumer, stop: Stop) -> None:
+        if self._contested and not is_still(consumer, self._cluster, self._contested):
+            return
+        self._contested.clear()
         for place in sorted(self._untaken):
             if stop.requested:
                 return
@@ -228,9 +238,8 @@ class Server:
 
     def _adopt(self, place: Place, taken: Taken, stop: Stop) -> bool:
         """Handle what is on the log until now; false if the seat was lost meanwhile, or a stop."""
-        self._seats[place], self._next[place] = taken, taken.start
-        count = 0
-        for batch in reading.messages(self._cluster, {place: [(taken.start, taken.until)]}):
+        self._seats[place], start, count = taken, taken.next_offset, 0
+        for batch in reading.messages(self._cluster, {place: [(start, taken.until)]}):
             self._registry.fetched()
             for message in batch:
                 self._handle(message)
@@ -240,7 +249,7 @@ class Server:
             if self._seats.get(place) is not taken or stop.requested:
                 return False
         taken.recorded.close()
-        self._next[place] = max(self._next[place], taken.until)
+        taken.next_offset = max(taken.next_offset, taken.until)
         self._dirty = True
         assert self._outputs is not None
         for event, provenance in own_records(self._role, taken) if self._is_live else ():
@@ -252,14 +261,14 @@ class Server:
             *place,
             taken.seat.epoch,
             count,
-            taken.start,
+            start,
         )
         return True
 
     def _sit_down(self, consumer: Consumer, place: Place) -> None:
         partition = TopicPartition(*place)
         consumer.incremental_unassign([partition])
-        consumer.incremental_assign([TopicPartition(*place, self._next[place])])
+        consumer.incremental_assign([TopicPartition(*place, self._seats[place].next_offset)])
         consumer.resume([partition])
         self._untaken.discard(place)
         self.settled = not self._untaken
@@ -273,11 +282,11 @@ class Server:
             self._on_error(error, place, message.offset())
             return
         offset = message.offset()
-        if taken is None or offset < self._next[place]:
+        if taken is None or offset < taken.next_offset:
             return
         record = self._record(message)
         if record is None:
-            self._next[place] = offset + 1
+            taken.next_offset = offset + 1
             return
         news = is_news(record.provenance, taken.high_waters)
         if news and not taken.post.is_own(record) and not is_restored(record.provenance):
@@ -290,7 +299,7 @@ class Server:
                 taken.settings = event.digest
             self.handled += 1
             self.after_each(record)
-        self._next[place], self._last[place] = offset + 1, record
+        taken.next_offset, taken.last = offset + 1, record
         self._dirty = True
 
     def _record(self, message: Message) -> AnyRecord | None:
@@ -311,65 +320,33 @@ class Server:
         elif place in self._seats:
             self._leave_aside([place])
 
-    # Snapshots
-
     def _keep(self) -> None:
-        """Write a snapshot of each seat, once all that was decided is acknowledged.
+        """Write snapshots, if there is anything new.
 
-        Not of one with a record in hand (a worker's act may take long, and partitions move
+        Not of a seat with a record in hand (a worker's act may take long, and partitions move
         meanwhile; or an error has come of it, and ends us): whoever reads on from it has to find
         that record new, and what it has begun.
         """
         aside = {*self._untaken, self._in_hand}
-        sitting = sorted(place for place in self._seats if place not in aside)
+        sitting = {place: self._seats[place] for place in sorted(self._seats) if place not in aside}
         if not sitting or self._outputs is None or not self._dirty:
             return
         try:
-            if anew := self._made_anew(sitting):
+            if anew := snapshots.made_anew(self._cluster, sitting):
                 self._leave_aside(anew)
                 return
-            self._outputs.flush()
-            reach(Point.AFTER_PRODUCE)
-            ends = self._outputs.ends()
-            fenced = [place for place in sitting if not self._keep_one(place, ends)]
+            fenced = snapshots.keep(self._store, self._role.layout, sitting, self._outputs)
         except DatabaseAway as away:
             _LOGGER.warning("%s Snapshots wait for it.", away)
-            fenced = []
+            self._kept_at = monotonic()
+            return
         except (NotAcknowledged, LogUnavailable) as fault:
             _LOGGER.warning("%s No snapshot was kept.", fault)
             return
         self._kept_at, self._dirty = monotonic(), False
         if fenced:
             _LOGGER.warning("another instance took over %s", fenced)
-            self._leave_aside(fenced)
-
-    def _made_anew(self, places: Sequence[Place]) -> list[Place]:
-        """Return which seats are of topics that were deleted and made anew under us.
-
-        A consumer reads on there at the old offset; taking over says what has happened.
-        """
-        real = topics.describe(self._cluster, sorted({name for name, _ in places}))
-        return [place for place in places if real[place[0]].id != self._seats[place].seat.topic_id]
-
-    def _keep_one(self, place: Place, ends: Mapping[Place, int]) -> bool:
-        taken, last = self._seats[place], self._last.get(place)
-        kept = Kept(
-            self._next[place],
-            taken.seat.epoch,
-            taken.high_waters,
-            ends,
-            taken.settings,
-            taken.post.state_bytes(),
-        )
-        row = taken.seat._replace(
-            next_offset=kept.next_offset, layout=self._role.layout, kept=kept.to_bytes()
-        )
-        if last is not None:
-            row = row._replace(last_id=last.provenance.id_bytes, last_offset=last.position.offset)
-        reach(Point.BEFORE_COMMIT)
-        done = self._store.keep(row)
-        reach(Point.AFTER_COMMIT)
-        return done
+            self._leave_to_another(fenced)
 
     def meanwhile(self, future: "Future[Any]") -> bool:
         """Keep the group's membership until a future is done; false if a seat was lost."""

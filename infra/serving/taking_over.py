@@ -59,18 +59,20 @@ class Role:
 
 @dataclass(slots=True)
 class Taken:
-    """A seat that was taken over: what runs at it, and what it has to adopt.
+    """A seat that was taken over: what runs at it, what it has to adopt, and how far it is.
 
-    The input is to be read from `start`; up to `until` its effects may be `recorded`.
+    The input is to be read from `next_offset`, which rises with each record that was handled; up to
+    `until` its effects may be `recorded`. `last` is the last record that could be read.
     """
 
     seat: Seat
     post: Post
-    start: int
+    next_offset: int
     until: int
     recorded: Recorded
     high_waters: dict[str, int]
     settings: str
+    last: AnyRecord | None = None
 
 
 def settings_digest(settings: Mapping[str, str]) -> str:

@@ -50,11 +50,12 @@ class WorldAway(EvctlError):
     exit_code = 75
 
     def __init__(self, worker: str, record: AnyRecord, fault: Exception) -> None:
+        self.worker, self.position = worker, record.position
+        self.reason = reason(fault).rstrip(".")
         super().__init__(
-            f"{worker} can't see what came of {record.position}: {reason(fault).rstrip('.')}. Mend "
+            f"{worker} can't see what came of {record.position}: {self.reason}. Mend "
             "that; started again, it looks again before it does or says anything."
         )
-        self.worker, self.position = worker, record.position
 
 
 class Carrier:
@@ -161,14 +162,12 @@ class Carrier:
                 act = Act(ticket, now, partial(self._tell_progress, record), stopped)
                 return self._in_thread(self._worker.carry_out, record, act)
         except Refused as refused:  # maybe since it is done already, or we were replaced
-            seen = self._seen(record, ticket)
-            return seen or self._worker.failed(record, str(refused), self._clock.now())
+            return self._seen(record, ticket, str(refused))
         except (SeatLost, MemoryError):
             raise
         except Exception as fault:  # noqa: BLE001 of the world or the port: it may have happened
             self._tell(record, fault)
-            seen = self._seen(record, ticket)
-            return seen or self._worker.failed(record, reason(fault), self._clock.now())
+            return self._seen(record, ticket, reason(fault))
 
     @contextmanager
     def _heeding(self, record: AnyRecord) -> Iterator[tuple[Callable[[], int], _Stopped]]:
@@ -198,13 +197,14 @@ class Carrier:
     def _end(self, record: AnyRecord, event: Any) -> None:
         self._report(record, self._number, event)
 
-    def _seen(self, record: AnyRecord, ticket: Ticket) -> Any | None:
-        """Return what the world shows of a request, None where it can't even be asked."""
+    def _seen(self, record: AnyRecord, ticket: Ticket, why: str) -> Any:
+        """Return what the world shows of a request; else, or if it is silent, the failure."""
         try:
-            return self._look(record, ticket)
+            seen = self._look(record, ticket)
         except WorldAway as fault:
             _LOGGER.error("%s", fault)  # noqa: TRY400 the sentence has the reason
-            return None
+            seen, why = None, f"{why.rstrip('.')}; it can't be seen what came of it: {fault.reason}"
+        return seen or self._worker.failed(record, why, self._clock.now())
 
     def _tell(self, record: AnyRecord, fault: Exception) -> None:
         """Say what went wrong; where it was the world, as most often, without our own lines."""

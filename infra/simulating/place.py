@@ -1,26 +1,8 @@
 """Where a simulated night goes: a namespace of its own, `sim.ID.`."""
 
-import re
-
 import consumers
-from infra.namespaces import in_words, is_rehearsed, replay_of, simulation_of
+from infra.namespaces import in_words, is_rehearsed, of_simulation, replay_of, simulation_of
 from schemas.errors import EvctlError
-
-_WORD = "sim."
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-
-
-class NotASimulationId(EvctlError):
-    """The text can't name a simulation."""
-
-    exit_code = 2
-
-    def __init__(self, text: str) -> None:
-        super().__init__(
-            f"{text!r} can't name a simulation: an id has 1 to 64 letters, digits, '-' or '_', the "
-            "first a letter or digit, since it becomes a part of topic names."
-        )
-        self.text = text
 
 
 class NoPlaceForSimulation(EvctlError):
@@ -52,12 +34,10 @@ class SimulationTaken(EvctlError):
 def place(namespace: str, simulation: str) -> str:
     """Return the namespace of a simulation at a site's.
 
-    Raises `NotASimulationId`, and `NoPlaceForSimulation` in a replay, a rehearsal with a mocked
+    Raises `NotAnId`, and `NoPlaceForSimulation` in a replay, a rehearsal with a mocked
     time, or another simulation.
     """
-    if not _ID.fullmatch(simulation):
-        raise NotASimulationId(simulation)
-    own = f"{_WORD}{simulation}."
+    own = of_simulation("", simulation)
     if namespace.endswith(own) and simulation_of(namespace.removesuffix(own)) is None:
         namespace = namespace.removesuffix(own)
     others = (replay_of(namespace), simulation_of(namespace))

@@ -116,7 +116,7 @@ def test_a_good_shot_with_every_option_of_ocd(site: Stage) -> None:
         done = site.evctl(*SHOT[:4], *options, *SHOT[4:])
     assert done.code == 0, done
     assert [question.about for question in asked] == ["presence"]
-    assert "--ocd-run-shot is not needed" in done.err
+    assert "--ocd-run-shot, --n-ocd-run-shot: not needed" in done.err
     assert [line[10:] for line in done.out.splitlines()] == [
         *("HS0050 begins, observation 12", "set-up begins", "set-up done"),
         *("exposure 1 of 3 begins: 36 s", "exposure 1 done: 36 s, 4 FITS files"),

@@ -95,6 +95,7 @@ def test_kills_of_telescope_and_orchestrator_change_no_decision(stage: Stage) ->
     (orphan,) = orchestrators(stage)
     telescope = going_on(stage, "broken")
     orphan.wait(30)  # another instance has its place now
+    until(lambda: len(of(log_of(stage, "broken"), OrchestratorStarted)) == 2)
     for one in orchestrators(stage):
         one.kill()
     lost = ended(telescope)

@@ -14,9 +14,10 @@ from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
 from infra.log.reading import Message, SpanReader
 from infra.log.registry import Registry
+from infra.namespaces import NotAnId
 from infra.replay.event_time import EventTimes
 from infra.replay.feed import AHEAD_MESSAGES, Feed
-from infra.replay.namespace import NotAReplayId, ReplayIdInUse
+from infra.replay.namespace import ReplayIdInUse
 from infra.replay.player import Player
 from infra.replay.report import Report
 from infra.replay.request import Request
@@ -259,7 +260,7 @@ def test_of_two_replays_that_begin_at_once_with_one_id_one_is_refused(
 def test_an_id_that_is_no_part_of_a_topic_name_is_refused(
     log: Cluster, stop: Stop, name: str
 ) -> None:
-    with pytest.raises(NotAReplayId, match="letters, digits"):
+    with pytest.raises(NotAnId, match="letters, digits"):
         play(log, Window({}), inf, name, stop)
 
 

@@ -174,6 +174,24 @@ def test_of_two_with_one_static_id_one_is_told(embedded: Stage) -> None:
     end(second)
 
 
+@pytest.mark.parametrize("times", range(3))
+def test_one_that_wakes_up_leaves_its_seat_to_the_one_with_its_id(
+    stage: Stage, telescope: Telescope, times: int
+) -> None:
+    stopped = silence(stage, "one")
+    took_over(stage, 1)
+    telescope.fall_silent(20)  # so that it has a snapshot to keep when it wakes up
+    stopped.send_signal(signal.SIGSTOP)
+    namesake = silence(stage, "one")
+    took_over(stage, 2)
+    stopped.send_signal(signal.SIGCONT)
+    assert ended(stopped).code == 75
+    telescope.fall_silent(5)
+    proven(stage)
+    end(namesake)
+    assert len(of_class(observatory(stage.cluster), ServiceTookOver)) == 2
+
+
 def test_settings_changed_after_a_crash_count_from_their_record_on(
     stage: Stage, telescope: Telescope
 ) -> None:

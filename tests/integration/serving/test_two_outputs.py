@@ -84,7 +84,7 @@ class Instance:
 
     def adopt(self) -> None:
         """Handle what is on the log."""
-        for record in self._records(self.taken.start, self.taken.until):
+        for record in self._records(self.taken.next_offset, self.taken.until):
             self.taken.post.handle(record, self.taken.recorded)
         self.outputs.flush()
 

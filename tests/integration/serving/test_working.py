@@ -230,6 +230,7 @@ def test_a_world_that_can_not_be_written_is_a_failure_with_its_reason(embedded: 
     (found,) = ends(embedded)
     assert isinstance(found.event, NoticeFailed)
     assert "FileExistsError" in found.event.reason
+    assert "; it can't be seen what came of it: " in found.event.reason
     end(worker)
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from infra.log.reading import Message
 from infra.replay.event_time import first_long
-from infra.replay.ticks import Clockwork, Tick
+from infra.replay.saying import Saying
+from infra.replay.ticks import Clockwork
 from schemas import avro, framing
 from schemas.events.ticks import TimePassed
 from schemas.record import from_headers
@@ -30,8 +31,8 @@ def test_each_full_second_between_the_messages_has_one_tick(times: Sequence[int]
     woven = list(Clockwork(PLACE, ENCODE).woven(iter(given_)))
 
     assert [time for time, _ in woven] == sorted(time for time, _ in woven)
-    assert [one for one in woven if not isinstance(one[1], Tick)] == given_
-    ticks = [(time, one) for time, one in woven if isinstance(one, Tick)]
+    assert [one for one in woven if not isinstance(one[1], Saying)] == given_
+    ticks = [(time, one) for time, one in woven if isinstance(one, Saying)]
     first, last = (min(times), max(times)) if times else (0, 0)
     assert [time for time, _ in ticks] == [
         second * MICROS for second in range(first // MICROS + 1, last // MICROS + 1)
