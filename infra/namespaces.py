@@ -24,6 +24,25 @@ class NotAnId(EvctlError):
         self.text, self.what = text, what
 
 
+class IntoAReplay(EvctlError):
+    """Records of now would get into a replay, which has the night's and what is decided of them."""
+
+    exit_code = 2
+
+    def __init__(self, namespace: str, what: str) -> None:
+        super().__init__(
+            f"{namespace} is a replay's namespace, and {what} is no part of that replay: leave "
+            "--namespace away, or give one that is no replay's."
+        )
+        self.namespace, self.what = namespace, what
+
+
+def refuse_replay(namespace: str, what: str) -> None:
+    """Raise `IntoAReplay` where `what` would be recorded in a replay."""
+    if replay_of(namespace) is not None:
+        raise IntoAReplay(namespace, what)
+
+
 def of_replay(namespace: str, replay: str) -> str:
     """Return the namespace of a replay of what is in another; raise `NotAnId`."""
     return _within(namespace, _REPLAY, replay, "a replay")

@@ -75,19 +75,6 @@ class BeyondEnd(EvctlError):
         self.place, self.offset, self.end = place, offset, end
 
 
-class IntoAReplay(EvctlError):
-    """Events of now would get into a replay."""
-
-    exit_code = 2
-
-    def __init__(self, namespace: str) -> None:
-        super().__init__(
-            f"{namespace} is a replay's namespace, and what TCS sends now is no part of that "
-            "replay: leave --namespace away, or give one that is no replay's."
-        )
-        self.namespace = namespace
-
-
 class IntoASimulation(EvctlError):
     """Events of the real telescope would get into a simulated night."""
 

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 import typer
 
 from infra import clock, logs, signals
-from infra.bridge.errors import Echo, IntoAReplay, IntoASimulation, NoAddress, require_zeromq
+from infra.bridge.errors import Echo, IntoASimulation, NoAddress, require_zeromq
 from infra.bridge.wish import Wish
 from infra.cli.context import lay_over, settings
 from infra.cli.options import LogFile, examples
 from infra.cli.viewing import is_replay
-from infra.namespaces import simulation_of
+from infra.namespaces import refuse_replay, simulation_of
 from infra.settings import Settings
 from infra.tailing.selection import Edge
 from producers import ocd
@@ -99,8 +99,7 @@ def _wanted(site: Settings) -> Names:
 def _check_sources(site: Settings) -> None:
     if not site.urls.event_urls:
         raise NoAddress("urls.event_urls", "to listen to")
-    if is_replay(site.log.namespace):
-        raise IntoAReplay(site.log.namespace)
+    refuse_replay(site.log.namespace, "what TCS sends now")
     if simulation_of(site.log.namespace) is not None:
         raise IntoASimulation(site.log.namespace)
     ours = set(map(_local, site.urls.ocd_main_loop))

@@ -20,6 +20,7 @@ from infra.log.cluster import Cluster, connect
 from infra.log.registry import Registry
 from infra.log.turns import Turn
 from infra.logs import configure
+from infra.namespaces import refuse_replay
 from infra.settings import Settings
 from infra.signals import Stop, stopping
 from producers import Recording
@@ -80,6 +81,7 @@ def command(
     it is added.
     """
     site = settings(ctx)
+    refuse_replay(site.log.namespace, "what is imported")
     configure(site.logging, "import", log_file)
     with stopping() as stop:
         given = [

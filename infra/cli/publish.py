@@ -13,7 +13,7 @@ from infra import clock, logs, signals
 from infra.cli.context import settings
 from infra.cli.options import LogFile, examples
 from infra.log.cluster import connect
-from infra.namespaces import mock_of
+from infra.namespaces import mock_of, refuse_replay
 from infra.publishing import arguments, inputs, packets
 from infra.publishing.checking import checked
 from infra.publishing.errors import counted
@@ -108,6 +108,7 @@ def command(
     _check_options(data, file, rate, stream=stream)
     target = topics.topic(topic)
     site = settings(ctx)
+    refuse_replay(site.log.namespace, "what is published now")
     mocked = mock_of(site.log.namespace) is not None
     encoder = _encoder(target, event, schema, key, mocked=mocked)
     logs.configure(site.logging, "publish", log_file)

@@ -7,6 +7,7 @@ AUTHENTICATION: int = KafkaError._AUTHENTICATION  # noqa: SLF001
 AUTO_OFFSET_RESET: int = KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001
 BAD_MESSAGE: int = KafkaError._BAD_MSG  # noqa: SLF001
 DESTROY_BROKER: int = KafkaError._DESTROY_BROKER  # noqa: SLF001
+FATAL: int = KafkaError._FATAL  # noqa: SLF001
 INVALID_ARGUMENT: int = KafkaError._INVALID_ARG  # noqa: SLF001
 PARTITION_EOF: int = KafkaError._PARTITION_EOF  # noqa: SLF001
 RESOLVE: int = KafkaError._RESOLVE  # noqa: SLF001

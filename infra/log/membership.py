@@ -20,13 +20,15 @@ SESSION_MS = 6_000
 
 _NOT_NOW = frozenset(
     {
+        codes.FATAL,
         codes.WAIT_COORDINATOR,
         KafkaError.ILLEGAL_GENERATION,
         KafkaError.REBALANCE_IN_PROGRESS,
         KafkaError.UNKNOWN_MEMBER_ID,
     }
 )
-"""The group gives its partitions anew, which the member hears when polled, or can't be asked."""
+"""The member is out, or is given its partitions anew: it is told when it is polled. Or nobody is
+there to be asked."""
 
 OnChange = Callable[[Consumer, list[TopicPartition]], None]
 

@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property
 from itertools import count
@@ -27,8 +27,8 @@ from infra.settings import Settings, load
 from projections import views
 from projections.fold import Partition
 from tests.e2e import forked
+from tests.waiting import WAIT_S, until
 
-WAIT_S = 60
 _numbers = count()
 HET: Mapping[str, Any] = {"night_boundary_hour": 18, "night_named_by": "end"}
 RUBIN: Mapping[str, Any] = {"night_boundary_hour": 12, "night_named_by": "start"}
@@ -205,14 +205,6 @@ def ended(process: subprocess.Popen[str], timeout: float = WAIT_S) -> Ended:
         raise AssertionError(f"{process.args!r} hangs:\n{process.communicate()[1]}") from None
     assert "Traceback" not in err, err
     return Ended(process.returncode, out, err)
-
-
-def until(happened: Callable[[], bool], timeout: float = WAIT_S) -> None:
-    """Wait for a condition; fail if it does not come."""
-    deadline = time.monotonic() + timeout
-    while not happened():
-        assert time.monotonic() < deadline, "what was waited for did not happen"
-        time.sleep(0.02)
 
 
 def suspend(process: subprocess.Popen[str], stage: Stage) -> None:

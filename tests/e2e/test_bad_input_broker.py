@@ -17,7 +17,8 @@ from producers import Entry
 from producers.formats import open_recording, writer_for
 from producers.simulated_night import simulated_night
 from schemas.events.tcs import TcsEvent
-from tests.e2e.stage import WAIT_S, Ended, Stage, ended, on_stage, suspend
+from tests.e2e.stage import Ended, Stage, ended, on_stage, suspend
+from tests.waiting import WAIT_S
 
 EVENTS, PROVEN = 20_000, 5_000
 SIPS = {

@@ -10,7 +10,8 @@ from infra.log import reading
 from infra.log.decoding import Decoder
 from infra.log.errors import LogUnavailable
 from infra.log.registry import Registry
-from tests.e2e.stage import Stage, ended, on_stage, until
+from tests.e2e.stage import Stage, ended, on_stage
+from tests.waiting import until
 from tests.zeromq_peers import Ear, Sender, message
 
 

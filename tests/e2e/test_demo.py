@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stage import Ended, Stage, ended, until
+from tests.e2e.stage import Ended, Stage, ended
+from tests.waiting import until
 
 NIGHT = Path(__file__).parents[2] / "examples" / "short-night.jsonl"
 WHOLE_S = 180
@@ -51,7 +52,7 @@ def test_one_process_takes_over_and_all_tables_agree(site: Stage) -> None:
 def test_what_disagrees_is_told_and_ends_it_with_1(site: Stage) -> None:
     place = site.folder / "kept"
     playing = demo(site, "--speed", "max", "--keep", place)
-    until(lambda: spoilt(place / "tables.sqlite"), WHOLE_S)
+    until(lambda: spoilt(place / "tables.sqlite"), within=WHOLE_S)
     result = ended(playing, WHOLE_S)
     assert result.code == 1, result
     assert re.search(r"^  tcs_events .* DIFFERENT$", result.out, re.MULTILINE)

@@ -18,7 +18,8 @@ from infra.log.registry import Registry
 from producers.formats import open_recording, writer_for
 from schemas.events.tcs import TcsEvent
 from schemas.record import NAMESPACE
-from tests.e2e.stage import WAIT_S, Stage, ended, on_stage
+from tests.e2e.stage import Stage, ended, on_stage
+from tests.waiting import WAIT_S
 
 RUBIN, HETDEX = "efd/rubin_summit_2023.jsonl.gz", "hetdex/shots_2017_2019.txt"
 RUBIN_EVENTS, HETDEX_SHOTS = 11_394, 2_450

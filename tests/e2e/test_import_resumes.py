@@ -17,7 +17,8 @@ from producers.formats import open_recording, writer_for
 from schemas.events.tcs import TcsEvent
 from schemas.record import Provenance
 from schemas.topics import OBSERVATORY
-from tests.e2e.stage import Stage, ended, on_stage, until
+from tests.e2e.stage import Stage, ended, on_stage
+from tests.waiting import until
 
 MIDNIGHT, HOUR = 1_795_219_200_000_000, 3_600_000_000  # 2026-11-21T00:00Z
 

@@ -23,9 +23,10 @@ from schemas.events.ticks import TimePassed
 from schemas.record import AnyRecord
 from schemas.topics import OBSERVATORY
 from schemas.utc import MICROS
-from tests.e2e.stage import Stage, until
+from tests.e2e.stage import Stage
 from tests.integration.replay_log import MIDNIGHT, publish
 from tests.integration.serving.silent_telescope import observatory, of_class
+from tests.waiting import until
 
 MOCK_TIME = "2017-11-18T18:00:00"
 START = utc.parse(MOCK_TIME)

@@ -21,8 +21,9 @@ from schemas.record import AnyRecord
 from schemas.topics import OBSERVATORY
 from schemas.utc import parse
 from tests.database_servers import MariaDBServer
-from tests.e2e.stage import Stage, ended, on_stage, until
+from tests.e2e.stage import Stage, ended, on_stage
 from tests.integration.serving.silent_telescope import observatory, of_class
+from tests.waiting import until
 
 NIGHT = "2019-03-07"
 MAIN = ("--namespace", "mock.main")

@@ -28,8 +28,9 @@ from schemas.events.services import ServiceTookOver
 from schemas.events.ticks import TimePassed
 from schemas.record import AnyRecord
 from schemas.topics import OBSERVATORY
-from tests.e2e.stage import Stage, on_stage, until
+from tests.e2e.stage import Stage, on_stage
 from tests.integration.serving.silent_telescope import observatory, of_class
+from tests.waiting import until
 
 SHOTS = Path("examples/shots.dat")
 

@@ -33,10 +33,11 @@ from schemas.events.shots import (
 )
 from schemas.record import AnyRecord, Position
 from schemas.topics import OBSERVATORY
-from tests.e2e.stage import WAIT_S, Stage, ended, on_stage, until
+from tests.e2e.stage import Stage, ended, on_stage
 from tests.integration.serving.silent_telescope import observatory, of_class
 from tests.unit.shots.test_worker import IN_ORDER
 from tests.unit.shots.trial import order
+from tests.waiting import WAIT_S, until
 
 QUICK = {"kind": "simulated", "time_scale": 500}
 LONG = {"kind": "simulated", "time_scale": 100}

@@ -21,9 +21,10 @@ from schemas.events.orchestrator import OrchestratorStarted, ShotChosen
 from schemas.events.shots import ExposureFinished, ShotFinished
 from schemas.record import AnyRecord
 from schemas.topics import OBSERVATORY
-from tests.e2e.stage import Stage, ended, on_stage, until
+from tests.e2e.stage import Stage, ended, on_stage
 from tests.integration.serving.silent_telescope import observatory, of_class
 from tests.integration.simulating.kept_rules import broken
+from tests.waiting import until
 
 NIGHT = "2019-03-07"
 QUICK = {"exposure_time": 20, "setup_time": 240}

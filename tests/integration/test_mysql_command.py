@@ -21,7 +21,8 @@ from infra.settings import load
 from schemas.nights import observing_date
 from tests.database_servers import MariaDBServer
 from tests.docker_engine import engine
-from tests.e2e.stage import Stage, until
+from tests.e2e.stage import Stage
+from tests.waiting import until
 
 
 @pytest.fixture

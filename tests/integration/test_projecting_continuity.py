@@ -17,7 +17,8 @@ from producers import Entry
 from producers.formats import writer_for
 from producers.simulated_night import simulated_night
 from schemas.topics import OBSERVATORY
-from tests.e2e.stage import Ended, Stage, ended, on_stage, until
+from tests.e2e.stage import Ended, Stage, ended, on_stage
+from tests.waiting import until
 
 EVENTS = 3000
 

@@ -16,7 +16,8 @@ from producers import Entry
 from producers.formats import writer_for
 from producers.simulated_night import simulated_night
 from tests.database_servers import MariaDBServer, new_server
-from tests.e2e.stage import Stage, ended, on_stage, suspend, until
+from tests.e2e.stage import Stage, ended, on_stage, suspend
+from tests.waiting import until
 
 _TOOK = re.compile(r"^(\S+ ?\S*).*took observatory\[0\] from", re.MULTILINE)
 NIGHT = 6000

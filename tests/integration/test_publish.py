@@ -8,10 +8,10 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 import fastavro
@@ -28,6 +28,7 @@ from infra.log.registry import Registry
 from infra.settings import load
 from schemas.framing import HEADER_SIZE, prefix, schema_id_of
 from schemas.record import AnyRecord, Position
+from tests.waiting import until
 
 EVCTL = Path(sys.executable).with_name("evctl")
 TCS = {
@@ -96,13 +97,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def site(folder: Path) -> Site:
     return Site(folder, next(_NAMES))
-
-
-def until(condition: Callable[[], bool], within: float = 10.0) -> None:
-    deadline = monotonic() + within
-    while not condition():
-        assert monotonic() < deadline, "it did not come true in time"
-        sleep(0.02)
 
 
 def feed(run: "subprocess.Popen[bytes]", data: bytes) -> None:
@@ -210,6 +204,15 @@ def test_what_can_not_be_meant(site: Site, words: list[str], code: int, sentence
     result = site.evctl("publish", *words)
     assert result.exit_code == code
     assert sentence in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_nothing_of_now_gets_into_a_replay(site: Site, tmp_path: Path) -> None:
+    file = lines(tmp_path / "night.jsonl", [TCS])
+    for words in ([*PUBLISH, "-f", file], ["import", file]):
+        result = site.evctl("--namespace", "replay.x", *words)
+        assert result.exit_code == 2
+        assert "replay.x. is a replay's namespace, and what is" in result.stderr
+    assert site.messages("observatory") == []
 
 
 def test_keys_arrive_to_the_letter(site: Site, tmp_path: Path) -> None:

@@ -21,8 +21,9 @@ from schemas import framing
 from schemas.avro import schema_id
 from schemas.record import reported
 from schemas.topics import ALERTS, OBSERVATORY, QUARANTINE, TOPICS
-from tests.e2e.stage import Stage, ended, on_stage, until
+from tests.e2e.stage import Stage, ended, on_stage
 from tests.integration.replay_log import MIDNIGHT, publish, read, tcs
+from tests.waiting import until
 
 SECOND = 1_000_000
 READERS = ["night_index", "night_summary", "tcs_activity", "tcs_events", "tcs_latest"]

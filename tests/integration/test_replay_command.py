@@ -8,7 +8,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -24,9 +24,9 @@ from infra.settings import Settings
 from schemas.events.replays import ReplayControlled
 from schemas.topics import OBSERVATORY, REPLAY_CONTROL
 from tests.integration.replay_log import DAY, MIDNIGHT, carried, publish, read
+from tests.waiting import WAIT_S, until
 
 EVCTL = Path(sys.executable).with_name("evctl")
-WAIT_S = 60
 
 
 class Site:
@@ -74,14 +74,6 @@ class Site:
 def in_words(given: object) -> str:
     """Return what a case is called: its command line."""
     return " ".join(given) if isinstance(given, list) else ""
-
-
-def until(happened: Callable[[], bool]) -> None:
-    """Wait for a condition; fail if it does not come."""
-    deadline = time.monotonic() + WAIT_S
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +217,7 @@ def test_a_gap_in_the_night_does_not_delay_the_end(site: Site) -> None:
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=WAIT_S)
     assert process.returncode == 130
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30  # and not a day
 
 
 def test_a_terminal_gets_a_live_line_and_pipes_get_none(site: Site) -> None:

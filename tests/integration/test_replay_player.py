@@ -209,7 +209,7 @@ def test_several_nights_play_one_after_the_other(cluster: Cluster, stop: Stop) -
     played = read(cluster.in_namespace(report.namespace), OBSERVATORY)
     there = read(cluster, OBSERVATORY)
     assert [id_of(m) for m in played] == [id_of(m) for m in [*there[::2], *there[1::2]]]
-    assert report.duration < 10  # the day between them is not waited for
+    assert report.duration < 60  # the day between them is not waited for
     assert report.achieved_speed == pytest.approx(1.0, rel=0.5)
 
 

@@ -24,8 +24,9 @@ from schemas.avro import schema_of
 from schemas.events.seals import NightSealed
 from schemas.events.tcs import TcsEvent
 from schemas.topics import OBSERVATORY, SCHEMAS, SEALS
-from tests.e2e.stage import Stage, ended, on_stage, until
+from tests.e2e.stage import Stage, ended, on_stage
 from tests.integration.replay_log import DAY, MIDNIGHT, publish, read, tcs
+from tests.waiting import until
 
 NIGHT = "2026-11-21"
 NEXT = "2026-11-22"

@@ -23,8 +23,9 @@ from schemas.events.silence import SystemSpokeAgain
 from schemas.record import Provenance
 from schemas.repeats import epoch_line
 from schemas.topics import OBSERVATORY
-from tests.e2e.stage import WAIT_S, Ended, Stage, ended, on_stage, until
+from tests.e2e.stage import Ended, Stage, ended, on_stage
 from tests.integration.replay_log import DAY, MIDNIGHT, publish, read, tcs
+from tests.waiting import WAIT_S, until
 
 NIGHT = "2026-11-21"
 SECOND = 1_000_000

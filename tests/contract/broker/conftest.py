@@ -18,12 +18,11 @@ from tests.contract.broker.log_clients import (
     KafkaEndpoint,
     client_config,
     unique,
-    until,
     values_of,
 )
 from tests.contract.broker.mortal import Mortal, MortalBroker, MortalKafka
 
-__all__ = ["Clients", "client_config", "unique", "until", "values_of"]
+__all__ = ["Clients", "client_config", "unique", "values_of"]
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
@@ -130,14 +129,6 @@ class Clients:
             return values_of(consumer, number)
         finally:
             consumer.close()
-
-
-def until(done: Callable[[], bool], timeout_s: float = 30) -> None:
-    """Ask until it is so."""
-    deadline = time.monotonic() + timeout_s
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def values_of(consumer: Consumer, number: int, timeout_s: float = 20) -> list[bytes]:

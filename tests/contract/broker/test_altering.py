@@ -11,7 +11,8 @@ from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewPartitions
 
 from infra.broker import control
-from tests.contract.broker.conftest import Clients, until
+from tests.contract.broker.conftest import Clients
+from tests.waiting import until
 
 SET, DELETE = AlterConfigOpType.SET, AlterConfigOpType.DELETE
 APPEND, SUBTRACT = AlterConfigOpType.APPEND, AlterConfigOpType.SUBTRACT

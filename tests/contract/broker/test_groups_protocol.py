@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from infra.clock import fresh_id
-from tests.contract.broker.conftest import Clients, until
+from tests.contract.broker.conftest import Clients
 from tests.contract.broker.raw_client import SUBSCRIPTION, RawMember
+from tests.waiting import until
 
 NONE, UNKNOWN_TOPIC, METADATA_TOO_LARGE = 0, 3, 12
 ILLEGAL_GENERATION, INCONSISTENT_PROTOCOL, INVALID_GROUP_ID, UNKNOWN_MEMBER = 22, 23, 24, 25

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, TopicPartition
 from infra.broker import control
 from infra.broker.cleaning.scrub import Progress
 from tests.contract.broker.conftest import Clients
-from tests.contract.broker.test_process import wait_until
+from tests.waiting import until
 
 BATCHES = 30
 HIT = 10
@@ -68,7 +68,7 @@ def test_the_scrub_tells_of_it_before_anybody_reads(damaged: tuple[Clients, str,
     control.stop(clients.data_dir)
     command = [sys.executable, "-m", "infra.broker", "--data-dir", str(clients.data_dir)]
     with subprocess.Popen([*command, "--scrub-after-s", "0"], stderr=subprocess.DEVNULL) as broker:
-        wait_until(lambda: Progress.read(clients.data_dir).ended > 0, "no pass ended", 30)
+        until(lambda: Progress.read(clients.data_dir).ended > 0, "no pass ended")
         (finding,) = Progress.read(clients.data_dir).findings
         assert f"{topic}[0]@{HIT}" in finding
         evctl = Path(sys.executable).with_name("evctl")

@@ -12,7 +12,7 @@ from confluent_kafka.cimpl import NewTopic
 from infra.broker import control, ownership
 from infra.broker.errors import StartFailed
 from tests.contract.broker.conftest import Clients
-from tests.contract.broker.test_process import wait_until
+from tests.waiting import until
 
 Start = Callable[..., Clients]
 
@@ -68,7 +68,7 @@ def test_a_missing_index_is_made_anew(
 def test_what_ends_a_broker_from_within_is_in_its_log(tmp_path: Path) -> None:
     endpoint = control.start(tmp_path / "log")
     os.kill(endpoint.pid, signal.SIGABRT)  # as a library does that finds no memory
-    wait_until(lambda: not ownership.is_owned(tmp_path / "log"), "the broker goes on", 10)
+    until(lambda: not ownership.is_owned(tmp_path / "log"), "the broker goes on")
     said = (tmp_path / "log" / control.LOG_FILE).read_text()
     assert "Fatal Python error: Aborted" in said
     assert "infra/broker/__main__.py" in said

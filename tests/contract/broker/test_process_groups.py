@@ -12,7 +12,7 @@ from infra.broker import control, ownership
 from tests.contract.broker.conftest import Clients, values_of
 from tests.contract.broker.raw_client import RawMember
 from tests.contract.broker.test_groups import poll_until
-from tests.contract.broker.test_process import wait_until
+from tests.waiting import until
 
 Start = Callable[..., Clients]
 
@@ -20,7 +20,7 @@ Start = Callable[..., Clients]
 def end_broker(clients: Clients, number: signal.Signals = signal.SIGKILL) -> None:
     """End the broker's process, and wait until it is gone."""
     os.kill(clients.endpoint.pid, number)
-    wait_until(lambda: not ownership.is_owned(clients.data_dir), "the broker goes on")
+    until(lambda: not ownership.is_owned(clients.data_dir), "the broker goes on")
 
 
 def test_committed_offsets_survive_the_broker(start_broker: Start, tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from infra.broker import control
 from infra.broker.protocol import limits
 from tests.contract.broker.conftest import Clients
 from tests.contract.broker.log_clients import Listening
-from tests.contract.broker.test_process import closed_by_peer, wait_until
+from tests.contract.broker.test_process import closed_by_peer
 from tests.crash.fuzz import connect, log_in
+from tests.waiting import until
 
 MB = 1_000_000
 # what it needs itself, and what the limits let clients take at most: their frames (which are there
@@ -128,7 +129,7 @@ def test_large_requests_that_stay_unfinished_are_bounded_and_end(served: Clients
             peak[0] = max(peak[0], rss(served.endpoint))
             return "its was the largest" in (served.data_dir / control.LOG_FILE).read_text()
 
-        wait_until(over, "nobody was closed", 60)
+        until(over, "nobody was closed")
         assert peak[0] < MOST_RSS
     for thread in threads:
         thread.join()

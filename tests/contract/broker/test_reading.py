@@ -134,7 +134,7 @@ def test_a_waiting_reader_is_woken_by_an_append(clients: Clients) -> None:
     began = time.monotonic()
     clients.produce(topic, [b"now"])
     assert values_of(consumer, 1) == [b"now"]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     consumer.close()
 
 

@@ -1,7 +1,7 @@
 """What becomes of old records: deleted on request, by age, by size, and compacted by key."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from confluent_kafka import (
 )
 
 from tests.contract.broker.conftest import Clients, values_of
+from tests.waiting import until
 
 DAY_MS = 86_400_000
 QUICK: dict[str, Any] = {
@@ -23,14 +24,6 @@ QUICK: dict[str, Any] = {
     "min_cleanable_dirty_ratio": "0.01",
     "segment_ms": "100",
 }
-
-
-def wait_until(done: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
-    """Wait for a condition; fails when it does not come."""
-    deadline = time.monotonic() + timeout_s
-    while not done():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 def watermarks(consumer: Consumer, topic: str) -> tuple[int, int]:
@@ -170,7 +163,7 @@ def test_old_records_go_and_young_ones_stay(clients: Clients) -> None:
             producer.produce(topic, b"%d" % age_days, partition=0, timestamp=time_ms)
         assert producer.flush(20) == 0
     consumer = clients.consumer()
-    wait_until(lambda: watermarks(consumer, topic)[0] == 6, "the old segments are still there")
+    until(lambda: watermarks(consumer, topic)[0] == 6, "the old segments are still there")
     assert clients.read(topic, 3, OFFSET_BEGINNING) == [b"0"] * 3
     assert watermarks(consumer, topic) == (6, 9)
     consumer.close()
@@ -182,7 +175,7 @@ def test_a_log_that_is_old_as_a_whole_is_emptied(clients: Clients) -> None:
     producer.produce(topic, b"old", partition=0, timestamp=1000)
     assert producer.flush(20) == 0
     consumer = clients.consumer()
-    wait_until(lambda: watermarks(consumer, topic) == (1, 1), "the record is still there")
+    until(lambda: watermarks(consumer, topic) == (1, 1), "the record is still there")
     producer.produce(topic, b"again", partition=0)  # the same producer: its sequence is known
     assert producer.flush(20) == 0
     assert watermarks(consumer, topic)[1] == 2
@@ -198,7 +191,7 @@ def test_a_topic_that_keeps_for_ever_keeps_the_oldest(clients: Clients) -> None:
             producer.produce(topic, b"%d" % number, partition=0, timestamp=10_000 * (number + 1))
             assert producer.flush(20) == 0
     consumer = clients.consumer()
-    wait_until(lambda: watermarks(consumer, other) == (5, 5), "old records are still there")
+    until(lambda: watermarks(consumer, other) == (5, 5), "old records are still there")
     assert watermarks(consumer, kept) == (0, 5)
     assert clients.read(kept, 5) == [b"%d" % number for number in range(5)]
     consumer.close()
@@ -209,7 +202,7 @@ def test_a_log_does_not_outgrow_its_topic(clients: Clients) -> None:
     values = [bytes([number]) * 200_000 for number in range(30)]
     clients.produce(topic, values, linger_ms=0, batch_num_messages=1)
     consumer = clients.consumer()
-    wait_until(lambda: watermarks(consumer, topic)[0] > 10, "the first segments are still there")
+    until(lambda: watermarks(consumer, topic)[0] > 10, "the first segments are still there")
     start, end = watermarks(consumer, topic)
     assert end == 30
     assert (end - start) * 200_000 >= 2_900_000
@@ -233,7 +226,7 @@ def test_of_each_key_the_last_value_stays(clients: Clients) -> None:
         assert found == sorted(found)
         return set(found) == wanted
 
-    wait_until(compacted, "older values are still there")
+    until(compacted, "older values are still there")
 
 
 @pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
@@ -252,7 +245,7 @@ def test_compressed_batches_are_compacted(clients: Clients, codec: str) -> None:
         assert [row[0] for row in found[-4:]] == [396, 397, 398, 399]
         return len(found) == 4
 
-    wait_until(compacted, "older values are still there")
+    until(compacted, "older values are still there")
 
 
 def test_tombstones_go_too(clients: Clients) -> None:
@@ -266,7 +259,7 @@ def test_tombstones_go_too(clients: Clients) -> None:
         assert (1, "b", "2") in found
         return found == [(1, "b", "2")]
 
-    wait_until(gone, "the tombstone is still there")
+    until(gone, "the tombstone is still there")
 
 
 def test_a_compacted_topic_wants_keys(clients: Clients) -> None:

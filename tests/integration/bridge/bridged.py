@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
-from time import monotonic, sleep
 from typing import NamedTuple
 
 from infra import clock
@@ -138,11 +137,3 @@ def _noting(faults: list[BaseException], work: Callable[[], None]) -> Callable[[
             faults.append(fault)
 
     return run
-
-
-def until(condition: Callable[[], bool], within: float = 30.0) -> None:
-    """Wait for a condition; fail if it does not come."""
-    deadline = monotonic() + within
-    while not condition():
-        assert monotonic() < deadline, "it did not come true in time"
-        sleep(0.02)

@@ -12,7 +12,8 @@ from infra.bridge.sockets import Hearing
 from infra.broker import control
 from infra.settings import load
 from producers.tcs_names import Names
-from tests.integration.bridge.bridged import Site, recording, until
+from tests.integration.bridge.bridged import Site, recording
+from tests.waiting import until
 from tests.zeromq_peers import Sender, message
 
 MB = 1_000_000
@@ -126,7 +127,7 @@ def test_a_log_that_moves_is_found_and_has_every_event_once(tmp_path: Path, ipc:
                 endpoint = control.find(tmp_path / "log")
                 assert endpoint is not None
                 os.kill(endpoint.pid, signal.SIGKILL)
-            until(lambda: len(site.messages()) >= 4000, 60)
+            until(lambda: len(site.messages()) >= 4000)
             assert bridge.ended() == "4,000 events recorded"
         assert site.numbers() == list(range(4000))
     finally:

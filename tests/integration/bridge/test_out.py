@@ -28,7 +28,8 @@ from schemas.events.silence import SystemFellSilent
 from schemas.events.tcs import TcsEvent
 from schemas.events.ticks import TimePassed
 from schemas.topics import OBSERVATORY
-from tests.integration.bridge.bridged import Site, recording, serving, until
+from tests.integration.bridge.bridged import Site, recording, serving
+from tests.waiting import until
 from tests.zeromq_peers import Ear, Sender, message
 
 SIX = {"__system", "__source", "__key", "__data_time", "__wire_time", "__data"}

@@ -13,7 +13,7 @@ from infra.log import topics
 from infra.log.reading import whole
 from schemas.events.services import ServiceTookOver, SettingsTookEffect
 from schemas.topics import OBSERVATORY
-from tests.e2e.stage import Stage, ended, until
+from tests.e2e.stage import Stage, ended
 from tests.integration.serving.silent_telescope import (
     Telescope,
     decided,
@@ -21,6 +21,7 @@ from tests.integration.serving.silent_telescope import (
     of_class,
     to_decide,
 )
+from tests.waiting import until
 
 EMBEDDED, KAFKA = "embedded-sqlite", "kafka-mariadb"
 
@@ -169,7 +170,7 @@ def test_of_two_with_one_static_id_one_is_told(embedded: Stage) -> None:
     took_over(embedded, 1)
     second = silence(embedded, "one")
     result = ended(first)
-    assert result.code == 75
+    assert result.code == 75, result.err
     assert "started under the same --instance id" in result.sentence
     end(second)
 

@@ -21,8 +21,9 @@ from schemas.events.services import ServiceTookOver
 from schemas.topics import OBSERVATORY
 from schemas.utc import MICROS, parse
 from tests.database_servers import new_server
-from tests.e2e.stage import Stage, ended, on_stage, until
+from tests.e2e.stage import Stage, ended, on_stage
 from tests.integration.serving.silent_telescope import Telescope, observatory, of_class
+from tests.waiting import until
 
 ENDS = (ObservationNumberTaken, ObservationNumberFailed, ObservationNumberExpired)
 EVENING, MIDNIGHT = parse("2017-11-24T23:59:59.999999Z"), parse("2017-11-25T00:00:00Z")

@@ -33,8 +33,9 @@ from schemas.events.services import ServiceTookOver
 from schemas.record import AnyRecord
 from schemas.topics import OBSERVATORY
 from schemas.utc import MICROS
-from tests.e2e.stage import Stage, ended, until
+from tests.e2e.stage import Stage, ended
 from tests.integration.serving.silent_telescope import Telescope, observatory, of_class, requests
+from tests.waiting import until
 
 EMBEDDED, KAFKA = "embedded-sqlite", "kafka-mariadb"
 ENDS = (NoticeDelivered, NoticeExpired, NoticeFailed)

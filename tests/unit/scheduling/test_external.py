@@ -9,8 +9,8 @@ from consumers import Refused
 from consumers.external_scheduler import Answer
 from infra.scheduling.external import OUTPUT_AT_MOST, ExternalScheduler, NoScheduler
 from schemas.utc import parse
-from tests.e2e.stage import until
 from tests.unit.scheduling.test_shot_file import GOOD
+from tests.waiting import until
 
 WHEN = parse("2017-06-19T04:48:00Z")
 SAID = "DEX00001 0 68.4"

@@ -16,8 +16,8 @@ from consumers.shots import Exposure, Found, ShotFailed
 from infra.telescope.outside import Outside
 from infra.telescope.programs import Programs
 from infra.telescope.syscmd import Syscmd
-from tests.e2e.stage import until
 from tests.unit.shots.trial import BEGUN, files, order, ticket
+from tests.waiting import until
 
 SYSCMD = """#!/bin/sh
 echo "$@" >> "$CALLS"
