@@ -15,7 +15,7 @@ from consumers.orchestrator.machines import (
     WANTED,
 )
 from consumers.orchestrator.readiness import sky_verdicts
-from consumers.orchestrator.state import State
+from consumers.orchestrator.state import LONGEST_REST_S, Pending, State
 from consumers.orchestrator.vaults import conditions, present
 from schemas.events.observation_numbers import (
     ObservationNumberExpired,
@@ -33,6 +33,7 @@ _GRACE_S = 60.0
 """So long after a request's end an answer may still come: whoever gives it looks at a clock too."""
 
 _NOT_BEGUN = frozenset({"scheduling", "numbering", "requested"})
+_BEGUN = frozenset({"setting_up", "exposing"})
 
 
 class Move(NamedTuple):
@@ -127,15 +128,23 @@ def _answered(event: Any) -> Iterator[Move]:
 
 
 def _overdue(state: State, limits: Limits | None, at: str) -> Iterator[Move]:
-    """Yield the end of what nobody answers, or of a shot that is only imagined."""
+    """Yield the end of what nobody answers or ends, or of a shot that is only imagined."""
     pending = state.pending
     assert pending is not None
     if at in _NOT_BEGUN and state.time > pending.valid_until + _GRACE_S * MICROS:
         yield Move(RUN_SHOT.name, GIVE_UP, "nobody answered: is its worker running?")
+    elif at in _BEGUN and state.now > _latest_end(pending):
+        yield Move(RUN_SHOT.name, "finish", "nobody said how it ended: is its worker running?")
     elif at == "imagined" and limits is not None:
         over = pending.chosen + round(limits.constraints.shot_s * MICROS)
         if state.now >= over:
             yield Move(RUN_SHOT.name, "finish", "it would be over")
+
+
+def _latest_end(pending: Pending) -> int:
+    """Return when a shot must have ended (µs UTC), whatever became of who ran it."""
+    exposures = pending.order.exposures if pending.order else ()
+    return pending.chosen + round((sum(exposures) + LONGEST_REST_S) * MICROS)
 
 
 def meta(states: Mapping[str, str]) -> Move:
