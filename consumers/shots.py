@@ -40,7 +40,7 @@ class ShotFailed(Exception):
 class Exposure(NamedTuple):
     """One exposure of a shot: its number from 1 on, how long (s), where its files belong.
 
-    `time` is when it began, µs UTC.
+    `time` is when it began, µs UTC, and `before` what was there of its files then.
     """
 
     order: ShotOrder
@@ -48,6 +48,7 @@ class Exposure(NamedTuple):
     seconds: float
     place: str
     time: int
+    before: frozenset[object] = frozenset()
 
 
 class Found(NamedTuple):
@@ -105,8 +106,12 @@ class Files(Protocol):
         """Return where the files of an exposure belong; the shot was begun then (µs UTC)."""
         ...
 
+    def there(self, place: str) -> frozenset[object]:
+        """Return what tells the files in a place now from those that come, or change, later."""
+        ...
+
     def count(self, exposure: Exposure, stopped: Stopped) -> int:
-        """Return how many files there are of an exposure, those of the last one waited for."""
+        """Return how many files have come of an exposure, those of the last one waited for."""
         ...
 
 
@@ -223,7 +228,7 @@ class _Shot:
         act, order = self._act, self._order
         self._enter(f"exposure {number}")
         place = self._files.place(order, number, self._begun)
-        exposure = Exposure(order, number, seconds, place, act.now())
+        exposure = Exposure(order, number, seconds, place, act.now(), self._files.there(place))
         act.tell(ExposureStarted(exposure.time, self._request, order, number, seconds))
         had = self._telescope.expose(act.ticket, exposure, act.stopped)
         files = self._files.count(exposure, act.stopped)

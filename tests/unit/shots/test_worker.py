@@ -140,6 +140,21 @@ def test_files_of_the_last_exposure_are_missed_where_they_are_waited_for(tmp_pat
     assert files().count(last._replace(place=""), lambda: None) == 0
 
 
+def test_files_of_a_shot_before_with_the_same_number_are_not_taken_for_new(tmp_path: Path) -> None:
+    kept = files(tmp_path / "data")
+    trial = Trial(tmp_path / "telescope", port_files=kept)
+    for number in range(2):
+        assert not trial.carry_out(request(number)).error
+    assert [one.files for one in trial.told if isinstance(one, ExposureFinished)] == [4] * 6
+
+    place = kept.place(order(), 3, BEGUN)
+    last = Exposure(order(), 3, 360.0, place, BEGUN, kept.there(place))
+    with pytest.raises(ShotFailed, match=r"no FITS file came in .*/virus0000012/exp03"):
+        kept.count(last, lambda: None)
+    next(Path(place).rglob("*.fits")).write_bytes(b"written anew")
+    assert kept.count(last, lambda: None) == 1
+
+
 @pytest.mark.parametrize(
     ("shot", "time", "ends"),
     [
