@@ -102,8 +102,8 @@ class Files(Protocol):
         """Copy the acquisition image to where the site wants it."""
         ...
 
-    def place(self, order: ShotOrder, number: int, begun: int) -> str:
-        """Return where the files of an exposure belong; the shot was begun then (µs UTC)."""
+    def place(self, order: ShotOrder, number: int, asked: int) -> str:
+        """Return where the files of an exposure belong; the shot was asked for then (µs UTC)."""
         ...
 
     def there(self, place: str) -> frozenset[object]:
@@ -200,7 +200,7 @@ class _Shot:
         self._telescope, self._files = port
         self._act, self._request = act, str(record.id)
         self._order: ShotOrder = record.event.order
-        self._begun, self._step = act.now(), SET_UP
+        self._asked, self._step = record.event.time, SET_UP
 
     def run(self) -> Found:
         """Go through the steps, and return how it ended."""
@@ -227,7 +227,7 @@ class _Shot:
     def _expose(self, number: int, seconds: float) -> None:
         act, order = self._act, self._order
         self._enter(f"exposure {number}")
-        place = self._files.place(order, number, self._begun)
+        place = self._files.place(order, number, self._asked)
         exposure = Exposure(order, number, seconds, place, act.now(), self._files.there(place))
         act.tell(ExposureStarted(exposure.time, self._request, order, number, seconds))
         had = self._telescope.expose(act.ticket, exposure, act.stopped)

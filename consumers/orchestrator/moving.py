@@ -26,6 +26,7 @@ from schemas.events.orchestrator import OrchestratorStarted, StateChanged
 from schemas.events.schedules import ScheduleExpired, ScheduleFailed
 from schemas.events.shots import ExposureStarted, ShotExpired, ShotFinished, ShotStarted
 from schemas.events.ticks import TimePassed
+from schemas.nights import observing_date
 from schemas.record import AnyRecord
 from schemas.utc import MICROS
 
@@ -106,14 +107,21 @@ def shot_moves(state: State, limits: Limits | None, record: AnyRecord) -> Iterat
     elif isinstance(event, TimePassed):
         yield from _overdue(state, limits, at)
     elif getattr(event, "request", None) == pending.request:
-        yield from _answered(event)
+        yield from _answered(event, observing_date(state.now))
 
 
-def _answered(event: Any) -> Iterator[Move]:
-    """Yield the move that follows from the answer to what was asked for."""
+def _answered(event: Any, today: str) -> Iterator[Move]:
+    """Yield the move that follows from the answer to what was asked for.
+
+    A number of yesterday would lead to files among those of today's same number.
+    """
     name = RUN_SHOT.name
     if isinstance(event, ObservationNumberTaken):
-        yield Move(name, "submit", f"observation number {event.obsnum}")
+        said = f"observation number {event.obsnum}"
+        if event.obsdate == today:
+            yield Move(name, "submit", said)
+        else:
+            yield Move(name, GIVE_UP, f"{said} is of {event.obsdate}, and it is {today} by now")
     elif isinstance(event, ObservationNumberFailed | ScheduleFailed):
         yield Move(name, GIVE_UP, event.reason)
     elif isinstance(event, ObservationNumberExpired | ScheduleExpired | ShotExpired):

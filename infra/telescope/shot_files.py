@@ -74,11 +74,14 @@ class ShotFiles:
             reason = f"the image {source} can't be copied to {target}: {fault}"
             raise ShotFailed(SETUP_FAILED, reason) from fault
 
-    def place(self, order: ShotOrder, number: int, begun: int) -> str:
-        """Return the directory of an exposure, by UT date and observation number."""
+    def place(self, order: ShotOrder, number: int, asked: int) -> str:
+        """Return the directory of an exposure, by observation number and the UT date of that.
+
+        The number is of the day on which the shot was asked for, even where it begins on the next.
+        """
         if self.data is None:
             return ""
-        date = datetime.fromtimestamp(begun / MICROS, UTC)
+        date = datetime.fromtimestamp(asked / MICROS, UTC)
         observation = f"virus{order.obs_number:07d}"
         return str(self.data / f"{date:%Y%m%d}" / "virus" / observation / f"exp{number:02d}")
 

@@ -26,7 +26,7 @@ from schemas.events.orchestrator import (
 )
 from schemas.events.schedules import ScheduleFailed, ScheduleRequested, ShotProposed
 from schemas.events.shots import ShotExpired, ShotRequested, ShotStarted
-from schemas.utc import MICROS
+from schemas.utc import MICROS, parse
 from tests.unit.orchestrator.story import SHOT, Story, finished, order_by_hand, states, with_id
 
 
@@ -210,6 +210,20 @@ def test_a_shot_by_hand_is_followed_if_it_says_so() -> None:
         story.tell(finished(story.now, f"hand-{followed}", by_hand))
         assert story.state.states["run_shot"] == "idle"
     assert story.state.visits == {SHOT.shotid: 3}
+
+
+def test_a_number_of_yesterday_is_not_used_today() -> None:
+    story = Story(now=parse("2019-03-07T23:59:50Z"))
+    story.begin(sun_below="90", moon_below="90")
+    story.load(with_id(SHOT, "DEX4", ra=6.65))
+    story.good_sky()
+    story.wait(10)
+    story.number(17)
+    assert not story.of(ShotRequested)
+    assert story.state.states["run_shot"] == "idle"
+    assert any("17 is of 2019-03-07" in one.reason for one in story.of(StateChanged))
+    story.wait(20)
+    assert story.of(ObservationNumberRequested)[-1].date_time > parse("2019-03-08T00:00:00Z")
 
 
 def test_while_the_telescope_is_at_another_shot_no_number_is_taken() -> None:

@@ -42,7 +42,7 @@ def test_a_good_shot_is_told_in_its_order_and_leaves_files(tmp_path: Path) -> No
     assert [e.files for e in trial.told if isinstance(e, ExposureFinished)] == [4, 4, 4]
     times = [event.time for event in trial.told]
     assert times == sorted(times)
-    # the day of the beginning for all, though the second exposure is in the next
+    # the day on which it was asked for, though the second exposure is in the next
     assert {path.relative_to(tmp_path).parts[:4] for path in tmp_path.rglob("*.fits")} == {
         ("data", "20190307", "virus", "virus0000012")
     }
