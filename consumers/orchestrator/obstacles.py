@@ -19,7 +19,8 @@ def obstacles(state: State, time: int, limits: Limits) -> Sequence[Verdict]:
     if behind > limits.heartbeat:
         ticked = f"is {behind:.0f} s behind TCS" if state.time else "never came"
         said = (
-            f"the last tick {ticked}; at most {limits.heartbeat:g} s: does `evctl run clock` run?"
+            f"the last tick {ticked}; at most {limits.heartbeat:g} s: does `evctl run clock` run, "
+            "and is TCS's clock right?"
         )
         found.append(Verdict(CLOCK, False, said))
     busy = state.elsewhere
