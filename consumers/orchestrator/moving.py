@@ -141,7 +141,7 @@ def _overdue(state: State, limits: Limits | None, at: str) -> Iterator[Move]:
     assert pending is not None
     if at in _NOT_BEGUN and state.time > pending.valid_until + _GRACE_S * MICROS:
         yield Move(RUN_SHOT.name, GIVE_UP, "nobody answered: is its worker running?")
-    elif at in _BEGUN and state.now > _latest_end(pending):
+    elif at in _BEGUN and (state.now - pending.chosen) / MICROS > _at_most(pending):
         yield Move(RUN_SHOT.name, "finish", "nobody said how it ended: is its worker running?")
     elif at == "imagined" and limits is not None:
         over = pending.chosen + round(limits.constraints.shot_s * MICROS)
@@ -149,10 +149,9 @@ def _overdue(state: State, limits: Limits | None, at: str) -> Iterator[Move]:
             yield Move(RUN_SHOT.name, "finish", "it would be over")
 
 
-def _latest_end(pending: Pending) -> int:
-    """Return when a shot must have ended (µs UTC), whatever became of who ran it."""
-    exposures = pending.order.exposures if pending.order else ()
-    return pending.chosen + round((sum(exposures) + LONGEST_REST_S) * MICROS)
+def _at_most(pending: Pending) -> float:
+    """Return how long a shot can take (s), whatever became of who ran it."""
+    return sum(pending.order.exposures if pending.order else ()) + LONGEST_REST_S
 
 
 def meta(states: Mapping[str, str]) -> Move:

@@ -24,7 +24,7 @@ def obstacles(state: State, time: int, limits: Limits) -> Sequence[Verdict]:
         )
         found.append(Verdict(CLOCK, False, said))
     busy = state.elsewhere
-    if busy is not None and state.time <= busy.over:
+    if busy is not None and (state.time - busy.since) / MICROS <= busy.lasts:
         said = f"it is at {busy.shotid} since {iso(busy.since)}; a free one is needed."
         found.append(Verdict(TELESCOPE, False, said))
     if state.shots is None:

@@ -75,12 +75,12 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """A shot that the telescope runs and that is not in hand; by `over` (µs UTC) it must be."""
+    """A shot that the telescope runs and that is not in hand: at most for `lasts` s."""
 
     request: str
     shotid: str
     since: int
-    over: int
+    lasts: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,8 +288,8 @@ def _began(state: State, record: AnyRecord, _: str) -> State:
     if pending is not None and pending.request == event.request:
         return replace(state, elsewhere=None)
     if not order.followed or state.states.get("run_shot", "idle") != "idle":
-        over = (state.time or event.time) + round((sum(order.exposures) + LONGEST_REST_S) * MICROS)
-        return replace(state, elsewhere=Elsewhere(event.request, order.shotid, event.time, over))
+        since, lasts = state.time or event.time, sum(order.exposures) + LONGEST_REST_S
+        return replace(state, elsewhere=Elsewhere(event.request, order.shotid, since, lasts))
     followed = Pending(order.shotid, order.track, order.azimuth, state.now, event.request)
     return replace(state, pending=replace(followed, order=order), elsewhere=None)
 
