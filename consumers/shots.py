@@ -40,7 +40,7 @@ class ShotFailed(Exception):
 class Exposure(NamedTuple):
     """One exposure of a shot: its number from 1 on, how long (s), where its files belong.
 
-    `time` is when it began, µs UTC.
+    `time` is when it began, µs UTC, and `before` what was there of its files then.
     """
 
     order: ShotOrder
@@ -48,6 +48,7 @@ class Exposure(NamedTuple):
     seconds: float
     place: str
     time: int
+    before: frozenset[object] = frozenset()
 
 
 class Found(NamedTuple):
@@ -101,12 +102,16 @@ class Files(Protocol):
         """Copy the acquisition image to where the site wants it."""
         ...
 
-    def place(self, order: ShotOrder, number: int, begun: int) -> str:
-        """Return where the files of an exposure belong; the shot was begun then (µs UTC)."""
+    def place(self, order: ShotOrder, number: int, asked: int) -> str:
+        """Return where the files of an exposure belong; the shot was asked for then (µs UTC)."""
+        ...
+
+    def there(self, place: str) -> frozenset[object]:
+        """Return what tells the files in a place now from those that come, or change, later."""
         ...
 
     def count(self, exposure: Exposure, stopped: Stopped) -> int:
-        """Return how many files there are of an exposure, those of the last one waited for."""
+        """Return how many files have come of an exposure, those of the last one waited for."""
         ...
 
 
@@ -195,7 +200,7 @@ class _Shot:
         self._telescope, self._files = port
         self._act, self._request = act, str(record.id)
         self._order: ShotOrder = record.event.order
-        self._begun, self._step = act.now(), SET_UP
+        self._asked, self._step = record.event.time, SET_UP
 
     def run(self) -> Found:
         """Go through the steps, and return how it ended."""
@@ -222,8 +227,8 @@ class _Shot:
     def _expose(self, number: int, seconds: float) -> None:
         act, order = self._act, self._order
         self._enter(f"exposure {number}")
-        place = self._files.place(order, number, self._begun)
-        exposure = Exposure(order, number, seconds, place, act.now())
+        place = self._files.place(order, number, self._asked)
+        exposure = Exposure(order, number, seconds, place, act.now(), self._files.there(place))
         act.tell(ExposureStarted(exposure.time, self._request, order, number, seconds))
         had = self._telescope.expose(act.ticket, exposure, act.stopped)
         files = self._files.count(exposure, act.stopped)

@@ -15,7 +15,7 @@ def service() -> Service[State]:
     """Return the service `orchestrator`."""
     return Service(
         name=NAME,
-        version=1,
+        version=2,
         reads=(OBSERVATORY.name,),
         writes=(OBSERVATORY.name,),
         initial=State(),

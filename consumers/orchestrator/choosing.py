@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from consumers.orchestrator.limits import EXTERNAL, Limits
-from consumers.orchestrator.rules import Verdict as Rule
+from consumers.orchestrator.loaded import Loaded
+from consumers.orchestrator.rules import Rule
+from consumers.orchestrator.rules import Verdict as RuleVerdict
 from consumers.orchestrator.scheduling import Proposal, judge, next_shot, prepare
-from consumers.orchestrator.state import Loaded, State
+from consumers.orchestrator.state import State
 from schemas.events.orchestrator import Conditions, ShotChosen, ShotWithheld, Verdict
 from schemas.events.schedules import ShotProposed
 from schemas.events.shot_lists import Shot
@@ -57,14 +59,22 @@ def failed_lately(state: State, now: int, limits: Limits) -> Sequence[str]:
 
 
 def proposed(case: Case, limits: Limits, event: ShotProposed) -> ShotChosen | ShotWithheld:
-    """Return the shot that the external scheduler proposed, or why it is not taken."""
+    """Return the shot that the external scheduler proposed, or why it is not taken.
+
+    It may propose a shot once more than the list says: which visits count, it knows itself.
+    """
     loaded = case.state.shots
     shots = {} if loaded is None else {shot.shotid: shot for shot in loaded.shots}
     shot = shots.get(event.shot)
     if shot is None:
         reason = f"the external scheduler proposed {event.shot!r}, which the list has not."
         return withheld(case, reason, [Verdict("no_candidates", False, reason)])
-    return _record(case, limits, shot, event.track, event.azimuth, (0, 0), EXTERNAL)
+    chosen = _record(case, limits, shot, event.track, event.azimuth, (0, 0), EXTERNAL)
+    broken = [v for v in chosen.verdicts if not v.passed and v.rule != Rule.VISITS_DONE]
+    if broken:
+        said = " ".join(f"{one.rule}: {one.said}" for one in broken)
+        return withheld(case, f"the external scheduler proposed {event.shot!r}. {said}", broken)
+    return chosen
 
 
 def _chosen(case: Case, limits: Limits, shot: Shot, proposal: Proposal) -> ShotChosen:
@@ -110,7 +120,7 @@ def shot_verdicts(
 ) -> Sequence[Verdict]:
     """Return what every rule says of a shot at an instant (µs UTC)."""
     side = "E" if track == EAST else "W"
-    found: Sequence[Rule] = judge(shot, side, now, limits.constraints, azimuth, done)
+    found: Sequence[RuleVerdict] = judge(shot, side, now, limits.constraints, azimuth, done)
     return [Verdict(str(one.rule), one.passed, one.said) for one in found]
 
 

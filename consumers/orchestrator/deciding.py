@@ -13,6 +13,7 @@ from consumers.orchestrator.choosing import Case, built_in, in_force, proposed, 
 from consumers.orchestrator.limits import EXTERNAL, Limits, limits_of
 from consumers.orchestrator.machines import GIVE_UP, RUN_SHOT, all_states
 from consumers.orchestrator.moving import Move, facts, meta, moved, shot_moves
+from consumers.orchestrator.obstacles import SCHEDULER, obstacles
 from consumers.orchestrator.ordering import order_of
 from consumers.orchestrator.readiness import verdicts
 from consumers.orchestrator.state import GUIDERS, HEARTBEAT, State, folded
@@ -76,8 +77,6 @@ _TELLING = frozenset(
     }
 )
 """Classes of events, beside TCS's own, after which something may be decided."""
-
-NO_LIST = Verdict("shot_list", False, "no list of shots is loaded: `evctl shot load FILE`.")
 
 _TELLING_TOPICS = frozenset({HEARTBEAT, *GUIDERS})
 
@@ -145,13 +144,12 @@ class _Step:
             return
         found = conditions(state, limits, self._time, self._states)
         said = verdicts(found, limits)
-        failing = [one for one in said if not one.passed]
-        if limits is None or failing:
+        if limits is None or any(not one.passed for one in said):
             self._withhold(found, said)
-        elif state.shots is None:
-            self._withhold(found, said, (NO_LIST,))
+        elif in_the_way := obstacles(state, self._time, limits):
+            self._withhold(found, said, in_the_way)
         elif limits.scheduler == EXTERNAL:
-            self._ask_scheduler(limits, found)
+            self._ask_scheduler(limits, found, said)
         else:
             self._take(built_in(Case(state, found, said, self._listens), limits))
 
@@ -173,7 +171,7 @@ class _Step:
         said = verdicts(found, limits)[1:]  # but that no shot is in hand: this one is
         case = Case(state, found, said, self._listens)
         failing = [one for one in said if not one.passed]
-        if failing:
+        if failing or obstacles(state, self._time, limits):
             self._move([Move(RUN_SHOT.name, GIVE_UP, "the conditions have changed")])
             return
         outcome = proposed(case, limits, event)
@@ -181,7 +179,12 @@ class _Step:
             self._move([Move(RUN_SHOT.name, GIVE_UP, outcome.reason)])
         self._take(outcome)
 
-    def _ask_scheduler(self, limits: Limits, found: Conditions) -> None:
+    def _ask_scheduler(self, limits: Limits, found: Conditions, said: Sequence[Verdict]) -> None:
+        """Ask the external scheduler; say why there is no shot where it has just failed."""
+        failed = [one for one in self._given_up() if one.old == "scheduling"]
+        if failed:
+            self._withhold(found, said, (Verdict(SCHEDULER, False, failed[0].reason),))
+            return
         if found.seeing is None or found.transparency is None or self._is_too_early(limits):
             return
         self._move([Move(RUN_SHOT.name, "ask_scheduler", "all machines are ready")])
@@ -225,12 +228,15 @@ class _Step:
 
     def _is_too_early(self, limits: Limits) -> bool:
         """Whether a shot was given up a moment ago: what it lacked is hardly there yet."""
-        if any(
-            isinstance(one, StateChanged) and one.transition == GIVE_UP for one in self._effects
-        ):
+        if self._given_up():
             return True
         gave_up = self._state.gave_up
         return gave_up > 0 and self._state.now < gave_up + round(limits.replan * MICROS)
+
+    def _given_up(self) -> Sequence[StateChanged]:
+        """Return the moves by which a shot has been given up just now: one, or none."""
+        moves = [one for one in self._effects if isinstance(one, StateChanged)]
+        return [one for one in moves if one.transition == GIVE_UP]
 
     def _withhold(
         self, found: Conditions, said: Sequence[Verdict], more: Sequence[Verdict] = ()

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from consumers.orchestrator.choosing import next_of, shot_verdicts
 from consumers.orchestrator.limits import BUILTIN, limits_of
+from consumers.orchestrator.loaded import Loaded
+from consumers.orchestrator.obstacles import NAMES
 from consumers.orchestrator.readiness import verdicts
-from consumers.orchestrator.state import Loaded
 from schemas.events.orchestrator import ShotChosen, ShotWithheld, Verdict
 from schemas.events.shots import EAST
 
@@ -23,7 +24,9 @@ def differences(decision: ShotChosen | ShotWithheld, loaded: Loaded | None) -> S
         )
     found = list(verdicts(decision.conditions, limits))
     said = _unlike(decision.verdicts, found)
-    if loaded is None or any(not one.passed for one in found if one.rule != "run_shot"):
+    others = [one for one in decision.verdicts if one.rule in NAMES]
+    failing = [one for one in (*found, *others) if not one.passed and one.rule != "run_shot"]
+    if loaded is None or failing:
         return said
     if isinstance(decision, ShotWithheld):
         return [*said, *_still_withheld(decision, loaded)]

@@ -15,7 +15,7 @@ from consumers.orchestrator.machines import (
     WANTED,
 )
 from consumers.orchestrator.readiness import sky_verdicts
-from consumers.orchestrator.state import State
+from consumers.orchestrator.state import LONGEST_REST_S, Pending, State
 from consumers.orchestrator.vaults import conditions, present
 from schemas.events.observation_numbers import (
     ObservationNumberExpired,
@@ -26,6 +26,7 @@ from schemas.events.orchestrator import OrchestratorStarted, StateChanged
 from schemas.events.schedules import ScheduleExpired, ScheduleFailed
 from schemas.events.shots import ExposureStarted, ShotExpired, ShotFinished, ShotStarted
 from schemas.events.ticks import TimePassed
+from schemas.nights import observing_date
 from schemas.record import AnyRecord
 from schemas.utc import MICROS
 
@@ -33,6 +34,7 @@ _GRACE_S = 60.0
 """So long after a request's end an answer may still come: whoever gives it looks at a clock too."""
 
 _NOT_BEGUN = frozenset({"scheduling", "numbering", "requested"})
+_BEGUN = frozenset({"setting_up", "exposing"})
 
 
 class Move(NamedTuple):
@@ -105,14 +107,21 @@ def shot_moves(state: State, limits: Limits | None, record: AnyRecord) -> Iterat
     elif isinstance(event, TimePassed):
         yield from _overdue(state, limits, at)
     elif getattr(event, "request", None) == pending.request:
-        yield from _answered(event)
+        yield from _answered(event, observing_date(state.now))
 
 
-def _answered(event: Any) -> Iterator[Move]:
-    """Yield the move that follows from the answer to what was asked for."""
+def _answered(event: Any, today: str) -> Iterator[Move]:
+    """Yield the move that follows from the answer to what was asked for.
+
+    A number of yesterday would lead to files among those of today's same number.
+    """
     name = RUN_SHOT.name
     if isinstance(event, ObservationNumberTaken):
-        yield Move(name, "submit", f"observation number {event.obsnum}")
+        said = f"observation number {event.obsnum}"
+        if event.obsdate == today:
+            yield Move(name, "submit", said)
+        else:
+            yield Move(name, GIVE_UP, f"{said} is of {event.obsdate}, and it is {today} by now")
     elif isinstance(event, ObservationNumberFailed | ScheduleFailed):
         yield Move(name, GIVE_UP, event.reason)
     elif isinstance(event, ObservationNumberExpired | ScheduleExpired | ShotExpired):
@@ -127,15 +136,22 @@ def _answered(event: Any) -> Iterator[Move]:
 
 
 def _overdue(state: State, limits: Limits | None, at: str) -> Iterator[Move]:
-    """Yield the end of what nobody answers, or of a shot that is only imagined."""
+    """Yield the end of what nobody answers or ends, or of a shot that is only imagined."""
     pending = state.pending
     assert pending is not None
     if at in _NOT_BEGUN and state.time > pending.valid_until + _GRACE_S * MICROS:
         yield Move(RUN_SHOT.name, GIVE_UP, "nobody answered: is its worker running?")
+    elif at in _BEGUN and (state.now - pending.chosen) / MICROS > _at_most(pending):
+        yield Move(RUN_SHOT.name, "finish", "nobody said how it ended: is its worker running?")
     elif at == "imagined" and limits is not None:
         over = pending.chosen + round(limits.constraints.shot_s * MICROS)
         if state.now >= over:
             yield Move(RUN_SHOT.name, "finish", "it would be over")
+
+
+def _at_most(pending: Pending) -> float:
+    """Return how long a shot can take (s), whatever became of who ran it."""
+    return sum(pending.order.exposures if pending.order else ()) + LONGEST_REST_S
 
 
 def meta(states: Mapping[str, str]) -> Move:

@@ -6,11 +6,10 @@ orchestrator's own `StateChanged`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from math import isfinite
 
+from consumers.orchestrator.loaded import Loaded
 from consumers.orchestrator.machines import GIVE_UP
-from schemas import avro
 from schemas.events.observation_numbers import (
     ObservationNumberRequested,
     ObservationNumberTaken,
@@ -42,6 +41,9 @@ MOST_MEASUREMENTS = 500
 
 _LONGEST_WINDOW = 3600 * MICROS
 
+LONGEST_REST_S = 2 * 3600.0
+"""All of a shot but its exposures takes less: nobody waits for ever for an end that nobody said."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
@@ -72,40 +74,13 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shots:
-    """A list of shots, as it is written down."""
+class Elsewhere:
+    """A shot that the telescope runs and that is not in hand: at most for `lasts` s."""
 
-    shots: Sequence[Shot]
-
-
-_pack = avro.writer(_Shots)
-_unpack = avro.reader(avro.schema_of(_Shots), _Shots)
-
-
-@lru_cache(maxsize=8)
-def _unpacked(packed: bytes) -> tuple[Shot, ...]:
-    return tuple(_unpack(packed, 0).shots)
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """The list of shots in force.
-
-    It is kept as bytes: a state is written down every few seconds, and 3,000 shots take 30 ms.
-    """
-
-    digest: str
-    packed: bytes
-
-    @classmethod
-    def of(cls, digest: str, shots: Sequence[Shot]) -> "Loaded":
-        """Return a list."""
-        return cls(digest, _pack(_Shots(shots)))
-
-    @property
-    def shots(self) -> Sequence[Shot]:
-        """The shots; of the same list they are the same objects."""
-        return _unpacked(self.packed)
+    request: str
+    shotid: str
+    since: int
+    lasts: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +103,7 @@ class State:
     allowed: bool = False
     states: Mapping[str, str] = field(default_factory=dict)
     pending: Pending | None = None
+    elsewhere: Elsewhere | None = None
     shots: Loaded | None = None
     visits: Mapping[str, int] = field(default_factory=dict)
     failed: Mapping[str, int] = field(default_factory=dict)
@@ -303,20 +279,27 @@ def _numbered(state: State, record: AnyRecord, _: str) -> State:
 
 
 def _began(state: State, record: AnyRecord, _: str) -> State:
-    """Follow a shot that began, unless it is one by hand that is not meant to be followed."""
+    """Follow a shot that began, or remember that the telescope is at one that is not followed.
+
+    It has one shot at a time: what it was at before is over.
+    """
     event: ShotStarted = record.event
     order, pending = event.order, state.pending
-    at_hand = pending is not None and pending.request == event.request
-    if at_hand or not order.followed or state.states.get("run_shot", "idle") != "idle":
-        return state
+    if pending is not None and pending.request == event.request:
+        return replace(state, elsewhere=None)
+    if not order.followed or state.states.get("run_shot", "idle") != "idle":
+        since, lasts = state.time or event.time, sum(order.exposures) + LONGEST_REST_S
+        return replace(state, elsewhere=Elsewhere(event.request, order.shotid, since, lasts))
     followed = Pending(order.shotid, order.track, order.azimuth, state.now, event.request)
-    return replace(state, pending=replace(followed, order=order))
+    return replace(state, pending=replace(followed, order=order), elsewhere=None)
 
 
 def _finished(state: State, record: AnyRecord, _: str) -> State:
     """Count the visit of any shot, followed or not; remember one that failed."""
     event: ShotFinished = record.event
     shotid, seen = event.order.shotid, _seen(state, "shot", record)
+    if state.elsewhere is not None and state.elsewhere.request == event.request:
+        state = replace(state, elsewhere=None)
     if event.error:
         return replace(state, failed={**state.failed, shotid: state.now}, seen=seen)
     done = state.visits.get(shotid, 0) + 1

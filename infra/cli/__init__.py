@@ -21,7 +21,7 @@ COMMANDS = {
     "simulate": ("infra.cli.simulate", "Let a simulated telescope have a night."),
     "import": ("infra.cli.import_", "Append recordings and archives of nights to the log."),
     "export": ("infra.cli.export", "Write a night to a recording or an archive."),
-    "run": ("infra.cli.run", "Keep the tables up to date, in the foreground."),
+    "run": ("infra.cli.run", "Run the orchestrator, a service or the tables."),
     "time": ("infra.cli.time_", "Show what time it is for those who decide."),
     "rebuild": ("infra.cli.rebuild", "Fill tables anew from the log."),
     "verify": ("infra.cli.verify", "Prove that a night's tables agree with the log."),

@@ -24,12 +24,19 @@ EPILOG = examples(
 MaxAttempts = Annotated[
     int,
     typer.Option(
-        "-n", "--max-attempts", metavar="N", min=1, help="Ask for the confirmation so often."
+        "-n",
+        "--max-attempts",
+        metavar="N",
+        min=1,
+        max=10_000,
+        help="Ask for the confirmation so often.",
     ),
 ]
 Interval = Annotated[
     float,
-    typer.Option("-I", "--interval", metavar="S", min=0.05, help="Seconds between two attempts."),
+    typer.Option(
+        "-I", "--interval", metavar="S", min=0.05, max=3600, help="Seconds between two attempts."
+    ),
 ]
 
 _VALUED = {"-n", "--max-attempts", "-I", "--interval", "-N", "--n-ocd-allow-hetdex", "--who"}

@@ -86,9 +86,10 @@ def _wanted(site: Settings) -> Names:
     extra, subscribed = site.topics.extra_topics, site.topics.auto_subscribe
     if subscribed == "all":
         if extra:
-            raise typer.BadParameter(
-                "every event is recorded (--auto-subscribe all), and --extra-topics adds nothing: "
-                "with -a no these alone are, with -a yes these and what OCD subscribes to"
+            typer.echo(
+                "evctl: every event is recorded, those of --extra-topics too; with -a no these "
+                "alone would be, with -a yes these and what OCD subscribes to",
+                err=True,
             )
         return Names()
     if subscribed == "no" and not extra:

@@ -165,7 +165,7 @@ def command(
     ] = None,
     log_file: LogFile = None,
 ) -> None:
-    """Keep the tables up to date with the log, or run a service or worker, until Ctrl+C.
+    """Run the orchestrator, another service or worker, or the tables, until Ctrl+C.
 
     Instances started with the same words share the work, and one takes over where another ends.
     Several services, and the bridge of -u, are a process each; all end if one does.
@@ -176,7 +176,7 @@ def command(
     if {ORCHESTRATOR, LISTENER} & {*names}:
         lay_over(ctx, {"urls.event_urls": event_urls})
         refuse_live_and_replay(settings(ctx))
-    if service != PROJECTIONS and (views or event_urls):
+    if service != PROJECTIONS and (views or event_urls or extra_topics or auto_subscribe):
         _together(
             ctx,
             names,
@@ -188,6 +188,8 @@ def command(
             [
                 *(["--once"] if once else []),
                 *_options("--stand-in", [stand_in] if stand_in else []),
+                *_options("--instance", [instance] if instance else []),
+                *_options("--log-file", [str(log_file)] if log_file else []),
             ],
             yes=yes,
         )
@@ -222,11 +224,16 @@ def command(
 
 def _known(names: list[str], *, listen: bool) -> list[str]:
     """Return the names as they are run; raise `UnknownService`."""
-    if names[0] != PROJECTIONS and not {*names} <= {CLOCK, *roles.names()}:
-        raise UnknownService(" ".join(names))
+    if names[0] != PROJECTIONS:
+        if PROJECTIONS in names:
+            raise typer.BadParameter("projections stand first, and what follows them are views")
+        unknown = [name for name in names if name not in {CLOCK, *roles.names()}]
+        if unknown:
+            raise UnknownService(unknown[0])
     if listen and ORCHESTRATOR not in names:
         raise typer.BadParameter("--listen is for the orchestrator")
-    return [LISTENER if listen and name == ORCHESTRATOR else name for name in names]
+    run = [LISTENER if listen and name == ORCHESTRATOR else name for name in names]
+    return list(dict.fromkeys(run))
 
 
 def _options(name: str, values: Sequence[str] | None) -> list[str]:

@@ -121,7 +121,7 @@ def next(  # noqa: A001 (the command's name)
     chosen = choice(site, file)
     instant = present(site).time if time is None else utc.parse(time)
     candidates = prepare(chosen.shots, chosen.digest)
-    found = next_shot(candidates, instant, visits(done), azimuth, constraints_of(site))
+    found = next_shot(candidates, instant, visits(done, chosen), azimuth, constraints_of(site))
     if as_json:
         typer.echo(orjson.dumps(_said(found, chosen.digest)))
         return

@@ -47,6 +47,7 @@ START_S = 30.0
 _LOOK_S = 0.05
 _SLOW_S = 5.0
 _SEAT_S = 20.0
+CTRL_C = 130
 
 
 class NotInReplay(EvctlError):
@@ -204,16 +205,16 @@ class ByHand:
                 if isinstance(record.event, telling.ENDS):
                     return record.event
             if stop.requested and not aborted:
-                aborted = self._abort()
+                aborted = self._abort("Ctrl+C" if stop.exit_code == CTRL_C else "SIGTERM")
             if not begun:
                 self._check_patience(aborted, stop)
             member.settled()  # raises what has ended it
             self._cluster.check()
             sleep(_LOOK_S)
 
-    def _abort(self) -> float:
-        typer.echo("evctl: the shot is being aborted; a second Ctrl+C does not wait", err=True)
-        self._publish(ShotAbortRequested(utc_micros(), str(self._request), self._who, "Ctrl+C"))
+    def _abort(self, why: str) -> float:
+        typer.echo(f"evctl: {why}: the shot is being aborted; a second one does not wait", err=True)
+        self._publish(ShotAbortRequested(utc_micros(), str(self._request), self._who, why))
         return monotonic()
 
     def _check_patience(self, aborted: float, stop: Stop) -> None:

@@ -73,7 +73,7 @@ def metadata(text: str | None) -> Mapping[str, Value]:
         return {}
     try:
         found = json.loads(text, parse_constant=_no_constant)
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         raise typer.BadParameter(f"--metadata is not JSON: {fault}") from fault
     if not isinstance(found, dict):
         kind = type(found).__name__
@@ -113,7 +113,11 @@ def _angle(name: str, text: str, unit: str) -> float:
         try:
             with warnings.catch_warnings(action="error"):  # of minutes and seconds of 60
                 return float(Angle(text, unit=unit).to_value(unit))
-        except (ValueError, TypeError, Warning) as fault:  # UnitsError is a ValueError, too
+        except Warning:
+            raise typer.BadParameter(
+                f"{name} is {text!r}, and minutes and seconds of an angle are below 60"
+            ) from None
+        except (ValueError, TypeError) as fault:  # UnitsError is a ValueError, too
             raise typer.BadParameter(f"{name} is {text!r}, which is no angle: {fault}") from fault
 
 

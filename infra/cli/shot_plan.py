@@ -55,7 +55,7 @@ def command(
     bounds = nights_of(site).bounds(night)
     chosen, constraints = choice(site, file), constraints_of(site)
     candidates = prepare(chosen.shots, chosen.digest)
-    plan = plan_night(candidates, *bounds, constraints, visits(done), azimuth)
+    plan = plan_night(candidates, *bounds, constraints, visits(done, chosen), azimuth)
     if as_json:
         typer.echo(orjson.dumps(_said(night, chosen.digest, plan, constraints)))
     else:

@@ -117,7 +117,14 @@ def command(
     ] = False,
     timeout: Annotated[
         float,
-        typer.Option("-t", "--timeout", metavar="S", min=0, help="With -c, wait at most so long."),
+        typer.Option(
+            "-t",
+            "--timeout",
+            metavar="S",
+            min=0,
+            max=86_400,
+            help="With -c, wait at most so long.",
+        ),
     ] = 10.0,
     metadata: Annotated[
         str | None,
@@ -180,6 +187,7 @@ def command(
         typer.Option(
             metavar="S",
             min=0,
+            max=86_400,
             help="If a shot runs, wait for its end, at most so long. Without it, that is an error.",
             show_default=False,
         ),

@@ -69,6 +69,10 @@ def constraints_of(site: Settings) -> Constraints:
     return Constraints.of(given(site, "orchestrator"))
 
 
-def visits(done: Sequence[str] | None) -> Mapping[str, int]:
-    """Return how often each shot was observed."""
+def visits(done: Sequence[str] | None, chosen: Choice) -> Mapping[str, int]:
+    """Return how often each shot was observed; raise `BadParameter` for one that is not listed."""
+    listed = {shot.shotid for shot in chosen.shots}
+    for shotid in done or ():
+        if shotid not in listed:
+            raise typer.BadParameter(f"--done {shotid}: {chosen.name} has no such shot")
     return Counter(done or ())

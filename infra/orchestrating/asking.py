@@ -37,8 +37,9 @@ class NoOrchestrator(EvctlError):
         run = "evctl run orchestrator"
         where = namespace.rstrip(".")
         super().__init__(
-            f"No orchestrator answered in {in_words(namespace)} within {seconds:g} s, and nothing "
-            f"is changed, now or later: start one (`{run}{f' --namespace {where}' * bool(where)}`) "
+            f"No orchestrator answered in {in_words(namespace)} within {seconds:.3g} s, and "
+            "nothing is changed, now or later: start one "
+            f"(`{run}{f' --namespace {where}' * bool(where)}`) "
             "and ask again."
         )
         self.namespace, self.seconds = namespace, seconds
@@ -106,7 +107,8 @@ class Asker:
                     break
         finally:
             ear.close()
-        raise NoOrchestrator(self._cluster.namespace, patience.seconds)
+        waited = min(patience.seconds, (utc_micros() - now) / MICROS)  # it may have been stopped
+        raise NoOrchestrator(self._cluster.namespace, waited)
 
     def _heard(self, ear: Ear, until: int, stop: Stop) -> OrchestratorAnswered | None:
         """Return the answer, None where none comes until then (µs UTC)."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from consumers.orchestrator.state import Loaded
+from consumers.orchestrator.loaded import Loaded
 from infra.log import reading, topics
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder

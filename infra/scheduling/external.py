@@ -4,17 +4,15 @@ It gets what the command's placeholders stand for, and prints the shot as its la
 comment: `SHOTID TRACK AZIMUTH`, where the track is 0 (east) or 1 (west) and the azimuth degrees.
 """
 
-import os
-import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from consumers import Refused
 from consumers.external_scheduler import Answer
+from infra import programs
 from producers import shot_file
 from schemas.errors import EvctlError
 from schemas.utc import julian_date
@@ -91,10 +89,7 @@ class ExternalScheduler:
 
 
 def _run(command: Sequence[str], timeout: float) -> str:
-    """Return what a program prints; raise `Refused` if it hangs or fails.
-
-    It writes to files, so that what it prints fills no memory. Its children end with it.
-    """
+    """Return what a program prints; raise `Refused` if it hangs or fails."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:
             process = subprocess.Popen(
@@ -103,36 +98,20 @@ def _run(command: Sequence[str], timeout: float) -> str:
         except (OSError, ValueError) as fault:
             raise Refused(f"{command[0]} can't be started: {fault}") from fault
         try:
-            code = process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            raise Refused(f"{command[0]} hung: killed after {timeout:g} s") from None
+            why = programs.waited_for(process, timeout, [out, err], lambda: None)
         finally:
-            _end(process)
-        if code:
-            raise Refused(f"{command[0]} ended with {_ending(code)}; {_last_words(err)}")
-        return _tail(out)
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Kill what is left of a program and of its children."""
-    with suppress(ProcessLookupError, PermissionError):  # macOS refuses where all have ended
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _ending(code: int) -> str:
-    return f"exit code {code}" if code > 0 else f"signal {signal.Signals(-code).name}"
+            programs.end(process)
+        if why is not None:
+            raise Refused(f"{command[0]} {why}")
+        if process.returncode:
+            how = programs.ending(process.returncode)
+            raise Refused(f"{command[0]} {how}; {_last_words(err)}")
+        return programs.tail(out, _READ_AT_MOST)
 
 
 def _last_words(err: IO[bytes]) -> str:
-    lines = [line for line in _tail(err).splitlines() if line.strip()]
+    lines = [line for line in programs.tail(err, _READ_AT_MOST).splitlines() if line.strip()]
     return f"it said last {_shown(lines[-1])}" if lines else "it said nothing"
-
-
-def _tail(file: IO[bytes]) -> str:
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - _READ_AT_MOST))
-    return file.read().decode("utf-8", "replace").replace("\0", "\ufffd")
 
 
 def _shown(text: str) -> str:

@@ -71,7 +71,9 @@ class Orchestrator(Section):
         float, Option("modifiable", "s", "a number of seconds, 0 or more"), Field(ge=0)
     ] = 1800.0
     request_valid: Annotated[
-        float, Option("modifiable", "s", "a number of seconds above 0"), Field(gt=0)
+        float,
+        Option("modifiable", "s", "a number of seconds above 0, up to 3600"),
+        Field(gt=0, le=3600),
     ] = 30.0
 
 

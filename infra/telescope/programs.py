@@ -7,21 +7,20 @@ that something of it still runs, and end it.
 import fcntl
 import os
 import shlex
-import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
-from typing import IO, TypeAlias
+from typing import IO
 
 from consumers.shots import ABORTED, ShotFailed, Stopped
+from infra import programs
 
 DETAILS_AT_MOST = 4000
 """So many characters of what a program wrote are kept, the last ones."""
 
-_Process: TypeAlias = "subprocess.Popen[bytes]"
 _LOOK_S = 0.1
 _PATIENCE_S = 10.0
 
@@ -47,15 +46,15 @@ class Programs:
         with tempfile.TemporaryFile() as said, self._held() as lock:
             process = _started(words, kind, said, lock)
             try:
-                why = _waited_for(process, timeout, stopped, check)
-                code = process.poll()
+                why = programs.waited_for(process, timeout, [said], lambda: _look(stopped, check))
             finally:
-                _end(process)
-            if why is not None:
-                raise ShotFailed(ABORTED, why, _tail(said))
-            if code != 0:
-                how = f"hung: it was killed after {timeout:g} s" if code is None else _ending(code)
-                raise ShotFailed(kind, f"`{shlex.join(words)}` {how}", _tail(said))
+                programs.end(process)
+            details = programs.tail(said, 4 * DETAILS_AT_MOST)[-DETAILS_AT_MOST:]
+            if why is not None and why == stopped():
+                raise ShotFailed(ABORTED, why, details)
+            if why is not None or process.returncode != 0:
+                how = why or programs.ending(process.returncode)
+                raise ShotFailed(kind, f"`{shlex.join(words)}` {how}", details)
 
     def end_what_is_left(self) -> None:
         """End a program that an instance before has left running; raise `OSError` if it stays."""
@@ -67,7 +66,9 @@ class Programs:
             except BlockingIOError:
                 if monotonic() > deadline:
                     raise
-                _kill(int(self._lock.read_text() or 0))
+                group = int(self._lock.read_text() or 0)
+                if group > 1:
+                    programs.kill(group)
                 sleep(_LOOK_S)
 
     @contextmanager
@@ -82,7 +83,7 @@ class Programs:
             os.close(fd)
 
 
-def _started(words: Sequence[str], kind: str, said: IO[bytes], lock: int) -> _Process:
+def _started(words: Sequence[str], kind: str, said: IO[bytes], lock: int) -> programs.Process:
     os.ftruncate(lock, 0)  # what stands there is the process that holds it, or nothing
     try:
         process = subprocess.Popen(
@@ -99,41 +100,9 @@ def _started(words: Sequence[str], kind: str, said: IO[bytes], lock: int) -> _Pr
     return process
 
 
-def _waited_for(
-    process: _Process, timeout: float, stopped: Stopped, check: Callable[[], None]
-) -> str | None:
-    """Wait until a program ends, it is late, or why it is to stop, which is returned."""
-    deadline = monotonic() + timeout
-    while monotonic() < deadline:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_LOOK_S)
-            return None
-        why = stopped()
-        if why is not None:
-            return why
+def _look(stopped: Stopped, check: Callable[[], None]) -> str | None:
+    """Return why a program is to stop, and raise where it has no right to go on."""
+    why = stopped()
+    if why is None:
         check()
-    return None
-
-
-def _end(process: _Process) -> None:
-    """Kill what is left of a program's process group."""
-    _kill(process.pid)
-    process.wait()
-
-
-def _kill(group: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        if group > 1:
-            os.killpg(group, signal.SIGKILL)
-
-
-def _ending(code: int) -> str:
-    how = f"exit code {code}" if code > 0 else f"signal {signal.Signals(-code).name}"
-    return f"ended with {how}"
-
-
-def _tail(said: IO[bytes]) -> str:
-    size = said.seek(0, os.SEEK_END)
-    said.seek(max(0, size - 4 * DETAILS_AT_MOST))
-    text = said.read().decode("utf-8", "replace").replace("\0", "\ufffd")
-    return text[-DETAILS_AT_MOST:]
+    return why

@@ -6,7 +6,8 @@ is a comment, and the word `syscmd` in front may be left out.
 
 import shlex
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,19 +74,30 @@ class ShotFiles:
             reason = f"the image {source} can't be copied to {target}: {fault}"
             raise ShotFailed(SETUP_FAILED, reason) from fault
 
-    def place(self, order: ShotOrder, number: int, begun: int) -> str:
-        """Return the directory of an exposure, by UT date and observation number."""
+    def place(self, order: ShotOrder, number: int, asked: int) -> str:
+        """Return the directory of an exposure, by observation number and the UT date of that.
+
+        The number is of the day on which the shot was asked for, even where it begins on the next.
+        """
         if self.data is None:
             return ""
-        date = datetime.fromtimestamp(begun / MICROS, UTC)
+        date = datetime.fromtimestamp(asked / MICROS, UTC)
         observation = f"virus{order.obs_number:07d}"
         return str(self.data / f"{date:%Y%m%d}" / "virus" / observation / f"exp{number:02d}")
 
+    def there(self, place: str) -> frozenset[object]:
+        """Return the FITS files of a directory, each with its size and time.
+
+        A shot that was run before with the same number has left some. They are told from new ones
+        by comparison: the clock of a disk elsewhere may be another.
+        """
+        return frozenset(_fits(place)) if place else frozenset()
+
     def count(self, exposure: Exposure, stopped: Stopped) -> int:
-        """Return how many FITS files an exposure has; raise `ShotFailed` if the last has none."""
+        """Return how many FITS files an exposure made; raise `ShotFailed` if the last made none."""
         if not exposure.place:
             return 0
-        found, order = _fits(exposure.place), exposure.order
+        found, order = self._come(exposure), exposure.order
         wanted = self.wait_last_write if order.wait_last_write is None else order.wait_last_write
         if not wanted or exposure.number < len(order.exposures):
             return found
@@ -94,11 +106,14 @@ class ShotFiles:
             if (why := stopped()) is not None:
                 raise ShotFailed(ABORTED, why)
             sleep(_LOOK_S)
-            found = _fits(exposure.place)
+            found = self._come(exposure)
         if not found:
             reason = f"no FITS file came in {exposure.place} within {self.patience:g} s"
             raise ShotFailed("FilesMissing", reason)
         return found
+
+    def _come(self, exposure: Exposure) -> int:
+        return len(self.there(exposure.place) - exposure.before)
 
 
 def words_of(command: str) -> list[str]:
@@ -141,5 +156,8 @@ def _words(path: Path, number: int, line: str) -> list[str]:
         raise ShotFailed(SETUP_FAILED, f"{path}:{number}: {fault}: {line!r}") from fault
 
 
-def _fits(place: str) -> int:
-    return sum(1 for _ in Path(place).rglob("*.fits"))
+def _fits(place: str) -> Iterator[tuple[str, int, int]]:
+    for path in Path(place).rglob("*.fits"):
+        with suppress(FileNotFoundError):  # it is gone again
+            found = path.stat()
+            yield str(path), found.st_size, found.st_mtime_ns

@@ -124,6 +124,7 @@ CASES = {
         "rebuild tcs_lastest", 2, r"There is no view 'tcs_lastest'; did you mean 'tcs_latest'"
     ),
     "unknown service": Case("run projectors", 2, r"There is nothing to run named 'projectors'"),
+    "unknown beside a known": Case("run clock nix", 2, r"There is nothing to run named 'nix'"),
     "file that is there": Case(
         "export all --to half.db", 73, r"half\.db already exists", truncated
     ),

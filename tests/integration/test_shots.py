@@ -104,6 +104,8 @@ def test_the_next_shot_and_why_there_is_none(stage: Stage, file: Path) -> None:
     every = [word for number in range(20) for word in ("--done", f"DEX{number:05}")]
     assert "visits_done: None of the 20" in done(stage, *words, "2019-03-07T06:00:00", *every)
     assert "shot" in done(stage, *words)  # now
+    code, said = refused(stage, *words, "--done", "DEX99999")
+    assert (code, "--done DEX99999: " in said, "has no such shot" in said) == (2, True, True)
 
 
 def test_a_night_is_planned_and_drawn(

@@ -151,6 +151,11 @@ def finished(now: int, request: str, order: ShotOrder, *, error: bool = False) -
     return ShotFinished(now, request, order, False, "", "", "", "")
 
 
+def order_by_hand() -> ShotOrder:
+    """Return the order of a shot by hand that is not to be followed."""
+    return ShotOrder("HAND1", 501, 9.5, -4.25, 120.0, 0, [360.0] * 3, {}, True, False)
+
+
 def with_id(shot: Shot, shotid: str, **changed: Any) -> Shot:
     """Return a shot under another name."""
     return replace(shot, shotid=shotid, **changed)

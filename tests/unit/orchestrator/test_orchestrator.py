@@ -8,6 +8,7 @@ from math import nan
 import pytest
 
 from consumers.orchestrator import listener, service
+from consumers.orchestrator.judging import differences
 from schemas.events.observation_numbers import (
     ObservationNumberExpired,
     ObservationNumberFailed,
@@ -25,8 +26,8 @@ from schemas.events.orchestrator import (
 )
 from schemas.events.schedules import ScheduleFailed, ScheduleRequested, ShotProposed
 from schemas.events.shots import ShotExpired, ShotRequested, ShotStarted
-from schemas.utc import MICROS
-from tests.unit.orchestrator.story import SHOT, Story, finished, states, with_id
+from schemas.utc import MICROS, parse
+from tests.unit.orchestrator.story import SHOT, Story, finished, order_by_hand, states, with_id
 
 
 def ready(**settings: str) -> Story:
@@ -211,6 +212,66 @@ def test_a_shot_by_hand_is_followed_if_it_says_so() -> None:
     assert story.state.visits == {SHOT.shotid: 3}
 
 
+def test_a_number_of_yesterday_is_not_used_today() -> None:
+    story = Story(now=parse("2019-03-07T23:59:50Z"))
+    story.begin(sun_below="90", moon_below="90")
+    story.load(with_id(SHOT, "DEX4", ra=6.65))
+    story.good_sky()
+    story.wait(10)
+    story.number(17)
+    assert not story.of(ShotRequested)
+    assert story.state.states["run_shot"] == "idle"
+    assert any("17 is of 2019-03-07" in one.reason for one in story.of(StateChanged))
+    story.wait(20)
+    assert story.of(ObservationNumberRequested)[-1].date_time > parse("2019-03-08T00:00:00Z")
+
+
+def test_while_the_telescope_is_at_another_shot_no_number_is_taken() -> None:
+    story = ready()
+    order = order_by_hand()
+    story.tell(ShotStarted(story.now, "hand", order))
+    story.good_sky()
+    story.wait(30)
+    assert not story.of(ShotChosen)
+    why = story.of(ShotWithheld)[-1]
+    assert why.rules == ["telescope"]
+    assert "HAND1" in why.reason
+    assert not differences(why, story.state.shots), "judged once more it is the same"
+    story.tell(finished(story.now, "hand", order))
+    assert len(story.of(ShotChosen)) == 1
+
+
+def test_a_shot_whose_end_nobody_tells_is_over_in_the_end() -> None:
+    story = ready()
+    story.good_sky()
+    story.number()
+    request, order = story.request_of(ShotRequested), story.of(ShotRequested)[-1].order
+    story.tell(ShotStarted(story.now, request, order))
+    story.now += 3600 * MICROS
+    story.wait(1)
+    assert story.state.states["run_shot"] == "setting_up", "it may take its time"
+    story.tell(ShotStarted(story.now, "hand", order_by_hand()))
+    story.now += 4 * 3600 * MICROS
+    story.wait(1)
+    assert story.state.states["run_shot"] == "idle"
+    assert any("nobody said" in one.reason for one in story.of(StateChanged))
+    story.good_sky()
+    assert "telescope" not in story.of(ShotWithheld)[-1].rules
+
+
+def test_no_shot_is_chosen_by_a_clock_that_stands() -> None:
+    story = ready()
+    story.now += 40 * MICROS
+    story.tell(story.tcs("tcs.receiver.heartbeat"))
+    story.good_sky()
+    assert not story.of(ShotChosen)
+    why = story.of(ShotWithheld)[-1]
+    assert why.rules == ["clock"]
+    assert "40 s behind TCS" in why.reason
+    story.wait(1)
+    assert len(story.of(ShotChosen)) == 1
+
+
 def test_who_only_listens_asks_for_nothing_and_answers_nobody() -> None:
     story = Story(listener.service())
     story.begin()
@@ -282,6 +343,8 @@ def test_an_external_scheduler_is_asked_and_judged() -> None:
     request = story.request_of(ScheduleRequested)
     story.tell(ScheduleFailed(story.now, request, "it hung"))
     assert story.state.states["run_shot"] == "idle"
+    assert story.of(ShotWithheld)[-1].rules == ["scheduler"]
+    assert "it hung" in story.of(ShotWithheld)[-1].reason
     story.wait(30)
     story.measure()
     request = story.request_of(ScheduleRequested)
@@ -293,3 +356,25 @@ def test_an_external_scheduler_is_asked_and_judged() -> None:
     story.tell(ShotProposed(story.now, request, SHOT.shotid, 0, 76.0, "DEX1 0 76"))
     assert [one.scheduler for one in story.of(ShotChosen)] == ["external"]
     assert len(story.of(ObservationNumberRequested)) == 1
+
+
+@pytest.mark.parametrize(
+    ("track", "azimuth", "settings", "rule"),
+    [
+        (0, 10.0, {}, "none_in_window"),
+        (1, 76.0, {}, "wrong_track"),
+        (0, 76.0, {"sun_below": "-70"}, "sun_up"),
+    ],
+)
+def test_what_another_scheduler_proposes_keeps_to_the_rules(
+    track: int, azimuth: float, settings: dict[str, str], rule: str
+) -> None:
+    story = ready(scheduler="external", **settings)
+    story.good_sky()
+    request = story.request_of(ScheduleRequested)
+    story.tell(ShotProposed(story.now, request, SHOT.shotid, track, azimuth, ""))
+    assert not story.of(ShotChosen)
+    why = story.of(ShotWithheld)[-1]
+    assert rule in why.rules
+    assert not differences(why, story.state.shots)
+    assert story.state.states["run_shot"] == "idle"

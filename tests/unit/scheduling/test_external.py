@@ -44,6 +44,8 @@ def test_it_is_told_time_and_conditions_and_its_last_line_counts(shots: Path) ->
         ("exit 3", "sh ended with exit code 3; it said nothing"),
         ("echo no such night >&2; exit 1", "exit code 1; it said last 'no such night'"),
         ("kill -TERM $$", "sh ended with signal SIGTERM"),
+        ("kill -40 $$", "sh ended with signal 40"),
+        ("yes rubbish", "sh printed more than 64 MiB"),
         ("echo '# only a comment'", "it proposed no shot; it printed '# only a comment"),
         ("echo DEX00001 2 68.4", "'DEX00001 2 68.4' is not `SHOTID TRACK AZIMUTH`"),
         ("echo DEX00001 0 360", "is not `SHOTID TRACK AZIMUTH`"),
@@ -61,7 +63,7 @@ def test_what_is_wrong_with_it_is_told(shots: Path, script: str, said: str) -> N
 
 def test_one_that_hangs_is_killed_with_its_children(shots: Path, tmp_path: Path) -> None:
     child = tmp_path / "child"
-    with pytest.raises(Refused, match=r"sh hung: killed after 1 s"):
+    with pytest.raises(Refused, match=r"sh hung: it was killed after 1 s"):
         ask(shots, f"sleep 600 & echo $! > {child}; wait", 1.0)
     if child.exists() and (text := child.read_text().strip()):
         until(lambda: not _runs(int(text)))

@@ -81,6 +81,7 @@ def refused(*words: str) -> str:
     [
         ("{", "--metadata is not JSON: "),
         ("[1]", "--metadata is a JSON list, and has to be a dictionary"),
+        ("[" * 100_000, "--metadata is not JSON: "),
         ('{"a": {"b": 1}}', "'a' is a dictionary"),
         ('{"a": [[1]]}', "'a' is a list in a list"),
         ('{"a": [{}]}', "'a' is a list in a list"),
@@ -114,6 +115,7 @@ def test_metadata_that_tcs_takes() -> None:
         (1, "10000000", "Invalid value for 'obs_number'"),
         (2, "24", "ra is 24, and has to be 0 to 24 hours"),
         (2, "eleven", "ra is 'eleven', which is no angle"),
+        (2, "12:60:00", "ra is '12:60:00', and minutes and seconds of an angle are below 60"),
         (3, "-90.5", "dec is -90.5, and has to be -90 to 90 degrees"),
         (3, "nan", "dec is nan, and has to be"),
         (4, "361", "azimuth is 361, and has to be 0 to 360 degrees"),
@@ -130,6 +132,8 @@ def test_all_nine_are_needed() -> None:
     assert "Missing argument 'exp03'" in refused(*WORDS[:-1])
     assert "yes" in refused(*WORDS, "-d", "maybe")
     assert "requires an argument" in refused(*WORDS, "-m")
+    assert "less than or equal to 86400" in refused(*WORDS, "--wait", "inf")
+    assert "less than or equal to 86400" in refused(*WORDS, "-e", "-c", "-t", "inf")
 
 
 def test_angles_as_numbers_and_as_people_write_them() -> None:

@@ -42,7 +42,7 @@ def test_a_good_shot_is_told_in_its_order_and_leaves_files(tmp_path: Path) -> No
     assert [e.files for e in trial.told if isinstance(e, ExposureFinished)] == [4, 4, 4]
     times = [event.time for event in trial.told]
     assert times == sorted(times)
-    # the day of the beginning for all, though the second exposure is in the next
+    # the day on which it was asked for, though the second exposure is in the next
     assert {path.relative_to(tmp_path).parts[:4] for path in tmp_path.rglob("*.fits")} == {
         ("data", "20190307", "virus", "virus0000012")
     }
@@ -138,6 +138,21 @@ def test_files_of_the_last_exposure_are_missed_where_they_are_waited_for(tmp_pat
     assert kept.count(last._replace(order=order(wait_last_write=False)), lambda: None) == 0
     assert kept.count(last._replace(number=2), lambda: None) == 0
     assert files().count(last._replace(place=""), lambda: None) == 0
+
+
+def test_files_of_a_shot_before_with_the_same_number_are_not_taken_for_new(tmp_path: Path) -> None:
+    kept = files(tmp_path / "data")
+    trial = Trial(tmp_path / "telescope", port_files=kept)
+    for number in range(2):
+        assert not trial.carry_out(request(number)).error
+    assert [one.files for one in trial.told if isinstance(one, ExposureFinished)] == [4] * 6
+
+    place = kept.place(order(), 3, BEGUN)
+    last = Exposure(order(), 3, 360.0, place, BEGUN, kept.there(place))
+    with pytest.raises(ShotFailed, match=r"no FITS file came in .*/virus0000012/exp03"):
+        kept.count(last, lambda: None)
+    next(Path(place).rglob("*.fits")).write_bytes(b"written anew")
+    assert kept.count(last, lambda: None) == 1
 
 
 @pytest.mark.parametrize(
