@@ -49,7 +49,8 @@ COMMAND = {
     import time
     try:
         print('ready', flush=True)
-        time.sleep(60)
+        for _ in range(6000):
+            time.sleep(0.01)  # a long sleep misses a signal that comes the moment before it
     finally:
         print('closed')""",
     "making": """
