@@ -5,8 +5,8 @@ SETUP  ?= yes
 TESTS  ?=
 NODES  ?= 1
 ARGS   ?=
-# Twice as many as there are cores: the tests wait for servers most of the time.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, min(8, 2 * os.cpu_count())))')
+# Half as many again as there are cores: the tests wait for servers much of the time.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, min(8, 3 * os.cpu_count() // 2)))')
 
 VENV := .venv
 PIP  := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
