@@ -68,11 +68,11 @@ def length(stage: Stage, identity: str) -> int:
     return reading.whole(cluster, [place])[place][1] if place[0] in topics.existing(cluster) else 0
 
 
-def going_on(stage: Stage, identity: str) -> subprocess.Popen[str]:
-    """Start a simulation, or go on with it; return it when it has said more than a little."""
+def going_on(stage: Stage, identity: str, speed: str, records: int) -> subprocess.Popen[str]:
+    """Start a simulation, or go on with it; return it when it has said so many records more."""
     before = length(stage, identity)
-    telescope = stage.start(*words(identity, "--speed", "300"))
-    until(lambda: length(stage, identity) > before + 1000)
+    telescope = stage.start(*words(identity, "--speed", speed))
+    until(lambda: length(stage, identity) > before + records)
     return telescope
 
 
@@ -92,9 +92,10 @@ def test_kills_of_telescope_and_orchestrator_change_no_decision(stage: Stage) ->
     assert broken(chosen, shots, roles.given(stage.settings, "orchestrator")) == []
     assert orchestrators(stage) == []
 
-    killed(going_on(stage, "broken"))
+    killed(going_on(stage, "broken", "100", records=1000))
     (orphan,) = orchestrators(stage)
-    telescope = going_on(stage, "broken")
+    # Slow, since the night must not be over before its new orchestrator has been there.
+    telescope = going_on(stage, "broken", "5", records=50)
     orphan.wait(30)  # another instance has its place now
     until(lambda: len(of(log_of(stage, "broken"), OrchestratorStarted)) == 2)
     for one in orchestrators(stage):
