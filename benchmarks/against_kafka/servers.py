@@ -56,6 +56,10 @@ class Server:
         times = psutil.Process(self.pid).cpu_times()
         return float(times.user + times.system)
 
+    def kernel_s(self) -> float:
+        """Return what of it the kernel used for the broker's calls, s."""
+        return float(psutil.Process(self.pid).cpu_times().system)
+
     def resident_mib(self) -> float:
         """Return the broker's resident memory, MiB."""
         return float(psutil.Process(self.pid).memory_info().rss / 2**20)
