@@ -13,6 +13,7 @@ from infra.log.reading import Message
 from infra.log.registry import Registry
 from infra.replay.controls import Burst, PlayUntil, Quit, Seek, Status, Transport
 from infra.replay.course import Course
+from infra.replay.crowding import Crowding, Sending
 from infra.replay.cue import Cue
 from infra.replay.desk import Keys, Order
 from infra.replay.event_time import EventTimes
@@ -72,6 +73,7 @@ class Player:
         self._goal: Stretch | None = None
         self._bursts: list[Order] = []
         self._pace = Pace(Transport(request.speed, 0, 0, request.paused), monotonic, self._nap)
+        self._crowding = Crowding()
         self.course = Course()
 
     def run(self) -> Report:
@@ -163,7 +165,7 @@ class Player:
         """Send everything on; false where the end was not reached."""
         held: list[tuple[int, Message]] = [first]
         while not self._leaving:
-            stage.go(flat_out=self._pace.transport.flat_out)
+            stage.go(self._sending)
             if self._pace.transport.flat_out:
                 over = self._at_full_speed(feed, held, stage)
             else:
@@ -172,6 +174,12 @@ class Player:
                 return not self._leaving
             held = []
         return False
+
+    @property
+    def _sending(self) -> Sending:
+        if self._pace.transport.flat_out:
+            return Sending.FLAT_OUT
+        return Sending.IN_CROWDS if self._crowding.crowded else Sending.ALONE
 
     @property
     def _leaving(self) -> bool:
@@ -197,9 +205,9 @@ class Player:
         return True
 
     def _at_pace(self, feed: AnyFeed, held: list[tuple[int, Message]], stage: Stage) -> bool:
-        """Send each record when it is due until the end; false if there are no deadlines then."""
+        """Send each record when it is due until the end; false to go on in another way."""
         course, pace, late, carry = self.course, self._pace, self.course.late, stage.carrier.carry
-        ahead, state, look_at = course.time, pace.transport, monotonic() + _LOOK_S
+        ahead, look_at = course.time, monotonic() + _LOOK_S
         longest, serve_at = self._request.longest_gap, 0.0
 
         def meanwhile(left: float) -> bool:
@@ -212,7 +220,7 @@ class Player:
             if longest is not None:
                 self._pass_over_gap(ahead, longest)
             delay = pace.wait(ahead, meanwhile)
-            if self._goal is not None or self._stop.requested:
+            if self._leaving:
                 return True
             carry((message,))
             course.time = ahead
@@ -228,9 +236,8 @@ class Player:
             if now > look_at:
                 self._heed(ahead, stage)
                 look_at = monotonic() + _LOOK_S
-            if pace.transport is not state:
-                state = pace.transport
-                if state.flat_out:
+                self._crowding.judge(course.records, now)
+                if self._sending is not stage.sending:
                     return False
         return True
 

@@ -7,6 +7,7 @@ from infra.log.cluster import Cluster
 from infra.log.registry import Registry
 from infra.log.writing import Producer, Publisher
 from infra.replay.carrying import Carrier
+from infra.replay.crowding import Sending
 from infra.replay.desk import Desk, Keys
 from infra.replay.listeners import CalledOff, ListenersMissing, await_listeners
 from infra.replay.namespace import make_topics, unmake_topics
@@ -15,8 +16,6 @@ from infra.replay.request import Request
 from infra.signals import Stop
 from schemas.events.replays import ReplayStarted
 from schemas.topics import REPLAY_CONTROL
-
-_FULL_SPEED_LINGER_MS = 20
 
 
 class Stage:
@@ -38,8 +37,9 @@ class Stage:
     ) -> None:
         self._target = target
         names = make_topics(source, target, request.replay, request.topics, request.names)
-        self._flat_out = not isfinite(request.speed)
-        self._producer = _producer(target, flat_out=self._flat_out)
+        self._producers: dict[Sending, Producer] = {}
+        self.sending = Sending.ALONE if isfinite(request.speed) else Sending.FLAT_OUT
+        self._producer = self._of(self.sending)
         self._journal = Publisher(
             target,
             registry,
@@ -70,13 +70,18 @@ class Stage:
             unmake_topics(target)
             raise
 
-    def go(self, *, flat_out: bool) -> None:
-        """Send from now on as is best at full speed, or with deadlines: in batches, or at once."""
-        if flat_out != self._flat_out:
+    def go(self, sending: Sending) -> None:
+        """Send in another way from now on."""
+        if sending is not self.sending:
             self.flush()
-            self._flat_out = flat_out
-            self._producer = _producer(self._target, flat_out=flat_out)
+            self.sending, self._producer = sending, self._of(sending)
             self.carrier.producer = self._journal.producer = self._producer
+
+    def _of(self, sending: Sending) -> Producer:
+        """Return the producer for a way of sending: made once, since it takes time to connect."""
+        if sending not in self._producers:
+            self._producers[sending] = Producer(self._target, linger_ms=sending.value)
+        return self._producers[sending]
 
     def flush(self) -> None:
         """Wait until everything sent is acknowledged; raise `NotAcknowledged` otherwise."""
@@ -94,7 +99,3 @@ class Stage:
     def close(self) -> None:
         """Take no more orders."""
         self.desk.close()
-
-
-def _producer(target: Cluster, *, flat_out: bool) -> Producer:
-    return Producer(target, linger_ms=_FULL_SPEED_LINGER_MS if flat_out else 0)

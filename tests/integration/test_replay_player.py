@@ -14,13 +14,17 @@ from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
 from infra.log.reading import Message, SpanReader
 from infra.log.registry import Registry
+from infra.log.writing import Producer
 from infra.namespaces import NotAnId
+from infra.replay import crowding
+from infra.replay.crowding import Sending
 from infra.replay.event_time import EventTimes
 from infra.replay.feed import AHEAD_MESSAGES, Feed
 from infra.replay.namespace import ReplayIdInUse
 from infra.replay.player import Player
 from infra.replay.report import Report
 from infra.replay.request import Request
+from infra.replay.stage import Stage
 from infra.signals import Stop
 from infra.windows import EmptyWindow, NightIndex, Window
 from schemas.nights import Nights
@@ -89,6 +93,27 @@ def test_a_night_comes_out_exactly(cluster: Cluster, stop: Stop, speed: float) -
     assert total == 10 + 80
     assert (report.records, report.complete, report.out_of_order) == (total, True, 0)
     assert report.namespace == f"{cluster.namespace}replay.again."
+
+
+def test_records_that_come_in_crowds_are_gathered_and_stay_in_order(
+    cluster: Cluster, stop: Stop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("_JUDGED_S", 0.05), ("_DENSE", 300), ("_SPARSE", 100)):
+        monkeypatch.setattr(crowding, name, value)
+    ways, producer_of = list[Sending](), Stage._of
+
+    def noted(stage: Stage, sending: Sending) -> Producer:
+        ways.append(sending)
+        return producer_of(stage, sending)
+
+    monkeypatch.setattr(Stage, "_of", noted)
+    steps = [30_000] * 10 + [250] * 4_000 + [30_000] * 10  # µs: sparse, dense, sparse
+    publish(cluster, accumulate(steps, initial=MIDNIGHT))
+    report = play(cluster, index_of(cluster).all(), 1.0, "crowds", stop)
+    assert ways[:2] == [Sending.ALONE, Sending.IN_CROWDS]
+    played = read(cluster.in_namespace(report.namespace), OBSERVATORY)
+    assert carried(played) == carried(read(cluster, OBSERVATORY))
+    assert (report.records, report.out_of_order) == (len(steps) + 1, 0)
 
 
 @pytest.mark.parametrize("speed", [inf, 1e9])

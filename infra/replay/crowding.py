@@ -1,0 +1,36 @@
+"""How closely records follow each other, which decides how they are sent."""
+
+from enum import Enum
+
+_JUDGED_S = 1.0
+"""Over so long, so that a short burst changes nothing."""
+
+_DENSE, _SPARSE = 25_000, 10_000
+"""Records a second from which on they are a crowd, and down to which they stay one."""
+
+
+class Sending(Enum):
+    """How records are sent; the value says for how long the client gathers them, in ms.
+
+    A record that is sent by itself costs the log a request. Where that would be tens of thousands
+    a second, the log falls behind by more than the little time in which they are gathered.
+    """
+
+    ALONE = 0.0
+    IN_CROWDS = 1.5
+    FLAT_OUT = 20.0
+
+
+class Crowding:
+    """Judges how closely records followed each other."""
+
+    def __init__(self) -> None:
+        self.crowded = False
+        self._records, self._since = 0, 0.0
+
+    def judge(self, records: int, now: float) -> None:
+        """Judge anew, if it is time to; `records` went out until `now` (s, monotonic)."""
+        if now - self._since >= _JUDGED_S:
+            rate = (records - self._records) / (now - self._since)
+            self.crowded = rate > (_SPARSE if self.crowded else _DENSE)
+            self._records, self._since = records, now
