@@ -75,6 +75,7 @@ EPILOG = examples(
     "evctl replay --night 2026-11-20 --from-event 'ocd.run_shot.run shotid=0042' --paused",
     "evctl replay --night 2026-11-20 --speed max --id anew --services",
     "evctl replay ctl -h                             pause, seek … from another terminal",
+    "evctl replay list                               what replays have left; remove ID",
 )
 _SEVERAL = ("-T", "--topics", "--exclude", "--ocd-db-replay")
 
