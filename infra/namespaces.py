@@ -9,6 +9,7 @@ from schemas.errors import EvctlError
 
 _REPLAY, _MOCK, _SIMULATION = "replay", "mock", "sim"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_OF_REPLAY = re.compile(rf"{_REPLAY}\.({_ID.pattern})\.(.+)")
 
 
 class NotAnId(EvctlError):
@@ -62,6 +63,17 @@ def _within(namespace: str, word: str, name: str, what: str) -> str:
 def replay_of(namespace: str) -> str | None:
     """Return the id of the replay whose namespace it is (`replay.ID.`); none of another."""
     return _after(_REPLAY, namespace)
+
+
+def replay_with(namespace: str, full_name: str) -> str | None:
+    """Return the id of the replay, of what is in a namespace, that a topic is of; none of others.
+
+    The topics of a replay of that replay are not its own.
+    """
+    if not full_name.startswith(namespace):
+        return None
+    found = _OF_REPLAY.fullmatch(full_name.removeprefix(namespace))
+    return None if found is None or _OF_REPLAY.fullmatch(found[2]) else found[1]
 
 
 def mock_of(namespace: str) -> str | None:

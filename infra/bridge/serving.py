@@ -44,6 +44,7 @@ class Server:
         self._site, self._speaking, self._wish, self._stop = site, speaking, wish, stop
         self._repeats = Repeats()
         self._next: int | None = None
+        self._from = wish.start if isinstance(wish.start, int) else 0
         self._live_from = 0
         self.served = self.unnamed = self.unreadable = 0
 
@@ -85,7 +86,7 @@ class Server:
         start = self._begin(place, low, end)
         decoding = Decoding(Registry(cluster))
         for batch in self._messages(cluster, place, start, end):
-            found = decoding.batch(batch)
+            found = decoding.batch([message for message in batch if message.offset() >= self._from])
             self.unreadable += len(found.unreadable)
             for record in found.records:
                 self._serve(record)
@@ -94,7 +95,10 @@ class Server:
                 return
 
     def _there(self, cluster: Cluster, name: str) -> bool:
-        """Have the topic there, which a replay makes itself when it begins; false if stopped."""
+        """Have the topic there, which a replay makes itself when it begins; false if stopped.
+
+        A replay that was waited for is read from its beginning, whatever of it is to be served.
+        """
         if not self._wish.replay:
             topics.ensure(cluster, [OBSERVATORY])
             return True

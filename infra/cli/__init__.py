@@ -18,6 +18,8 @@ COMMANDS = {
     "tail": ("infra.cli.tail", "Show a topic, and follow it."),
     "replay": ("infra.cli.replay", "Play a recorded night again, at any speed."),
     "replay ctl": ("infra.cli.replay_ctl", "Pause, step, seek a replay that is under way."),
+    "replay list": ("infra.cli.replay_list", "List the replays that are on the log."),
+    "replay remove": ("infra.cli.replay_remove", "Remove what replays have left."),
     "simulate": ("infra.cli.simulate", "Let a simulated telescope have a night."),
     "import": ("infra.cli.import_", "Append recordings and archives of nights to the log."),
     "export": ("infra.cli.export", "Write a night to a recording or an archive."),

@@ -1,9 +1,8 @@
 """The question whether a command is to run with a mocked time, asked before it starts."""
 
-import sys
-
 import typer
 
+from infra.cli.yes import at_terminal, says_yes
 from infra.clock import utc_micros
 from infra.log.cluster import connect
 from infra.mocking import Mock, MockTimeTaken, counts, mock_of_tick, unheeded
@@ -45,14 +44,14 @@ def agreed(site: Settings, *, ticks: bool, yes: bool) -> Mock | None:
             typer.echo(f"evctl: {said}", err=True)
         return None
     mock_time = str(site.dates.mock_time)
-    if not yes and not _at_terminal():
+    if not yes and not at_terminal():
         raise NobodyToAsk(mock_time)
     start, there = utc.parse(mock_time), mock_of_tick(last_tick(connect(site)))
     if there is not None and there.mock_time != start:
         raise MockTimeTaken(site.log.namespace, there.mock_time, start)
     typer.echo(f"evctl: {_sentence(site.log.namespace, start, there)}", err=True)
-    if not yes:
-        _ask()
+    if not yes and not says_yes("Go on?"):
+        raise NotAgreed
     return there or Mock(start, start - utc_micros())
 
 
@@ -63,13 +62,3 @@ def _sentence(namespace: str, start: int, there: Mock | None) -> str:
         f"dates.mock_time is set: the dates of those who decide in {in_words(namespace)} {dates}, "
         f"while it is {utc.iso(now)}. Events and messages keep their true times."
     )
-
-
-def _ask() -> None:
-    typer.echo("Go on? [y/N] ", err=True, nl=False)
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise NotAgreed
-
-
-def _at_terminal() -> bool:
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import orjson
@@ -13,6 +12,38 @@ from infra.cli.context import settings
 from infra.cli.deciding import DISAGREE, Decided, Deciding, SettingsOf
 from infra.cli.options import LogFile, examples
 from infra.cli.progress import progress
+from infra.cli.replay_pace import (
+    Id,
+    Loop,
+    Paused,
+    RequireLateness,
+    SkipGaps,
+    Speed,
+    Timeout,
+    Unneeded,
+    WaitFor,
+)
+from infra.cli.replay_services import AllowDifferences, ClosedLoop, InForce, Patience, Services
+from infra.cli.replay_window import (
+    AllowHoles,
+    BooleansAsText,
+    Duration,
+    End,
+    EndEvent,
+    Everything,
+    Exclude,
+    Files,
+    First,
+    Last,
+    Nights,
+    NumbersAsText,
+    Order,
+    Renamed,
+    Start,
+    StartEvent,
+    State,
+    Topics,
+)
 from infra.cli.words import each_with_its_option
 from infra.log.cluster import Cluster, connect
 from infra.logs import configure
@@ -34,7 +65,6 @@ from infra.replay.spans import parse_span
 from infra.signals import Stop, stopping
 from producers.formats import open_recording
 from schemas import utc
-from schemas.topics import OBSERVATORY, RECORDED
 
 EPILOG = examples(
     "evctl replay --night 2026-11-20                 as it was, in real time",
@@ -45,6 +75,7 @@ EPILOG = examples(
     "evctl replay --night 2026-11-20 --from-event 'ocd.run_shot.run shotid=0042' --paused",
     "evctl replay --night 2026-11-20 --speed max --id anew --services",
     "evctl replay ctl -h                             pause, seek … from another terminal",
+    "evctl replay list                               what replays have left; remove ID",
 )
 _SEVERAL = ("-T", "--topics", "--exclude", "--ocd-db-replay")
 
@@ -56,204 +87,39 @@ def arranged(words: Sequence[str]) -> list[str]:
 
 def command(
     ctx: typer.Context,
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="FILE",
-            help="Recordings to play as they are, in turn, without importing them: what `evctl "
-            "import` reads.",
-            show_default=False,
-        ),
-    ] = None,
+    files: Files = None,
     *,
-    nights: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--night",
-            metavar="DATE",
-            help="The date that names a night; may be given again: nights are played in turn.",
-        ),
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="TIME", help="Event time to begin at, such as 2026-11-20T03:00 (UTC)."
-        ),
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Event time to end before (UTC).")
-    ] = None,
-    start_event: Annotated[
-        str | None,
-        typer.Option(
-            "--from-event",
-            metavar="EVENT",
-            help="Begin with the first event of this name or key, and of these values: 'NAME "
-            "FIELD=VALUE…', such as 'ocd.run_shot.run shotid=0042 obs_number=3'.",
-        ),
-    ] = None,
-    end_event: Annotated[
-        str | None,
-        typer.Option("--until-event", metavar="EVENT", help="End before the first such event."),
-    ] = None,
-    first: Annotated[
-        int | None,
-        typer.Option(
-            "--from-offset", metavar="N", min=0, help=f"Offset of {OBSERVATORY.name} to begin at."
-        ),
-    ] = None,
-    last: Annotated[
-        int | None,
-        typer.Option("--until-offset", metavar="N", min=0, help="Offset to end before."),
-    ] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Everything that was recorded.")
-    ] = False,
-    duration: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SPAN", help="So much event time of each night or FILE: seconds, 90s, 1h30m."
-        ),
-    ] = None,
-    speed: Annotated[
-        str,
-        typer.Option(
-            "-s",
-            "--speed",
-            "--speedup",
-            metavar="FACTOR|max",
-            help="1 is real time, 10 is ten times as fast.",
-        ),
-    ] = "1",
-    paused: Annotated[
-        bool, typer.Option("--paused", help="Begin paused, in front of the first record.")
-    ] = False,
-    loop: Annotated[
-        bool,
-        typer.Option("--loop", "--serve-forever", help="Begin anew after the end, until Ctrl+C."),
-    ] = False,
-    skip_gaps: Annotated[
-        str | None,
-        typer.Option(metavar="SPAN", help="Wait through a gap as if it had this length at most."),
-    ] = None,
-    topics: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-T",
-            "--topics",
-            metavar="PATTERN…",
-            help="Only these: names or globs of events (system.source.key) or Kafka topics, or "
-            "regular expressions behind re:.",
-            show_default=", ".join(topic.name for topic in RECORDED),
-        ),
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(metavar="PATTERN…", help="Without these.")
-    ] = None,
-    remap: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="OLD=NEW",
-            help="Another name for TCS events of a name, or for a Kafka topic; may be given again.",
-        ),
-    ] = None,
-    sort_by: Annotated[
-        str | None,
-        typer.Option(
-            "-S",
-            "--sort-by",
-            metavar="none|data-time|wire-time",
-            help="Order of the events; none is the file's own, or the log's.",
-            show_default="wire-time for a FILE, none for the log",
-        ),
-    ] = None,
-    no_convert_number: Annotated[
-        bool,
-        typer.Option("--no-convert-number", help="Leave text of a FILE that is a number as text."),
-    ] = False,
-    no_convert_bool: Annotated[
-        bool,
-        typer.Option("--no-convert-bool", help="Leave the texts true and false of a FILE as text."),
-    ] = False,
-    wait_for: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Begin when this listens: what `evctl run` has, such as projections, in the "
-            "replay's namespace, or a consumer group; may be given again.",
-        ),
-    ] = None,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            "-t", "--timeout", metavar="S", min=0, help="Wait so many seconds for it, then abort."
-        ),
-    ] = 10.0,
-    allow_holes: Annotated[
-        bool,
-        typer.Option("--allow-holes", help="Play what the log still has of the window."),
-    ] = False,
-    require_lateness: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SPAN",
-            help="End with 1 if the lateness that 99 % of the records kept (p99) is more, as 5ms.",
-        ),
-    ] = None,
-    replay_id: Annotated[
-        str | None,
-        typer.Option(
-            "--id", metavar="ID", help="Name of the replay.", show_default="made from the time"
-        ),
-    ] = None,
-    state: Annotated[
-        bool | None,
-        typer.Option(
-            "--state/--no-state",
-            help="Send first what holds where it begins: the last known values.",
-            show_default="where a seek leads, and for times, offsets and events",
-        ),
-    ] = None,
-    services: Annotated[
-        bool,
-        typer.Option(
-            "--services",
-            help="Leave decisions out: services that run in the replay's namespace decide anew, "
-            "and are compared.",
-        ),
-    ] = False,
-    closed_loop: Annotated[
-        bool,
-        typer.Option(
-            "--closed-loop",
-            help="With --services: a simulated telescope runs the shots that are chosen anew, and "
-            "no heartbeat of TCS is passed before the orchestrator has answered it.",
-        ),
-    ] = False,
-    settings_of: Annotated[
-        SettingsOf,
-        typer.Option(
-            "--settings",
-            help="With --services: they decide by the settings in force then, or by the site's.",
-        ),
-    ] = SettingsOf.RECORDED,
-    patience: Annotated[
-        float,
-        typer.Option(
-            metavar="SECONDS",
-            min=0,
-            help="With --services: how long services that stand still, or have not come, are "
-            "waited for at the end.",
-        ),
-    ] = PATIENCE_S,
-    allow: Annotated[
-        bool,
-        typer.Option("--allow-differences", help="End with 0 though services decided otherwise."),
-    ] = False,
-    ocd_db_replay: Annotated[
-        list[str] | None,
-        typer.Option("--ocd-db-replay", metavar="URL", help="As in OCD; not needed here."),
-    ] = None,
+    nights: Nights = None,
+    start: Start = None,
+    end: End = None,
+    start_event: StartEvent = None,
+    end_event: EndEvent = None,
+    first: First = None,
+    last: Last = None,
+    everything: Everything = False,
+    duration: Duration = None,
+    speed: Speed = "1",
+    paused: Paused = False,
+    loop: Loop = False,
+    skip_gaps: SkipGaps = None,
+    topics: Topics = None,
+    exclude: Exclude = None,
+    remap: Renamed = None,
+    sort_by: Order = None,
+    no_convert_number: NumbersAsText = False,
+    no_convert_bool: BooleansAsText = False,
+    wait_for: WaitFor = None,
+    timeout: Timeout = 10.0,
+    allow_holes: AllowHoles = False,
+    require_lateness: RequireLateness = None,
+    replay_id: Id = None,
+    state: State = None,
+    services: Services = False,
+    closed_loop: ClosedLoop = False,
+    settings_of: InForce = SettingsOf.RECORDED,
+    patience: Patience = PATIENCE_S,
+    allow: AllowDifferences = False,
+    ocd_db_replay: Unneeded = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the final report as one JSON object.")
     ] = False,

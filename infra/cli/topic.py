@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.columns import in_columns
 from infra.cli.context import settings
 from infra.cli.options import examples
 from infra.log import reading
@@ -36,7 +37,7 @@ def list_(ctx: typer.Context) -> None:
         )
         for topic in TOPICS
     ]
-    for row in _columns([_HEADINGS, *rows]):
+    for row in in_columns([_HEADINGS, *rows]):
         typer.echo(row)
 
 
@@ -69,7 +70,7 @@ def show(
             )
     else:
         described["on the log"] = "not yet: it is made when first published to"
-    for row in _columns([(f"{about}:", value) for about, value in described.items()]):
+    for row in in_columns([(f"{about}:", value) for about, value in described.items()]):
         typer.echo(row)
 
 
@@ -118,12 +119,3 @@ def _kept(topic: Topic) -> str:
 
 def _said(records: int | None) -> str:
     return "not on the log" if records is None else f"{records:,}"
-
-
-def _columns(rows: Sequence[Sequence[str]]) -> Sequence[str]:
-    """Return the rows as lines whose columns stand under each other."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]

@@ -2,7 +2,7 @@
 
 - `connecting`: `connect(url)`, and how both databases are set up to behave alike
 - `store`: `ViewStore`, one view's rows and offsets in one namespace
-- `statements`: the SQL of every kind of change; `tables`: names; `swapping`, `digests`
+- `statements`: the SQL of every kind of change; `tables`: names; `swapping`, `removing`, `digests`
 - `snapshots`: a view's tables in a file, and back; `differences`: the rows in which two differ
 - `formats`: the mark that says which version of evctl can read the tables
 - `errors`: what can go wrong

@@ -126,6 +126,8 @@ def existing(cluster: Cluster) -> Sequence[str]:
 
 def delete(cluster: Cluster, names: Sequence[str]) -> None:
     """Delete topics; one that does not exist is passed over."""
+    if not names:
+        return
     admin = cluster.admin()
     for future in admin.delete_topics(list(names)).values():
         try:

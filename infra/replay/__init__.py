@@ -12,5 +12,6 @@
   the window begins; `awaiting`: each waits for the other; `comparing`: what they decided
 - `namespace`: the place of a replay, made for it alone; `listeners`: who has to be there;
   `carrying`: messages into it; `stage`: all of that side
+- `outcome`: what became of replays; `remains`: what they left, and how it goes
 - `player`: the whole; `course`, `lateness`, `report`, `limit`, `progress`: how it goes and went
 """

@@ -39,9 +39,9 @@ class NoAnswer(EvctlError):
 
     def __init__(self, replay: str, timeout: float) -> None:
         super().__init__(
-            f"The replay {replay} gave no answer within {timeout:g} s: it was killed, has not sent "
-            "so many yet, or waits for its listeners or its first record. What was asked for is "
-            "done if it comes back."
+            f"The replay {replay} gave no answer within {timeout:g} s: it was killed, or is "
+            "not done with what was asked for before. What was asked for now is done if it comes "
+            "to it."
         )
         self.replay = replay
 

@@ -3,6 +3,11 @@
 It knows no clock and no log. Everything follows from a pair: the event time that was due at one
 reading of a monotonic clock. Each operation takes the pair anew, so that deadlines are absolute
 between two operations, and errors of single waits do not add up.
+
+Commands are carried out one after the other, each whole. A burst takes time: what is asked for
+meanwhile waits until its records have gone out, so that where a seek leads, and from where it
+counts, does not depend on how fast they go. Another burst right behind adds to it. Only a pause
+ends it before; to pause, to look and to quit waits for nothing.
 """
 
 from dataclasses import dataclass, replace
@@ -104,6 +109,12 @@ class Transport:
     def flat_out(self) -> bool:
         """Whether every record is due, whatever its time."""
         return not isfinite(self.speed) and not self.paused and self.until is None
+
+    def takes(self, command: Command, *, others_wait: bool) -> bool:
+        """Whether a command is carried out now, or waits for a burst's end, as others may do."""
+        if isinstance(command, Pause | Status | Quit):
+            return True
+        return not others_wait and (not self.burst or isinstance(command, Burst))
 
     def deadline(self, time: int) -> float:
         """Return when a record of an event time is due: infinity for never as things are."""

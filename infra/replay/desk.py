@@ -50,9 +50,17 @@ class Desk:
         if self._keys is not None:
             for command in self._keys.look():
                 yield Order(command, text_of(command))
+        yield from self._requests()
+
+    def _requests(self) -> Iterator[Order]:
         for _, event in self._heard.events(0):
             if isinstance(event, ReplayControlRequested):
                 yield Order(_parsed(event.command), event.command, event.request)
+
+    def decline(self, why: str, transport: Transport) -> None:
+        """Refuse what others asked for since the last look, for a reason; keys wait."""
+        for order in self._requests():
+            self.answer(order, why, transport, transport.time, 0)
 
     def answer(
         self, order: Order, refused: str, transport: Transport, position: int, records: int

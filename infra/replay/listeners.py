@@ -1,6 +1,6 @@
 """Whether those are there who are to listen to a replay, before its first record goes out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 from confluent_kafka import KafkaException
@@ -37,17 +37,26 @@ class CalledOff(EvctlError):
         self.names, self.exit_code = names, exit_code
 
 
-def await_listeners(cluster: Cluster, names: Sequence[str], timeout: float, stop: Stop) -> None:
+def await_listeners(
+    cluster: Cluster,
+    names: Sequence[str],
+    timeout: float,
+    stop: Stop,
+    meanwhile: Callable[[Sequence[str]], None],
+) -> None:
     """Wait until each name's consumer group has members that read topics of the replay.
 
-    A name is what `evctl run` has, such as `projections`, or that of a consumer group. Raises
-    `ListenersMissing` after `timeout` s, and `CalledOff`.
+    A name is what `evctl run` has, such as `projections`, or that of a consumer group. `meanwhile`
+    is told, again and again, who is missing. Raises `ListenersMissing` after `timeout` s, and
+    `CalledOff`.
     """
     missing, deadline = [*names], monotonic() + timeout
     while missing:
         missing = [name for name in missing if not _listens(cluster, name)]
         if missing and not monotonic() <= deadline:  # which nothing is, of a time-out that is NaN
             raise ListenersMissing(missing, cluster.namespace, timeout)
+        if missing:
+            meanwhile(missing)
         if missing and stop.wait(_LOOK_S):
             raise CalledOff(missing, cluster.namespace, stop.exit_code)
 

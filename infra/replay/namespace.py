@@ -22,7 +22,7 @@ class ReplayIdInUse(EvctlError):
     def __init__(self, replay: str, there: str) -> None:
         super().__init__(
             f"The replay id {replay} is in use: the topic {there} exists. Give another --id, or "
-            "none to have one made."
+            f"none to have one made; `evctl replay remove {replay}` frees it."
         )
         self.replay, self.topic = replay, there
 

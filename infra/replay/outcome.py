@@ -1,12 +1,16 @@
-"""What became of a replay, by its own account on the log."""
+"""What became of replays, by their own accounts on the log."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from infra.log import reading, topics
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
+from infra.log.errors import Undecodable
 from infra.log.registry import Registry
 from infra.replay.namespace import seen_by
 from schemas.errors import EvctlError
-from schemas.events.replays import ReplayFinished
+from schemas.events.replays import ReplayFinished, ReplayStarted
 from schemas.topics import REPLAY_CONTROL
 
 
@@ -48,17 +52,35 @@ def complete(source: Cluster, registry: Registry, replay: str) -> Cluster:
     name = REPLAY_CONTROL.full_name(target.namespace)
     if name not in topics.existing(target):
         raise NoSuchReplay(replay, name)
-    ended = _ended(target, registry, name)
+    ended = accounts(target, registry, [name])[name].finished
     if ended is None or not ended.complete:
         raise ReplayIncomplete(replay, None if ended is None else ended.records)
     return target
 
 
-def _ended(target: Cluster, registry: Registry, name: str) -> ReplayFinished | None:
-    decode, place = Decoder(registry).record, (name, 0)
-    spans = {place: [reading.whole(target, [place])[place]]}
-    for batch in reading.messages(target, spans):
-        for record in map(decode, batch):
-            if isinstance(record.event, ReplayFinished):
-                return record.event
-    return None
+class Account(NamedTuple):
+    """What a replay says of its begin and end; none where it has not, or not yet."""
+
+    started: ReplayStarted | None = None
+    finished: ReplayFinished | None = None
+
+
+def accounts(cluster: Cluster, registry: Registry, names: Sequence[str]) -> Mapping[str, Account]:
+    """Return what replays say of themselves, by the full names of their control topics.
+
+    What can't be read there is passed over.
+    """
+    decode, found = Decoder(registry).record, dict.fromkeys(names, Account())
+    spans = reading.whole(cluster, [(name, 0) for name in names])
+    for batch in reading.messages(cluster, {place: [span] for place, span in spans.items()}):
+        for message in batch:
+            try:
+                event = decode(message).event
+            except Undecodable:
+                continue
+            known = found[message.topic()]
+            if isinstance(event, ReplayStarted):
+                found[message.topic()] = known._replace(started=event)
+            elif isinstance(event, ReplayFinished):
+                found[message.topic()] = known._replace(finished=event)
+    return found

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import chain
+from math import isfinite
 from time import monotonic
 
 from infra.log.cluster import Cluster
@@ -18,6 +19,7 @@ from infra.replay.cue import Cue
 from infra.replay.desk import Keys, Order
 from infra.replay.event_time import EventTimes
 from infra.replay.inviting import CLOSED
+from infra.replay.kinds import Kinds
 from infra.replay.namespace import claim
 from infra.replay.pacing import Pace
 from infra.replay.parts import AnyFeed, Opener, Part
@@ -31,6 +33,7 @@ from infra.signals import Stop
 from infra.steady import steady
 from infra.windows import EmptyWindow
 from schemas.errors import EvctlError
+from schemas.events.ticks import TimePassed
 
 _TIME_TO_READ_S = 0.0005
 """Reading ahead takes less, so that it makes no record late."""
@@ -43,6 +46,12 @@ _LOOK_S = 0.05
 
 _SERVE_S = 0.002
 """So often at most it is asked whether records were refused, which costs as much as sending one."""
+
+_NO_LENGTH = 1_000
+"""A lap of less event time (µs) goes out at once at any speed."""
+
+_LAP_S = 1.0
+"""So long after such a lap the next one begins: else they would fill the log."""
 
 _REFUSED = SeekOutside, NotAhead, InLockStep
 """What can't be done, and stops nothing."""
@@ -66,12 +75,16 @@ class Player:
         self._source, self._request, self._stop, self._keys = source, request, stop, keys
         self._registry = Registry(source)
         self._times = EventTimes(self._registry.decoder)
+        self._kinds = Kinds(self._registry.decoder)
         self._standing = standing or partial(standings.of_part, source, self._registry)
         opener = Opener(source, self._times, lambda: stop.requested, request.sieve, request.feed)
         self._seeking = Seeking(opener, request)
         self._stage: Stage | None = None
         self._goal: Stretch | None = None
         self._bursts: list[Order] = []
+        self._waiting: list[Order] = []
+        self._laps = 0
+        """The event time of all laps before, in µs."""
         self._pace = Pace(Transport(request.speed, 0, 0, request.paused), monotonic, self._nap)
         self._crowding = Crowding()
         self.course = Course()
@@ -100,11 +113,28 @@ class Player:
     def _beginning(self, index: int) -> Stretch | None:
         """Return a part from where it begins; none after the last."""
         if index == len(self._request.windows):
-            return self._beginning(0) if self._request.loop else None
+            return self._again() if self._request.loop else None
         stretch = self._seeking.open(index)
         if stretch is None and not self._stop.requested:
             raise EmptyWindow(self._request.windows[index].name, self._request.nights())
         return stretch
+
+    def _again(self) -> Stretch | None:
+        """Begin another lap, after a rest where the last had no length and nobody stepped it."""
+        state, length = self._pace.transport, self.course.played - self._laps
+        self._laps += length
+        rests = length < _NO_LENGTH and isfinite(state.speed) and not state.paused
+        if self._stage is not None:
+            self._rest(monotonic() + (_LAP_S if rests else 0), self._stage)
+        goal, self._goal = self._goal, None
+        return goal or self._beginning(0)
+
+    def _rest(self, until: float, stage: Stage) -> None:
+        """Heed what is wished for, at least once: laps may be too short for it."""
+        self._heed(self.course.time, stage)
+        while not self._leaving and monotonic() < until:
+            self._stop.wait(_LOOK_S)
+            self._heed(self.course.time, stage)
 
     def _play(self, stretch: Stretch) -> Stretch | None:
         """Play a part from a place on, and return what comes next."""
@@ -133,6 +163,7 @@ class Player:
 
         Its first record is due when this returns, or later where a seek led in front of it.
         """
+        stood = self._stood(stretch)  # it may take long, and nobody is answered meanwhile
         if self._stage is None:
             self._stage = Stage(
                 self._source,
@@ -143,7 +174,7 @@ class Player:
                 self._stop,
                 self._keys,
             )
-        self._stage.carrier.stand(self._stood(stretch))
+        self._stage.carrier.stand(stood)
         course, pace = self.course, self._pace
         course.part, course.part_from = stretch.index, self._seeking.first_time(stretch.index)
         course.set_out(stretch.time)
@@ -208,7 +239,7 @@ class Player:
         """Send each record when it is due until the end; false to go on in another way."""
         course, pace, late, carry = self.course, self._pace, self.course.late, stage.carrier.carry
         ahead, look_at = course.time, monotonic() + _LOOK_S
-        longest, serve_at = self._request.longest_gap, 0.0
+        longest, serve_at, quiet_since = self._request.longest_gap, 0.0, course.time
 
         def meanwhile(left: float) -> bool:
             if left > _TIME_TO_LOOK_S:
@@ -218,7 +249,8 @@ class Player:
 
         for ahead, message in chain(held, feed.timed()):
             if longest is not None:
-                self._pass_over_gap(ahead, longest)
+                self._pass_over_gap(quiet_since, ahead, longest)
+                quiet_since = quiet_since if self._ticks(message) else ahead
             delay = pace.wait(ahead, meanwhile)
             if self._leaving:
                 return True
@@ -241,9 +273,13 @@ class Player:
                     return False
         return True
 
-    def _pass_over_gap(self, ahead: int, longest: int) -> None:
-        before = self._pace.transport
-        self._pace.transport = before.over_gap(self.course.time, ahead, longest)
+    def _ticks(self, message: Message) -> bool:
+        return self._kinds.of(message) is TimePassed
+
+    def _pass_over_gap(self, quiet_since: int, ahead: int, longest: int) -> None:
+        """Leave out what is too much of a gap; in one that has ticks, their part of it."""
+        before, since = self._pace.transport, max(quiet_since, self.course.time - longest)
+        self._pace.transport = before.over_gap(since, ahead, longest)
         self.course.leap(self._pace.transport.time - before.time)
 
     # What is wished for
@@ -253,22 +289,32 @@ class Player:
         self._change(self._pace.transport.settled(monotonic(), ahead))
         if not self._pace.transport.burst:
             self._answer_bursts(ahead, stage)
-        for order in stage.desk.look():
-            refused = ""
-            try:
-                self._obey(order, self._next_time(ahead))
-            except EvctlError as fault:
-                if (
-                    not isinstance(fault, SeekOutside | NotAhead | InLockStep)
-                    and fault is not order.command
-                ):
-                    raise
-                refused = str(fault)
-            self.course.refused = refused
-            if isinstance(order.command, Burst):
-                self._bursts.append(order)
+        waiting: list[Order] = []
+        for order in (*self._waiting, *stage.desk.look()):
+            if self._takes(order, others_wait=bool(waiting)):
+                self._carry_out(order, ahead, stage)
             else:
-                self._answer(order, refused, ahead, stage)
+                waiting.append(order)
+        self._waiting = waiting
+
+    def _takes(self, order: Order, *, others_wait: bool) -> bool:
+        """Whether an order is carried out, or refused, now."""
+        command, state = order.command, self._pace.transport
+        return isinstance(command, EvctlError) or state.takes(command, others_wait=others_wait)
+
+    def _carry_out(self, order: Order, ahead: int, stage: Stage) -> None:
+        refused = ""
+        try:
+            self._obey(order, self._next_time(ahead))
+        except EvctlError as fault:
+            if not isinstance(fault, _REFUSED) and fault is not order.command:
+                raise
+            refused = str(fault)
+        self.course.refused = refused
+        if isinstance(order.command, Burst):
+            self._bursts.append(order)
+        else:
+            self._answer(order, refused, ahead, stage)
 
     def _answer_bursts(self, ahead: int, stage: Stage) -> None:
         """Answer those that have gone out, or were ended by something else."""

@@ -1,5 +1,6 @@
 """The replay's side of the log: its topics, one producer, and the account of the replay itself."""
 
+from collections.abc import Sequence
 from math import isfinite
 
 from infra import clock
@@ -7,6 +8,7 @@ from infra.log.cluster import Cluster
 from infra.log.registry import Registry
 from infra.log.writing import Producer, Publisher
 from infra.replay.carrying import Carrier
+from infra.replay.controls import Transport
 from infra.replay.crowding import Sending
 from infra.replay.desk import Desk, Keys
 from infra.replay.listeners import CalledOff, ListenersMissing, await_listeners
@@ -64,11 +66,22 @@ class Stage:
         )
         self.flush()
         try:
-            await_listeners(target, request.listeners, request.timeout, stop)
+            still = Transport(request.speed, first_time, 0, paused=True)
+            await_listeners(
+                *(target, request.listeners, request.timeout, stop),
+                lambda missing: self._decline(missing, still),
+            )
         except (ListenersMissing, CalledOff):
             self.close()
             unmake_topics(target)
             raise
+
+    def _decline(self, missing: Sequence[str], still: Transport) -> None:
+        """Say to those who ask for something that it waits for others."""
+        self.desk.decline(
+            f"it waits for {' and '.join(missing)} to listen, and has not begun", still
+        )
+        self.flush()
 
     def go(self, sending: Sending) -> None:
         """Send in another way from now on."""

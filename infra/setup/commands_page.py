@@ -34,9 +34,9 @@ EXIT_CODES = {
     73: "what is to be made can't be, or is there already: a file, a replay id, a directory, "
     "a port",
     74: "the log or the disk did not take what was written",
-    75: "not now: tables are behind the log, a replay is incomplete or outdated, another process "
-    "has taken over, a worker can't see what came of a request, the telescope is not free, or a "
-    "shot could not begin in time",
+    75: "not now: tables are behind the log, a replay is incomplete, outdated or in use, another "
+    "process has taken over, a worker can't see what came of a request, the telescope is not "
+    "free, or a shot could not begin in time",
     77: "the database or the schema registry refuses the user or the password",
     78: "the settings are wrong, or do not fit the log, the topics or the tables that are there",
     130: "ended by Ctrl+C, the batch in hand finished; a second one ends it there and then",

@@ -36,6 +36,7 @@ from schemas.events.replays import (
     ReplayFinished,
     ServicesInvited,
 )
+from schemas.events.ticks import TimePassed
 from schemas.nights import Nights
 from schemas.repeats import Repeats
 from schemas.topics import OBSERVATORY, RECORDED, REPLAY_CONTROL
@@ -162,6 +163,20 @@ def test_a_lesson_in_a_night(cluster: Cluster) -> None:
     assert account[-1].controls == report.controls > 10
 
 
+def test_what_is_asked_for_during_a_burst_is_done_after_it(cluster: Cluster) -> None:
+    publish(cluster, range(MIDNIGHT, MIDNIGHT + 3_000 * STEP, STEP))
+    run = Running(cluster, Request([index_of(cluster).all()], 1.0, "burst", paused=True))
+    run.tell("status")
+    asked = Publisher(run.target, Registry(cluster), REPLAY_CONTROL, "asked")
+    for command in ("burst 1000", "burst 1000", "seek -30m", "step"):
+        asked.publish(ReplayControlRequested(clock.utc_micros(), "burst", command, command))
+    asked.flush()
+    run.until(lambda state: state.records == 2_001)
+    run.tell("stop")
+    run.report()
+    assert run.played == [*range(2_000), 199]
+
+
 def test_a_replay_that_runs_is_paused_hurried_and_stopped(cluster: Cluster) -> None:
     publish(cluster, range(MIDNIGHT, MIDNIGHT + 3_600 * STEP, STEP))
     run = Running(cluster, Request([index_of(cluster).all()], 60.0, "hurry"))
@@ -279,6 +294,30 @@ def test_gaps_are_shortened_and_a_duration_ends_it(cluster: Cluster) -> None:
     assert run.played == [0, 1, 2]
     assert 0.8 <= report.duration < 30
     assert 0 < report.achieved_speed < 1.1  # what was left out does not count
+
+
+def test_a_clock_that_ticks_in_a_gap_makes_it_no_shorter(cluster: Cluster) -> None:
+    publish(cluster, [MIDNIGHT])
+    ticks = Publisher(cluster, Registry(cluster), OBSERVATORY, "ticks")
+    for second in range(1, 900):
+        ticks.publish(TimePassed(MIDNIGHT + second * STEP))
+    ticks.flush()
+    publish(cluster, [MIDNIGHT + 900 * STEP, MIDNIGHT + 900 * STEP + 1], source="later")
+    run = Running(cluster, Request([index_of(cluster).all()], 1.0, "ticks", longest_gap=400_000))
+    report = run.report()  # in less than the six minutes that the ticks would take one by one
+    assert run.played == [*range(902)]
+    assert report.duration >= 0.4
+
+
+def test_laps_of_one_moment_do_not_fill_the_log(cluster: Cluster) -> None:
+    publish(cluster, [MIDNIGHT] * 3)
+    began = monotonic()
+    run = Running(cluster, Request([index_of(cluster).all()], 1.0, "moment", loop=True))
+    run.until(lambda state: state.records >= 6)
+    assert monotonic() - began >= 1.0
+    run.tell("stop")
+    run.report()
+    assert run.played[:6] == [0, 1, 2] * 2
 
 
 def two_nights(cluster: Cluster) -> None:

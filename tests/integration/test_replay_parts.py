@@ -345,7 +345,7 @@ def test_it_waits_for_listeners_and_takes_its_topics_back_if_none_comes(theatre:
         thread.join()
         consumer.close()
     assert ended[0].records == 1
-    await_listeners(target, [], 0, theatre.stop)
+    await_listeners(target, [], 0, theatre.stop, lambda _: None)
 
 
 # The command

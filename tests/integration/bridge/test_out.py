@@ -52,6 +52,13 @@ def heard(*messages: list[bytes]) -> list[tuple[str, dict[str, Any]]]:
     return [(name.decode(), json.loads(text)) for name, text in messages]
 
 
+def of_replay(site: Site, replay: str) -> Site:
+    """Return the site as a replay of it is seen."""
+    namespace = f"{site.settings.log.namespace}replay.{replay}."
+    log = site.settings.log.model_copy(update={"namespace": namespace})
+    return site._replace(settings=site.settings.model_copy(update={"log": log}))
+
+
 def test_what_came_in_goes_out_as_it_came(site: Site, ipc: str, tcp: str) -> None:
     sent = [message(n, values=[1, 2.5, None], on=n % 2 == 0, text="é\0") for n in range(300)]
     with Sender(ipc) as sender, recording(site, ipc) as bridge:
@@ -128,16 +135,18 @@ def test_an_event_that_has_no_name_of_three_parts_is_passed_over(site: Site, tcp
 def test_a_replay_is_served_when_it_comes(site: Site, tcp: str) -> None:
     sent = [message(n) for n in range(40)]
     publish(site, *map(tcs_wire.parse, sent), event(50, "ocd.heartbeat.enquiry", id="old"))
-    namespace = f"{site.settings.log.namespace}replay.first."
-    log = site.settings.log.model_copy(update={"namespace": namespace})
-    replay = site._replace(settings=site.settings.model_copy(update={"log": log}))
     window = offsets(site.cluster, OBSERVATORY, None, None)
     wish = Wish(replay=True, answers=False)
-    with Ear(tcp) as ear, serving(replay, [tcp], wish, ear), stopping() as s:
+    with Ear(tcp) as ear, serving(of_replay(site, "first"), [tcp], wish, ear), stopping() as s:
         Player(site.cluster, Request([window, window], 100.0, "first"), s).run()
         lap = ear.hear(41)
         assert lap[:40] == heard(*sent)
         assert ear.hear(41) == lap  # a listener has no tables that count it twice
+        assert ear.silent()
+    wish = Wish(38, replay=True, answers=False)
+    with Ear(tcp) as ear, serving(of_replay(site, "second"), [tcp], wish, ear), stopping() as s:
+        Player(site.cluster, Request([window], 100.0, "second"), s).run()
+        assert ear.hear(3) == lap[38:]
         assert ear.silent()
 
 

@@ -1,7 +1,9 @@
 """Events have OCD's names, or none, for those who listen."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,6 +61,15 @@ def test_every_event_has_a_name_on_the_wire_or_none(one: object) -> None:
 
 def test_only_declared_events_are_named() -> None:
     assert set(ocd.NAMED) <= set(events().values())
+
+
+def test_each_has_one_row_in_the_page_s_table() -> None:
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "bridge-zeromq.md"
+    rows = re.findall(r"^\| (.*?) \|", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+    for cls in ocd.NAMED:
+        assert [row for row in rows if f"`{cls.__name__}`" in row][1:] == [], cls
+        assert any(f"`{cls.__name__}`" in row for row in rows), cls
 
 
 @pytest.mark.parametrize(

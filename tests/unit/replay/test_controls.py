@@ -129,6 +129,30 @@ def test_steps_that_come_at_once_are_all_made(state: Transport, bursts: list[int
     assert state.burst == sum(bursts)
 
 
+@given(STATES, st.lists(STEADY | MOVES, max_size=12))
+def test_what_comes_during_a_burst_waits_for_its_end(state: Transport, told: list[Command]) -> None:
+    """As a player has it: of what is told at once, all is done in turn, or a pause ends a burst."""
+    done_, sent, wanted = list[Command](), 0, 0
+    waiting, urgent = told, (Pause, Status, Quit)
+    while waiting or state.burst:
+        if state.burst and not any(isinstance(one, urgent) for one in waiting[:1]):
+            state, sent = state.sent(state.time), sent + 1
+        left: list[Command] = []
+        for command in waiting:
+            if state.takes(command, others_wait=bool(left)):
+                wanted += command.records if isinstance(command, Burst) else 0
+                wanted -= state.burst if isinstance(command, Pause) else 0
+                state = state.after(command, state.since, FAR)
+                done_.append(command)
+            else:
+                left.append(command)
+        waiting = left
+    assert sent == wanted
+    assert sorted(map(repr, done_)) == sorted(map(repr, told))
+    of_both = [[c for c in some if not isinstance(c, urgent)] for some in (done_, told)]
+    assert of_both[0] == of_both[1]
+
+
 @given(STATES, LATER, TIMES, TIMES)
 def test_a_seek_begins_there_and_then(
     state: Transport, before: float, target: int, time: int

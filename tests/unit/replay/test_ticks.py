@@ -39,6 +39,17 @@ def test_each_full_second_between_the_messages_has_one_tick(times: Sequence[int]
     ]
 
 
+def test_in_a_gap_of_a_year_it_ticks_for_a_day_and_when_something_happens() -> None:
+    year = 365 * 86_400
+    given_ = [(0, message(0)), (year * MICROS, message(1)), ((year + 2) * MICROS, message(2))]
+    ticks = [
+        time // MICROS
+        for time, one in Clockwork(PLACE, ENCODE).woven(iter(given_))
+        if isinstance(one, Saying)
+    ]
+    assert ticks == [*range(1, 86_401), year, year + 1, year + 2]
+
+
 def test_a_tick_is_the_one_that_the_clock_would_have_appended() -> None:
     (_, _), (time, tick), _ = Clockwork(PLACE, ENCODE).woven(
         iter([(500_000, message(0)), (1_200_000, message(1))])
