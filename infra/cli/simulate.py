@@ -17,13 +17,13 @@ from infra.indexing import nights_of
 from infra.log.cluster import connect
 from infra.logs import configure
 from infra.replay.pacing import parse_speed
+from infra.scheduling import lists
 from infra.settings import Settings
 from infra.signals import stopping
 from infra.simulating.companion import Companion
 from infra.simulating.numbering import StoredNumbers
 from infra.simulating.place import place
 from infra.simulating.running import Simulation
-from producers import shot_file
 from producers.telescope import sky
 from producers.telescope.answering import Numbers
 from producers.telescope.atmosphere import Weather
@@ -142,7 +142,7 @@ def command(
     if open_loop and with_orchestrator:
         raise typer.BadParameter("an open loop waits for no orchestrator: leave one of them out")
     start, end = _span(site, night, hours)
-    listed: tuple[Shot, ...] = () if shots is None else tuple(shot_file.read(shots))
+    listed: tuple[Shot, ...] = () if shots is None else tuple(lists.read(shots))
     name = "" if shots is None else shots.name
     scenario = Scenario(
         seed, start, end, weather=weather, faults=broken, shots=listed, name=name, allowed=allow
