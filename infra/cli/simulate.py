@@ -12,6 +12,7 @@ from infra.cli.context import invocation, settings
 from infra.cli.options import LogFile, examples
 from infra.cli.progress import progress
 from infra.cli.reminding import Reminder
+from infra.counting import counted
 from infra.database import connect as connect_database
 from infra.indexing import nights_of
 from infra.log.cluster import connect
@@ -21,6 +22,7 @@ from infra.scheduling import lists
 from infra.settings import Settings
 from infra.signals import stopping
 from infra.simulating.companion import Companion
+from infra.simulating.images import Images
 from infra.simulating.numbering import StoredNumbers
 from infra.simulating.place import place
 from infra.simulating.running import Simulation
@@ -36,6 +38,7 @@ EPILOG = examples(
     "evctl simulate 2019-03-07 --shots shots.txt --with-orchestrator",
     "evctl simulate 2019-03-07 --shots shots.txt --speed 600    and, in another terminal:",
     "evctl --namespace sim.2019-03-07 run orchestrator",
+    "evctl simulate 2019-03-07 --shots shots.txt --with-orchestrator --fits fits",
     "evctl simulate 2019-03-07 --id cloudy --weather season --seed 4 --with-orchestrator",
     "evctl simulate 2019-03-07 --id rough --fault setup:0.1 --fault silent:03:10+120s --open-loop",
 )
@@ -105,6 +108,14 @@ def command(
             show_default=False,
         ),
     ] = None,
+    fits: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write small FITS files of each exposure below DIR, as the worker shots has them.",
+            show_default=False,
+        ),
+    ] = None,
     with_orchestrator: Annotated[
         bool,
         typer.Option(
@@ -149,6 +160,7 @@ def command(
     )
     namespace = place(site.log.namespace, identity or night)
     store = _numbers(site, namespace, numbers)
+    images = None if fits is None else Images(fits, seed)
     cluster = connect(site).in_namespace(namespace)
     with stopping() as stop, _companion(ctx, namespace, with_orchestrator) as companion:
         watch = companion.check if companion else Reminder(namespace, patience)
@@ -160,6 +172,7 @@ def command(
                 speed=factor,
                 closed=not open_loop,
                 numbers=store,
+                images=images,
                 watch=watch,
                 advance=advance,
             )
@@ -167,6 +180,9 @@ def command(
         if companion is not None:
             companion.over = report.complete
         typer.echo(orjson.dumps(report.as_json()) if as_json else "\n".join(report.lines()))
+        if images is not None:
+            exposures = counted(images.exposures, "exposure")
+            typer.echo(f"FITS files of {exposures} are in {fits}", err=True)
         raise typer.Exit(stop.exit_code)
 
 
