@@ -125,7 +125,7 @@ CASES = {
     ),
     "a time without a date": Case("why 03:10", 2, r"'03:10' is not an instant such as"),
     "a shot of a date": Case(
-        "why 2019-03-07_A", 66, r"has no decision about 2019-03-07_A: give a shot that was chosen"
+        "why 2019-03-07_A", 66, r"observatory has no decision about 2019-03-07_A: give a shot"
     ),
     "unknown view": Case(
         "rebuild tcs_lastest", 2, r"There is no view 'tcs_lastest'; did you mean 'tcs_latest'"
