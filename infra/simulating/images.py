@@ -9,14 +9,34 @@ from typing import Any
 
 from consumers.shots import Exposure
 from infra.telescope.shot_files import place_of
+from schemas.errors import EvctlError
 from schemas.events.shots import ExposureFinished, ExposureStarted, ShotRequested
 
 
+class NoPlaceForImages(EvctlError):
+    """The files can't be written."""
+
+    exit_code = 73  # EX_CANTCREAT of sysexits.h
+
+    def __init__(self, folder: Path, fault: OSError) -> None:
+        super().__init__(
+            f"No FITS files can be written below {folder}: {fault.strerror or fault}. Mend that, "
+            "or name another folder; the night goes on from there."
+        )
+        self.folder = folder
+
+
 class Images:
-    """Writes the files of each exposure that is read out, unless they are there already."""
+    """Writes the files of each exposure that is read out, unless they are there already.
+
+    Raises `NoPlaceForImages`.
+    """
 
     def __init__(self, folder: Path, seed: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise NoPlaceForImages(folder, fault) from fault
         self._folder, self._seed = folder, seed
         self._asked: dict[str, int] = {}
         self._begun = 0
@@ -42,5 +62,8 @@ class Images:
         exposure = Exposure(order, number, event.seconds, place, self._begun)
         if not all(path.exists() for path in synthetic.paths(exposure)):
             name = f"{self._seed}/{order.shotid}/{order.obs_number}/{number}"
-            synthetic.write(exposure, Random(name).getrandbits(32))  # noqa: S311 no secret
+            try:
+                synthetic.write(exposure, Random(name).getrandbits(32))  # noqa: S311 no secret
+            except OSError as fault:
+                raise NoPlaceForImages(self._folder, fault) from fault
         self.exposures += 1

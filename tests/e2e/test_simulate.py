@@ -185,6 +185,7 @@ REFUSED = [
     (["simulate", NIGHT, "--fault", "rain:1"], 2, "'rain:1' is no fault"),
     (["simulate", NIGHT, "--speed", "0"], 2, "The speed is 0"),
     (["simulate", NIGHT, "--hours", "0"], 2, "greater than or equal to 0.01"),
+    (["simulate", NIGHT, "--fits", __file__], 73, "No FITS files can be written below"),
     (["simulate", NIGHT, "--shots", "none.txt"], 66, "none.txt can't be read"),
     (["simulate", NIGHT, "--open-loop", "--with-orchestrator"], 2, "leave one of them out"),
     (["--namespace", "replay.x", "simulate", NIGHT], 2, "has a namespace of its own"),
