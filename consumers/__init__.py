@@ -72,6 +72,10 @@ class Refused(Exception):
     """The world does not do it, and says why."""
 
 
+class Away(Exception):
+    """The world does not answer now; whether anything was done is open until it does."""
+
+
 class Request(Protocol):
     """An event that a worker carries out; `valid_until` is in µs UTC."""
 
@@ -107,6 +111,10 @@ class Worker:
     what came of it, or None if the request is still to be carried out. A request that is too late
     gets `expired`, if `look` finds nothing. Where the last argument is `now`, it is the present,
     µs UTC.
+
+    While the world is `Away`, `carry_out` and `look` are called again until the request is of no
+    use any more, or the worker is to end: so a port that raises it does a request once, however
+    often it is asked.
 
     What is told between the beginning and the end of an act are events of the classes `progress`.
     `stops` gets the request in hand, a later record of the classes `heeds` and when the act began

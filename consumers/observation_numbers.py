@@ -1,7 +1,7 @@
 """Observation numbers taken for shots: each request gets one number, however often it is tried."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 from consumers import Act, Ticket, Worker
 from schemas.events.observation_numbers import (
@@ -14,16 +14,6 @@ from schemas.events.observation_numbers import (
 from schemas.nights import observing_date
 from schemas.record import AnyRecord
 from schemas.topics import OBSERVATORY
-from schemas.utc import MICROS, iso
-
-LOOK_S = 30
-"""How long a look waits at least for who gives out the numbers, s."""
-
-T = TypeVar("T")
-
-
-class NumbersAway(Exception):
-    """Who gives out the numbers does not answer now; whether one was taken is open until then."""
 
 
 class Taken(NamedTuple):
@@ -39,8 +29,7 @@ class Taken(NamedTuple):
 class Numbers(Protocol):
     """Where observation numbers are given out.
 
-    Every method but `wait` raises `NumbersAway`, and `Refused` for a ticket whose epoch is below
-    one that was seen.
+    Both methods raise `Away`, and `Refused` for a ticket whose epoch is below one that was seen.
     """
 
     def take(self, ticket: Ticket, obsdate: str, inst: str) -> Taken:
@@ -54,10 +43,6 @@ class Numbers(Protocol):
         """Return what a request got, None if it got nothing."""
         ...
 
-    def wait(self) -> None:
-        """Let some time pass before the next attempt."""
-        ...
-
 
 def worker(numbers: Numbers) -> Worker:
     """Return the worker `observation_numbers` for who gives them out."""
@@ -67,30 +52,12 @@ def worker(numbers: Numbers) -> Worker:
 
     def carry_out(record: AnyRecord, act: Act) -> Any:
         asked: ObservationNumberRequested = record.event
-        obsdate = observing_date(asked.date_time)
-        try:
-            taken = patiently(
-                lambda: numbers.take(act.ticket, obsdate, asked.inst), asked.valid_until, act.now
-            )
-        except NumbersAway as away:
-            reason = f"{away} The request was valid until {iso(asked.valid_until)}."
-            return failed(record, reason, act.now())
+        taken = numbers.take(act.ticket, observing_date(asked.date_time), asked.inst)
         return told(record, taken, act.now())
 
     def look(record: AnyRecord, ticket: Ticket, now: Callable[[], int]) -> Any | None:
-        until = max(record.event.valid_until, now() + LOOK_S * MICROS)
-        found = patiently(lambda: numbers.find(ticket), until, now)
+        found = numbers.find(ticket)
         return None if found is None else told(record, found, now())
-
-    def patiently(attempt: Callable[[], T], until: int, now: Callable[[], int]) -> T:
-        """Try until it answers; raise `NumbersAway` if it does not until then, µs UTC."""
-        while True:
-            try:
-                return attempt()
-            except NumbersAway:
-                numbers.wait()
-                if now() > until:
-                    raise
 
     def told(record: AnyRecord, taken: Taken, now: int) -> ObservationNumberTaken:
         shot = record.event.shot

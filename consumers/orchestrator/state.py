@@ -225,9 +225,12 @@ def _option(state: State, record: AnyRecord, _: str) -> State:
 
 
 def _list(state: State, record: AnyRecord, _: str) -> State:
+    """Take a new list; of one that says what is left, the visits of before are in it."""
     event: ShotListLoaded = record.event
-    loaded = Loaded.of(event.digest, event.shots)
-    return replace(state, shots=loaded, seen=_seen(state, "shot_list", record))
+    loaded, visits = Loaded.of(event.digest, event.shots), state.visits
+    if event.visits_left:
+        visits = {}
+    return replace(state, shots=loaded, visits=visits, seen=_seen(state, "shot_list", record))
 
 
 def _changed(state: State, record: AnyRecord, _: str) -> State:

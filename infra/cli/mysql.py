@@ -52,12 +52,12 @@ def up(
     """Start a server with the table vl_obsnum and one entry in it, of today.
 
     It is there when the command ends, and until `evctl mysql down`. Standard output gets the
-    settings that lead to it, to be put into the site's file. If it runs already, that is said.
+    settings that lead to it, to be put into the site's file. If it runs already, that is said; one
+    that was killed, as by a power cut, is started again with what it had.
     """
     name, directory = _named(ctx, container_name)
-    server, started = control.up(name, directory, docker)
-    done = "started" if started else "runs already"
-    typer.echo(f"{done}: {_where(server)}; the settings that lead to it:", err=True)
+    server, came = control.up(name, directory, docker)
+    typer.echo(f"{came}: {_where(server)}; the settings that lead to it:", err=True)
     typer.echo(server.settings_text(), nl=False)
 
 

@@ -14,10 +14,11 @@ from infra.cli.context import settings
 from infra.cli.options import examples
 from infra.cli.rebuild import login_name
 from infra.cli.shots import FromFile, LeftOut, Standing, choice, constraints_of, visits
+from infra.counting import counted
 from infra.log.cluster import connect
+from infra.orchestrating.visits import visits_done
 from infra.present import present
 from infra.scheduling import lists
-from producers import shot_file
 from schemas import utc
 from schemas.events.shot_lists import Shot
 
@@ -33,8 +34,7 @@ def arranged(words: Sequence[str]) -> list[str]:
 
 
 _TRACKS = ("east", "west", "either")
-_HEADINGS = ("SHOT", "RA/h", "DEC/deg", "TRACK", "PRIORITY", "VISITS", "AZIMUTH/deg")
-_MAX_WHO = 100
+_HEADINGS = ("SHOT", "RA/h", "DEC/deg", "TRACK", "PRIORITY", "VISITS", "DONE", "AZIMUTH/deg")
 
 
 @app.command(
@@ -48,26 +48,31 @@ def list_(
 ) -> None:
     """List the shots that are to be observed, and at which azimuths.
 
-    They are those that were last put on the log with `evctl shot load`, or of a file.
+    They are those that were last put on the log with `evctl shot load`, or of a file. DONE is how
+    many of the VISITS the log has.
     """
     chosen = choice(settings(ctx), file)
     if as_json:
         for shot in chosen.shots:
-            typer.echo(orjson.dumps(_fields(shot)))
+            typer.echo(orjson.dumps(_fields(shot, chosen.visits)))
         return
-    rows = [_HEADINGS, *map(_row, chosen.shots)]
+    rows = [_HEADINGS, *(_row(shot, chosen.visits) for shot in chosen.shots)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         typer.echo("  ".join(map(str.ljust, row, widths)).rstrip())
     typer.echo(f"{len(chosen.shots):,} shots of {chosen.name}, digest {chosen.digest}", err=True)
 
 
-def _fields(shot: Shot) -> Mapping[str, Any]:
+def _fields(shot: Shot, visits: Mapping[str, int] | None) -> Mapping[str, Any]:
     fields = ("shotid", "ra", "dec", "track", "priority", "n_obs", "forced_az")
-    return {**{name: getattr(shot, name) for name in fields}, "metadata": dict(shot.metadata)}
+    return {
+        **{name: getattr(shot, name) for name in fields},
+        "metadata": dict(shot.metadata),
+        "done": None if visits is None else visits.get(shot.shotid, 0),
+    }
 
 
-def _row(shot: Shot) -> tuple[str, ...]:
+def _row(shot: Shot, visits: Mapping[str, int] | None) -> tuple[str, ...]:
     return (
         shot.shotid,
         f"{shot.ra:.6f}",
@@ -75,6 +80,7 @@ def _row(shot: Shot) -> tuple[str, ...]:
         _TRACKS[shot.track] if shot.track in range(3) else str(shot.track),
         str(shot.priority),
         str(shot.n_obs),
+        "-" if visits is None else str(visits.get(shot.shotid, 0)),
         _azimuths(shot),
     )
 
@@ -114,8 +120,9 @@ def next(  # noqa: A001 (the command's name)
 ) -> None:
     """Show which shot the built-in scheduler would take next, and by which rules.
 
-    The constraints are those of the settings (`orchestrator`). Nothing is run and nothing
-    recorded. Where no shot can be run, it says which rule is in the way; that is no failure.
+    The constraints are those of the settings (`orchestrator`), visits those that the log has now.
+    Nothing is run and nothing recorded. Where no shot can be run, it says which rule is in the way;
+    that is no failure.
     """
     site = settings(ctx)
     chosen = choice(site, file)
@@ -159,7 +166,9 @@ def _lines(found: Proposal) -> Sequence[tuple[str, str]]:
     return lines
 
 
-@app.command(epilog=examples("evctl shot load autoschedule.dat"))
+@app.command(
+    epilog=examples("evctl shot load autoschedule.dat", "evctl shot load --visits-left tonight.dat")
+)
 def load(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A shot file in OCD's columns.")],
@@ -168,17 +177,38 @@ def load(
         str | None,
         typer.Option(metavar="NAME", help="Who loads it.", show_default="the login name"),
     ] = None,
+    visits_left: Annotated[
+        bool,
+        typer.Option(
+            "--visits-left",
+            help="n_obs is how many visits are left now: those of before do not count any more.",
+        ),
+    ] = False,
 ) -> None:
     """Put a list of shots on the log; it holds for all from then on, in place of the one before.
 
-    All lines of the file have to be right, or none of it is taken.
+    All lines of the file have to be right, or none of it is taken. Visits made under earlier lists
+    count, if a shot keeps its id, back to the last list that was loaded with --visits-left.
     """
     name = (who or login_name()).strip()
-    if not 0 < len(name) <= _MAX_WHO:
-        raise typer.BadParameter(f"--who takes 1 to {_MAX_WHO} characters")
-    done = lists.load(connect(settings(ctx)), file, name)
-    number = len(done.shots)
-    typer.echo(f"{done.name}: {number:,} shot{'s' * (number != 1)} loaded, digest {done.digest}")
+    if not 0 < len(name) <= lists.MOST_WHO:
+        raise typer.BadParameter(f"--who takes 1 to {lists.MOST_WHO} characters")
+    cluster = connect(settings(ctx))
+    loaded = lists.load(cluster, file, name, visits_left=visits_left)
+    said = counted(len(loaded.shots), "shot")
+    typer.echo(f"{loaded.name}: {said} loaded, digest {loaded.digest}")
+    _tell_done(loaded.shots, visits_done(cluster))
+
+
+def _tell_done(shots: Sequence[Shot], visits: Mapping[str, int]) -> None:
+    """Say which visits count already: a file that has what is left was loaded in the wrong way."""
+    number = sum(visits.get(shot.shotid, 0) for shot in shots)
+    if number:
+        typer.echo(
+            f"{counted(number, 'visit')} of these shots are done and count; if the file has what "
+            "is left of them, load it with --visits-left",
+            err=True,
+        )
 
 
 @app.command(epilog=examples("evctl shot check autoschedule.dat"))
@@ -189,7 +219,7 @@ def check(
 
     Shots that the telescope can never follow are named: they are no error, but never come up.
     """
-    shots = shot_file.read(file)
+    shots = lists.read(file)
     tracks = [sum(shot.track == track for shot in shots) for track in range(3)]
     typer.echo(
         f"{file}: {len(shots):,} shots ({tracks[0]:,} east, {tracks[1]:,} west, {tracks[2]:,} "

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -10,6 +11,7 @@ from typing import Any
 
 import typer
 
+from schemas.events.shots import EAST, WEST
 from schemas.events.tcs import Value
 
 MOST_NUMBER = 9_999_999
@@ -53,6 +55,16 @@ def declination(text: str) -> float:
 def azimuth(text: str) -> float:
     """Return degrees, 0 to 360; raise `BadParameter`."""
     return _within("azimuth", text, _number("azimuth", text), (0, 360), "degrees")
+
+
+def obs_number(text: str) -> int:
+    """Return an observation number, from 1 on; raise `BadParameter`."""
+    return _whole("obs_number", text, 1, MOST_NUMBER, f"1 to {MOST_NUMBER}")
+
+
+def track(text: str) -> int:
+    """Return a track; raise `BadParameter`."""
+    return _whole("the track", text, EAST, WEST, f"{EAST} (east) or {WEST} (west)")
 
 
 def exposure_time(name: str) -> Callable[[str], float]:
@@ -119,6 +131,13 @@ def _angle(name: str, text: str, unit: str) -> float:
             ) from None
         except (ValueError, TypeError) as fault:  # UnitsError is a ValueError, too
             raise typer.BadParameter(f"{name} is {text!r}, which is no angle: {fault}") from fault
+
+
+def _whole(name: str, text: str, least: int, most: int, allowed: str) -> int:
+    value = int(text) if re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII) else None
+    if value is None or not least <= value <= most:
+        raise typer.BadParameter(f"{name} is {text!r}, and has to be {allowed}")
+    return value
 
 
 def _number(name: str, text: str) -> float:

@@ -11,7 +11,7 @@ from infra.cli.addresses import say_unneeded
 from infra.cli.context import settings
 from infra.cli.options import LogFile, examples
 from infra.cli.shot_by_hand import ByHand
-from infra.cli.shot_order import MOST_NUMBER, YesNo, absolute, truth
+from infra.cli.shot_order import YesNo, absolute, truth
 from infra.cli.words import options_first
 from infra.logs import configure
 from schemas.events.shots import ShotOrder
@@ -45,8 +45,7 @@ def command(
         int,
         typer.Argument(
             metavar="obs_number",
-            min=1,
-            max=MOST_NUMBER,
+            parser=shot_order.obs_number,
             help="Number of the observation: it names the directory of the FITS files.",
         ),
     ],
@@ -76,7 +75,9 @@ def command(
     ],
     track: Annotated[
         int,
-        typer.Argument(metavar="0|1", min=0, max=1, help="The track: 0 is east, 1 west."),
+        typer.Argument(
+            metavar="0|1", parser=shot_order.track, help="The track: 0 is east, 1 west."
+        ),
     ],
     exp01: Annotated[
         float,

@@ -9,6 +9,7 @@ import typer
 
 from consumers.orchestrator.scheduling import Constraints
 from infra.log.cluster import connect
+from infra.orchestrating.visits import visits_done
 from infra.scheduling import lists
 from infra.serving.roles import given
 from infra.settings import Settings
@@ -21,7 +22,8 @@ FromFile = Annotated[
         "-f",
         "--file",
         metavar="FILE",
-        help="Take the shots of this file, in OCD's columns; else the list on the log.",
+        help="Take the shots of this file, in OCD's columns, as if none had been observed; else "
+        "what is on the log.",
         show_default=False,
     ),
 ]
@@ -41,18 +43,19 @@ LeftOut = Annotated[
     typer.Option(
         "--done",
         metavar="SHOT",
-        help="A shot that has been observed already; once for each visit.",
+        help="A shot that has been observed already, beside what the log has; once for each visit.",
         show_default=False,
     ),
 ]
 
 
 class Choice(NamedTuple):
-    """A list of shots, and what it is called."""
+    """A list of shots, what it is called, and the visits done; none: it is not one on the log."""
 
     name: str
     digest: str
     shots: Sequence[Shot]
+    visits: Mapping[str, int] | None = None
 
 
 def choice(site: Settings, file: Path | None) -> Choice:
@@ -60,8 +63,9 @@ def choice(site: Settings, file: Path | None) -> Choice:
     if file is not None:
         shots = shot_file.read(file)
         return Choice(str(file), digest_of(shots), shots)
-    found = lists.newest(connect(site))
-    return Choice(found.name, found.digest, found.shots)
+    cluster = connect(site)
+    found = lists.newest(cluster)
+    return Choice(found.name, found.digest, found.shots, visits_done(cluster))
 
 
 def constraints_of(site: Settings) -> Constraints:
@@ -70,9 +74,12 @@ def constraints_of(site: Settings) -> Constraints:
 
 
 def visits(done: Sequence[str] | None, chosen: Choice) -> Mapping[str, int]:
-    """Return how often each shot was observed; raise `BadParameter` for one that is not listed."""
+    """Return how often each shot was observed, by the log and by hand.
+
+    Raises `BadParameter` for one that is not listed.
+    """
     listed = {shot.shotid for shot in chosen.shots}
     for shotid in done or ():
         if shotid not in listed:
             raise typer.BadParameter(f"--done {shotid}: {chosen.name} has no such shot")
-    return Counter(done or ())
+    return Counter({**(chosen.visits or {})}) + Counter(done or ())

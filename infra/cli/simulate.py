@@ -12,18 +12,20 @@ from infra.cli.context import invocation, settings
 from infra.cli.options import LogFile, examples
 from infra.cli.progress import progress
 from infra.cli.reminding import Reminder
+from infra.counting import counted
 from infra.database import connect as connect_database
 from infra.indexing import nights_of
 from infra.log.cluster import connect
 from infra.logs import configure
 from infra.replay.pacing import parse_speed
+from infra.scheduling import lists
 from infra.settings import Settings
 from infra.signals import stopping
 from infra.simulating.companion import Companion
+from infra.simulating.images import Images
 from infra.simulating.numbering import StoredNumbers
 from infra.simulating.place import place
 from infra.simulating.running import Simulation
-from producers import shot_file
 from producers.telescope import sky
 from producers.telescope.answering import Numbers
 from producers.telescope.atmosphere import Weather
@@ -36,6 +38,7 @@ EPILOG = examples(
     "evctl simulate 2019-03-07 --shots shots.txt --with-orchestrator",
     "evctl simulate 2019-03-07 --shots shots.txt --speed 600    and, in another terminal:",
     "evctl --namespace sim.2019-03-07 run orchestrator",
+    "evctl simulate 2019-03-07 --shots shots.txt --with-orchestrator --fits fits",
     "evctl simulate 2019-03-07 --id cloudy --weather season --seed 4 --with-orchestrator",
     "evctl simulate 2019-03-07 --id rough --fault setup:0.1 --fault silent:03:10+120s --open-loop",
 )
@@ -105,6 +108,14 @@ def command(
             show_default=False,
         ),
     ] = None,
+    fits: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write small FITS files of each exposure below DIR, as the worker shots has them.",
+            show_default=False,
+        ),
+    ] = None,
     with_orchestrator: Annotated[
         bool,
         typer.Option(
@@ -142,13 +153,14 @@ def command(
     if open_loop and with_orchestrator:
         raise typer.BadParameter("an open loop waits for no orchestrator: leave one of them out")
     start, end = _span(site, night, hours)
-    listed: tuple[Shot, ...] = () if shots is None else tuple(shot_file.read(shots))
+    listed: tuple[Shot, ...] = () if shots is None else tuple(lists.read(shots))
     name = "" if shots is None else shots.name
     scenario = Scenario(
         seed, start, end, weather=weather, faults=broken, shots=listed, name=name, allowed=allow
     )
     namespace = place(site.log.namespace, identity or night)
     store = _numbers(site, namespace, numbers)
+    images = None if fits is None else Images(fits, seed)
     cluster = connect(site).in_namespace(namespace)
     with stopping() as stop, _companion(ctx, namespace, with_orchestrator) as companion:
         watch = companion.check if companion else Reminder(namespace, patience)
@@ -160,6 +172,7 @@ def command(
                 speed=factor,
                 closed=not open_loop,
                 numbers=store,
+                images=images,
                 watch=watch,
                 advance=advance,
             )
@@ -167,6 +180,9 @@ def command(
         if companion is not None:
             companion.over = report.complete
         typer.echo(orjson.dumps(report.as_json()) if as_json else "\n".join(report.lines()))
+        if images is not None:
+            exposures = counted(images.exposures, "exposure")
+            typer.echo(f"FITS files of {exposures} are in {fits}", err=True)
         raise typer.Exit(stop.exit_code)
 
 

@@ -1,5 +1,6 @@
 """`evctl why`: why a shot was chosen, or why none was at a time."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
@@ -22,6 +23,11 @@ EPILOG = examples(
     "evctl --namespace sim.2019-03-07 why 2019-03-07T04:00 --json",
 )
 DIFFERS = 1
+_LIKE_A_TIME = re.compile(
+    r"\d{4}[-/.]\d\d?[-/.]\d\d?([T ].*)?|\d{1,2}:\d.*|(m?jd|unix)\s*[-\d].*",
+    re.ASCII | re.IGNORECASE,
+)
+"""A date, alone or with what stands for a time behind it; a time alone; a day's number."""
 
 
 def command(
@@ -38,8 +44,8 @@ def command(
     All comes from the record of the decision. It is judged once more from what it rested on; if
     anything comes out otherwise that is shown, and the exit code is 1.
     """
-    decisions = Decisions(connect(settings(ctx), start=False))
     time = _time(about)
+    decisions = Decisions(connect(settings(ctx), start=False))
     record = decisions.of_shot(about) if time is None else decisions.at(time)
     loaded = decisions.shots_of(record.event)
     found = differences(record.event, loaded)
@@ -53,10 +59,12 @@ def command(
 
 
 def _time(text: str) -> int | None:
-    """Return a time; None for a shot's id."""
+    """Return a time; None for a shot's id. Raise `NotATime` for what looks like a time only."""
     try:
         return utc.parse(text)
     except utc.NotATime:
+        if _LIKE_A_TIME.fullmatch(text.strip()):
+            raise
         return None
 
 

@@ -52,11 +52,29 @@ def start(name: str, directory: Path, password: str) -> Server:
                 "MARIADB_PASSWORD": password,
             },
         )
-        container.reload()
-        port = int(container.ports[_PORT][0]["HostPort"])
-        networks = container.attrs["NetworkSettings"]["Networks"].values()
-        address = next((network["IPAddress"] for network in networks), "")
-        return Server(name, directory, "docker", _HOST, port, address)
+        return _server(container, name, directory)
+
+
+def start_again(name: str, directory: Path) -> Server | None:
+    """Start a directory's container, which has ended, with what it has; none if it is gone.
+
+    Its port may be another one than before.
+    """
+    with _engine() as client:
+        container = _ours(client, name, directory)
+        if container is None:
+            return None
+        container.start()
+        return _server(container, name, directory)
+
+
+def _server(container: Any, name: str, directory: Path) -> Server:
+    """Return where a container that was just started listens."""
+    container.reload()
+    port = int(container.ports[_PORT][0]["HostPort"])
+    networks = container.attrs["NetworkSettings"]["Networks"].values()
+    address = next((network["IPAddress"] for network in networks), "")
+    return Server(name, directory, "docker", _HOST, port, address)
 
 
 def runs(name: str, directory: Path) -> bool:

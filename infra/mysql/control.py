@@ -6,10 +6,11 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from enum import StrEnum
 from pathlib import Path
 
 from infra.mysql import container, furnishing, local
-from infra.mysql.errors import DockerMissing, EngineAway, NoPlace, NotOurs
+from infra.mysql.errors import DockerMissing, EngineAway, NoPlace, NotOurs, NotStarted
 from infra.mysql.server import PASSWORD_FILE, Server
 from infra.settings import Settings
 
@@ -19,16 +20,31 @@ def directory_of(settings: Settings, name: str) -> Path:
     return settings.log.data_dir.parent / f"throw-away-{name}"
 
 
-def up(name: str, directory: Path, docker: bool | None = None) -> tuple[Server, bool]:
-    """Return a server that serves, and whether it was started now.
+class Came(StrEnum):
+    """How it comes that a server serves."""
 
-    `docker` says whether it is to be a container; None: if there is an engine. Whatever hinders the
-    start, nothing of it is left.
+    RUNS = "runs already"
+    STARTED = "started"
+    AGAIN = "started again, with what it had"
+    MOVED = "started again, with what it had, at another port"
+    ANEW = "started anew, since nothing is left of what the one before had"
+
+
+def up(name: str, directory: Path, docker: bool | None = None) -> tuple[Server, Came]:
+    """Return a server that serves, and how that came.
+
+    One that ended without `down` is started again with what it had. `docker` says whether a new one
+    is to be a container; None: if there is an engine. Whatever hinders the start of a new one,
+    nothing of it is left.
     """
     with _alone(directory):
         found = find(name, directory)
         if found is not None:
-            return found, False
+            return found, Came.RUNS
+        before = Server.read(name, directory)
+        again = None if before is None else _start_again(before)
+        if before is not None and again is not None:
+            return again, Came.AGAIN if again.port == before.port else Came.MOVED
         _remove(name, directory)
         in_container = container.is_possible() if docker is None else docker
         (container if in_container else local).require()
@@ -37,7 +53,7 @@ def up(name: str, directory: Path, docker: bool | None = None) -> tuple[Server, 
         except BaseException:
             _remove(name, directory)
             raise
-        return server, True
+        return server, Came.STARTED if before is None else Came.ANEW
 
 
 def find(name: str, directory: Path) -> Server | None:
@@ -67,6 +83,32 @@ def _start(name: str, directory: Path, *, in_container: bool) -> Server:
         server = container.start(name, directory, password)
     else:
         server = local.start(name, directory, password)
+    return _served(server)
+
+
+def _start_again(before: Server) -> Server | None:
+    """Start a server that has ended; none if what it had is gone.
+
+    What it had stays where it is, also if it does not start with that.
+    """
+    if before.kind == "docker":
+        server = container.start_again(before.name, before.directory)
+    elif (before.directory / "data").is_dir():
+        server = local.start_again(before.name, before.directory, before.port)
+    else:
+        server = None
+    if server is None:
+        return None
+    server.write()  # whoever comes after a kill finds it where it listens now
+    try:
+        return _served(server)
+    except NotStarted as fault:
+        what = f"{fault.what}, started with what it had (`evctl mysql down` throws that away)"
+        raise NotStarted(what, last_words(before)) from fault
+
+
+def _served(server: Server) -> Server:
+    """Wait until a server serves, and write it down."""
     furnishing.await_life(server, lambda: _is_there(server), lambda: last_words(server))
     furnishing.furnish(server)
     server.write()

@@ -13,7 +13,7 @@ from pathlib import Path
 from infra.mysql.errors import MariaDBMissing, NotStarted
 from infra.mysql.server import DATABASE, USER, Server
 
-_HOST = "127.0.0.1"
+_HOST, _FIRST = "127.0.0.1", "first.sql"
 _PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
 _STOP_S, _POLL_S = 30.0, 0.05
 _LOG_LINES = 15
@@ -28,7 +28,7 @@ def require() -> None:
 
 def start(name: str, directory: Path, password: str) -> Server:
     """Start a server with an empty database; it serves some seconds later."""
-    data, log = directory / "data", directory / "mariadb.log"
+    data = directory / "data"
     made = subprocess.run(
         [
             _program("mariadb-install-db"),
@@ -45,10 +45,16 @@ def start(name: str, directory: Path, password: str) -> Server:
     )
     if made.returncode:
         raise NotStarted(f"could not make {data}", made.stdout + made.stderr)
-    first = directory / "first.sql"
+    first = directory / _FIRST
     first.write_text(_first(password), encoding="utf-8")
     first.chmod(0o600)
-    port = _free_port()
+    return start_again(name, directory, 0)
+
+
+def start_again(name: str, directory: Path, port: int) -> Server:
+    """Start a server with what its directory has, at the port that it had if that is free."""
+    data, log = directory / "data", directory / "mariadb.log"
+    port = _free_port(port)
     process = subprocess.Popen(
         [
             _program("mariadbd"),
@@ -59,7 +65,7 @@ def start(name: str, directory: Path, password: str) -> Server:
             f"--log-error={log}",
             f"--port={port}",
             f"--bind-address={_HOST}",
-            f"--init-file={first}",
+            f"--init-file={directory / _FIRST}",
             "--skip-name-resolve",
             "--skip-log-bin",
             "--innodb-buffer-pool-size=32M",
@@ -140,7 +146,12 @@ def _program(name: str) -> str:
     return found
 
 
-def _free_port() -> int:
+def _free_port(wanted: int) -> int:
+    """Return a port that nobody listens at, the wanted one if it can be."""
     with socket.socket() as listener:
-        listener.bind((_HOST, 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((_HOST, wanted))
+        except OSError:
+            listener.bind((_HOST, 0))
         return int(listener.getsockname()[1])

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+import consumers
 from consumers import Refused
-from consumers.observation_numbers import NumbersAway
 from schemas.errors import EvctlError
 
 
-class Away(EvctlError, NumbersAway):
+class Away(EvctlError, consumers.Away):
     """The database does not answer now."""
 
     exit_code = 69

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from time import sleep
 
 from sqlalchemy import Connection, func, insert, inspect, select, update
 from sqlalchemy.schema import CreateTable
@@ -25,7 +24,6 @@ from infra.observation_numbers.tables import (
 )
 
 _LOGGER = logging.getLogger("evctl.observation_numbers")
-_RETRY_S = 0.5
 
 
 class NumberStore:
@@ -78,10 +76,6 @@ class NumberStore:
             with alone(self.database, self._lock_wait_s) as connection:
                 self._admit(connection, ticket)
                 return self._found(connection, ticket)
-
-    def wait(self) -> None:
-        """Let some time pass before the next attempt."""
-        sleep(_RETRY_S)
 
     # Inside of a transaction
 

@@ -51,12 +51,13 @@ class Decisions:
         return self._newest(utc.iso(time), lambda record: record.time <= time)
 
     def _newest(self, about: str, wanted: Callable[[AnyRecord], bool]) -> AnyRecord:
-        for record in self._backwards():
+        for record in self.backwards():
             if wanted(record):
                 return record
         raise NoDecision(about, self._place[0])
 
-    def _backwards(self) -> Iterator[AnyRecord]:
+    def backwards(self) -> Iterator[AnyRecord]:
+        """Yield all decisions from the newest on."""
         if self._place[0] not in topics.existing(self._cluster):
             return
         low, end = reading.whole(self._cluster, [self._place])[self._place]

@@ -1,5 +1,6 @@
 """The list of shots on the log: put there whole, and found again."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from infra.clock import fresh_id, utc_micros
@@ -7,15 +8,20 @@ from infra.log import reading, topics
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
 from infra.log.registry import Registry
-from infra.log.writing import Publisher
+from infra.log.writing import ENVELOPE, Publisher
 from infra.namespaces import replay_of
 from infra.tailing.last import last
 from infra.tailing.shown import Shown, Unreadable, Wanted
 from producers import shot_file
+from schemas import avro
 from schemas.errors import EvctlError
-from schemas.events.shot_lists import KEY, ShotListLoaded, digest_of
+from schemas.events.shot_lists import KEY, Shot, ShotListLoaded, digest_of
+from schemas.framing import HEADER_SIZE
 from schemas.restored import is_restored
 from schemas.topics import OBSERVATORY
+
+MOST_WHO = 100
+"""Characters of the name of who loads a list."""
 
 
 class NoShotList(EvctlError):
@@ -43,6 +49,20 @@ class ListForAReplay(EvctlError):
         self.namespace = namespace
 
 
+class ShotListTooLarge(EvctlError):
+    """A list does not fit into one record."""
+
+    exit_code = 65
+
+    def __init__(self, path: Path, shots: int, size: int, limit: int) -> None:
+        super().__init__(
+            f"{path} is too large: its {shots:,} shots make a record of {size:,} bytes, and "
+            f"{OBSERVATORY.name} takes {limit:,}. Leave out what is not to be observed this season "
+            "or has no visits left; it can be loaded when its time comes."
+        )
+        self.path, self.size, self.limit = path, size, limit
+
+
 class _Loaded(Wanted):
     """Lists that somebody loaded; what an archive brought back is the past."""
 
@@ -52,15 +72,29 @@ class _Loaded(Wanted):
         return not is_restored(shown.provenance)
 
 
-def load(cluster: Cluster, path: Path, who: str) -> ShotListLoaded:
+def read(path: Path) -> Sequence[Shot]:
+    """Return the shots of a file, which can be put on a log.
+
+    Raises what `producers.shot_file.read` does, and `ShotListTooLarge`.
+    """
+    shots = shot_file.read(path)
+    event = ShotListLoaded(0, path.name, digest_of(shots), shots, "?" * MOST_WHO)
+    size = HEADER_SIZE + len(avro.writer(ShotListLoaded)(event))
+    limit = OBSERVATORY.max_bytes - ENVELOPE
+    if size > limit:
+        raise ShotListTooLarge(path, len(shots), size, limit)
+    return shots
+
+
+def load(cluster: Cluster, path: Path, who: str, *, visits_left: bool = False) -> ShotListLoaded:
     """Append a shot file to the log as the list that holds from now on.
 
-    Raises what `producers.shot_file.read` does, `ListForAReplay` and `RecordTooLarge`.
+    Raises what `read` does, and `ListForAReplay`.
     """
     if replay_of(cluster.namespace) is not None:
         raise ListForAReplay(cluster.namespace)
-    shots = shot_file.read(path)
-    event = ShotListLoaded(utc_micros(), path.name, digest_of(shots), shots, who)
+    shots = read(path)
+    event = ShotListLoaded(utc_micros(), path.name, digest_of(shots), shots, who, visits_left)
     publisher = Publisher(cluster, Registry(cluster), OBSERVATORY, f"shot-load-{fresh_id()}")
     publisher.publish(event)
     publisher.flush()

@@ -28,7 +28,7 @@ from infra.serving.hearing import Ear
 from infra.serving.outputs import Outputs
 from infra.serving.roles import Cast
 from infra.serving.taking_over import Taken, closing_record, own_records, take_over
-from infra.serving.working import Around, SeatLost
+from infra.serving.working import Around, PutOff, SeatLost
 from infra.signals import Stop
 from schemas.events.services import SettingsTookEffect
 from schemas.record import AnyRecord, Position
@@ -57,7 +57,7 @@ class Server:
         cast: Cast,
     ) -> None:
         self._cluster, self._registry, self._store = cluster, registry, store
-        around = Around(self.meanwhile, partial(Ear, cluster, registry))
+        around = Around(self.meanwhile, partial(Ear, cluster, registry), self._is_ending)
         self._role, self._reads, self._writes = cast.role(around), cast.reads, cast.writes
         self._is_live = replay_of(cluster.namespace) is None
         self._decoder = Decoder(registry)
@@ -71,6 +71,7 @@ class Server:
         self._kept_at = monotonic()
         self._dirty = False
         self._in_hand: Place | None = None
+        self._stop: Stop | None = None
         self.handled = 0
         self.settled = False
         """Whether the group has said what this instance serves, and all of that is taken over."""
@@ -79,6 +80,7 @@ class Server:
 
     def run(self, stop: Stop, membership: Membership) -> None:
         """Serve until a stop is asked for; then keep what is known."""
+        self._stop = stop
         topics.ensure(self._cluster, self._reads)
         names = [topic.full_name(self._cluster.namespace) for topic in self._reads]
         consumer = self._consumer = membership.join(
@@ -94,6 +96,7 @@ class Server:
 
     def once(self, stop: Stop) -> None:
         """Handle what is on the log now; another instance of the service loses its seats."""
+        self._stop = stop
         topics.ensure(self._cluster, self._reads)
         names = [topic.full_name(self._cluster.namespace) for topic in self._reads]
         real = topics.describe(self._cluster, names)
@@ -106,7 +109,13 @@ class Server:
             except SeatLost:
                 _LOGGER.warning("another instance took over %s[%d]", *place)
                 self._let_go(place)
+            except PutOff as put_off:
+                _LOGGER.warning("%s", put_off)
+                return
         self._keep()
+
+    def _is_ending(self) -> bool:
+        return self._stop is not None and self._stop.requested
 
     def _say_that_we_end(self) -> None:
         """Say of each seat that nobody decides any more; a crash can't.
@@ -184,6 +193,8 @@ class Server:
             self._leave_aside(self._begin_again(stop))
         except SeatLost:
             self._leave_to_another(self._begin_again(stop))
+        except PutOff as put_off:  # a stop is asked for
+            _LOGGER.warning("%s", put_off)
 
     def _serve(self, consumer: Consumer, timeout: float, stop: Stop) -> None:
         """Handle what has come, or comes within `timeout` s, for the seats that are taken.

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from time import sleep
 from typing import Any, NamedTuple
 
-from consumers import Act, Refused, Ticket, Worker
+from consumers import Act, Away, Refused, Ticket, Worker
 from infra.dying import Point, reach
 from infra.serving.clocks import Clock, TrueClock
 from infra.serving.hearing import Ear
@@ -20,8 +21,13 @@ from infra.serving.recorded import Recorded, provenance_of
 from schemas.errors import EvctlError
 from schemas.events.services import ServiceTookOver
 from schemas.record import AnyRecord, Position
+from schemas.utc import MICROS, iso
 
 _LOGGER = logging.getLogger("evctl.serving")
+_LOOK_S = 30
+"""How long a look waits at least for a world that is away."""
+
+_RETRY_S = 0.5
 _STARTED = 0
 """The number of a request's beginning among its effects; progress and end have those behind."""
 
@@ -33,15 +39,27 @@ Meanwhile = Callable[["Future[Any]"], bool]
 class Around(NamedTuple):
     """What a worker at its seat needs of the member of the group that it is.
 
-    `hear` listens to the records of a position's partition behind it, to those of some classes.
+    `hear` listens to the records of a position's partition behind it, to those of some classes;
+    `ending` tells whether the member was asked to end.
     """
 
     meanwhile: Meanwhile
     hear: Callable[[Position, tuple[type, ...]], Ear]
+    ending: Callable[[], bool]
 
 
 class SeatLost(Exception):
     """Another instance may have the seat by now; what came of a request is for it to find out."""
+
+
+class PutOff(Exception):
+    """The member is to end while the world is away: the next instance goes on with the request."""
+
+    def __init__(self, worker: str, record: AnyRecord) -> None:
+        super().__init__(
+            f"{worker} ends while it waits: the next one carries {record.position} out, if that is "
+            f"before {iso(record.event.valid_until)}."
+        )
 
 
 class WorldAway(EvctlError):
@@ -160,10 +178,14 @@ class Carrier:
         try:
             with self._heeding(record) as (now, stopped):
                 act = Act(ticket, now, partial(self._tell_progress, record), stopped)
-                return self._in_thread(self._worker.carry_out, record, act)
+                until = record.event.valid_until
+                return self._patiently(until, now, self._worker.carry_out, record, act)
+        except Away as away:
+            why = f"{away} The request was valid until {iso(record.event.valid_until)}."
+            return self._worker.failed(record, why, self._clock.now())
         except Refused as refused:  # maybe since it is done already, or we were replaced
             return self._seen(record, ticket, str(refused))
-        except (SeatLost, MemoryError):
+        except (SeatLost, PutOff, MemoryError):
             raise
         except Exception as fault:  # noqa: BLE001 of the world or the port: it may have happened
             self._tell(record, fault)
@@ -216,15 +238,39 @@ class Carrier:
 
         Raises `SeatLost` if it knows a later epoch.
         """
+        now = self._clock.now
+        until = max(record.event.valid_until, now() + _LOOK_S * MICROS)
         try:
-            return self._in_thread(self._worker.look, record, ticket, self._clock.now)
+            return self._patiently(until, now, self._worker.look, record, ticket, now)
         except Refused as refused:
             _LOGGER.warning("%s is refused a look: %s", self._worker.name, refused)
             raise SeatLost from refused
-        except (SeatLost, MemoryError):
+        except (SeatLost, PutOff, MemoryError):
             raise
         except Exception as fault:
             raise WorldAway(self._worker.name, record, fault) from fault
+
+    def _patiently(
+        self, until: int, now: Callable[[], int], act: Callable[..., Any], *arguments: Any
+    ) -> Any:
+        """Return what `act` does, tried again while the world is away, until then (µs UTC).
+
+        Raises `PutOff` where the member is to end meanwhile.
+        """
+        record: AnyRecord = arguments[0]
+
+        def attempts() -> Any:
+            while True:
+                try:
+                    return act(*arguments)
+                except Away:
+                    if self._around.ending():
+                        raise PutOff(self._worker.name, record) from None
+                    sleep(_RETRY_S)
+                    if now() > until:
+                        raise
+
+        return self._in_thread(attempts)
 
     def _in_thread(self, act: Callable[..., Any], *arguments: Any) -> Any:
         """Return what `act` does; the member of the group goes on polling meanwhile."""

@@ -21,6 +21,7 @@ from infra.replay.controls import Transport
 from infra.replay.pacing import Pace
 from infra.signals import Stop
 from infra.simulating.hearing import SOURCE, Hearing, answers
+from infra.simulating.images import Images
 from infra.simulating.report import Report
 from producers.telescope.answering import HEARD, Numbers
 from producers.telescope.night import Night
@@ -51,11 +52,13 @@ class Simulation:
         speed: float,
         closed: bool = True,
         numbers: Numbers | None = None,
+        images: Images | None = None,
         watch: Watch = lambda _: None,
         advance: Callable[[int], None] = lambda _: None,
     ) -> None:
         """`cluster` is that of the simulation's namespace; `advance` gets simulated seconds."""
         self._cluster, self._scenario, self._stop = cluster, scenario, stop
+        self._images = images
         self._speed, self._closed, self._watch, self._advance = speed, closed, watch, advance
         topics.ensure(cluster, [OBSERVATORY, QUARANTINE])
         source = f"{SOURCE}/{scenario.digest}{'' if closed else '-open'}"
@@ -102,6 +105,9 @@ class Simulation:
                 self._wait_for(event)
                 if self._stop.requested:
                     return
+            if self._images is not None:  # on the disk before the log says so
+                self._images.say(event)
+            if self._seq > self._said:
                 self._publisher.publish(event, seq=self._seq)
                 self.report.published += 1
             self._seq += 1
@@ -138,6 +144,8 @@ class Simulation:
                 return True
             if isinstance(event, HEARD):
                 self._night.hear(str(record.id), event)
+                if self._images is not None:
+                    self._images.hear(str(record.id), event)
             elif isinstance(event, ShotChosen) and not event.would_have:
                 self.report.decisions.append((event.time, event.shotid))
         return False

@@ -75,15 +75,8 @@ class ShotFiles:
             raise ShotFailed(SETUP_FAILED, reason) from fault
 
     def place(self, order: ShotOrder, number: int, asked: int) -> str:
-        """Return the directory of an exposure, by observation number and the UT date of that.
-
-        The number is of the day on which the shot was asked for, even where it begins on the next.
-        """
-        if self.data is None:
-            return ""
-        date = datetime.fromtimestamp(asked / MICROS, UTC)
-        observation = f"virus{order.obs_number:07d}"
-        return str(self.data / f"{date:%Y%m%d}" / "virus" / observation / f"exp{number:02d}")
+        """Return the directory of an exposure, empty where nobody looks for files."""
+        return "" if self.data is None else place_of(self.data, order, number, asked)
 
     def there(self, place: str) -> frozenset[object]:
         """Return the FITS files of a directory, each with its size and time.
@@ -114,6 +107,16 @@ class ShotFiles:
 
     def _come(self, exposure: Exposure) -> int:
         return len(self.there(exposure.place) - exposure.before)
+
+
+def place_of(data: Path, order: ShotOrder, number: int, asked: int) -> str:
+    """Return the directory of an exposure, by observation number and the UT date of that.
+
+    The number is of the day on which the shot was asked for, even where it begins on the next.
+    """
+    date = datetime.fromtimestamp(asked / MICROS, UTC)
+    observation = f"virus{order.obs_number:07d}"
+    return str(data / f"{date:%Y%m%d}" / "virus" / observation / f"exp{number:02d}")
 
 
 def words_of(command: str) -> list[str]:

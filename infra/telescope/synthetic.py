@@ -1,7 +1,7 @@
 """Small FITS files as VIRUS writes them, by name and header; pixels are noise around a bias."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,20 +21,28 @@ _DITHERS = ((0.0, 0.0), (1.270, -0.730), (1.270, 0.730))
 _STRUCTURE_ELEVATION = 55.055223
 
 
-def write(exposure: Exposure, seed: int) -> None:
-    """Write the files of an exposure, each in one piece."""
-    begun = datetime.fromtimestamp(exposure.time / MICROS, UTC)
+def paths(exposure: Exposure) -> Sequence[Path]:
+    """Return the files of an exposure, one for each amplifier."""
+    begun = _begun(exposure)
     stamp = f"{begun:%Y%m%dT%H%M%S}.{begun.microsecond // 100_000}"
     directory = Path(exposure.place) / "virus"
-    directory.mkdir(parents=True, exist_ok=True)
+    return [directory / f"{stamp}_{SLOT}{amplifier}_sci.fits" for amplifier in AMPLIFIERS]
+
+
+def write(exposure: Exposure, seed: int) -> None:
+    """Write the files of an exposure, each in one piece."""
     chance = np.random.default_rng(seed)
-    for amplifier in AMPLIFIERS:
+    for amplifier, path in zip(AMPLIFIERS, paths(exposure), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
         pixels = chance.normal(_BIAS, _NOISE, (_SIDE, _SIDE)).astype(np.int16)
-        header = fits.Header(_cards(exposure, begun, amplifier))
-        path = directory / f"{stamp}_{SLOT}{amplifier}_sci.fits"
+        header = fits.Header(_cards(exposure, _begun(exposure), amplifier))
         beside = path.with_name(f"{path.name}.new")
         fits.PrimaryHDU(pixels, header).writeto(beside, overwrite=True)
         beside.replace(path)
+
+
+def _begun(exposure: Exposure) -> datetime:
+    return datetime.fromtimestamp(exposure.time / MICROS, UTC)
 
 
 def _cards(exposure: Exposure, begun: datetime, amplifier: str) -> Iterator[tuple[str, object]]:

@@ -36,6 +36,7 @@ class ShotListLoaded:
     digest: Annotated[str, Doc("of the shots: BLAKE2b, 32 hexadecimal digits")]
     shots: Sequence[Shot]
     who: str
+    visits_left: Annotated[bool, Doc("n_obs is what is left: visits of before don't count")] = False
 
     @property
     def record_key(self) -> str:

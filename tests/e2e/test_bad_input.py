@@ -120,6 +120,13 @@ CASES = {
         "tail observatory -n 9999999999", 2, r"The last 9,999,999,999 records are more"
     ),
     "no night": Case("export 2019-13-01 --to x.db", 2, r"'2019-13-01' is not a night"),
+    "no time to ask about": Case(
+        "why 2019-03-07T99", 2, r"'2019-03-07T99' is not an instant such as 2026-11-20T"
+    ),
+    "a time without a date": Case("why 03:10", 2, r"'03:10' is not an instant such as"),
+    "a shot of a date": Case(
+        "why 2019-03-07_A", 66, r"observatory has no decision about 2019-03-07_A: give a shot"
+    ),
     "unknown view": Case(
         "rebuild tcs_lastest", 2, r"There is no view 'tcs_lastest'; did you mean 'tcs_latest'"
     ),

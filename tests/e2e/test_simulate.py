@@ -1,6 +1,7 @@
 """`evctl simulate` as people run it, with the orchestrator that is run live."""
 
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,7 @@ from tests.integration.simulating.kept_rules import broken
 from tests.waiting import until
 
 NIGHT = "2019-03-07"
+IMAGE = r"20190307/virus/virus\d{7}/exp0[123]/virus/20190307T\d{6}\.\d_053[LR][LU]_sci\.fits"
 QUICK = {"exposure_time": 20, "setup_time": 240}
 """Settings of the orchestrator with which shots are over soon."""
 
@@ -46,7 +48,15 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 def words(identity: str, *more: str) -> Sequence[str]:
     night = ("--hours", "0.4", "--shots", "shots.txt", "--fault", "setup:0.3", "--seed", "3")
-    return ("simulate", NIGHT, *night, "--id", identity, "--with-orchestrator", "--json", *more)
+    beside = ("--id", identity, "--with-orchestrator", "--fits", f"fits/{identity}", "--json")
+    return ("simulate", NIGHT, *night, *beside, *more)
+
+
+def images(stage: Stage, identity: str) -> dict[str, bytes]:
+    """Return the files of a simulation by their paths."""
+    folder = stage.folder / "fits" / identity
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
 def log_of(stage: Stage, identity: str) -> Cluster:
@@ -106,6 +116,10 @@ def test_kills_of_telescope_and_orchestrator_change_no_decision(stage: Stage) ->
     resumed = json.loads(stage.done(*words("broken")))
 
     assert decisions(stage, "broken") == decisions(stage, "whole")
+    there = images(stage, "whole")
+    assert images(stage, "broken") == there
+    assert len(there) == 4 * len(exposed)
+    assert all(re.fullmatch(IMAGE, name) for name in there)
     same = ("events", "shots_chosen", "shots_finished", "shots_failed", "open_shutter", "end")
     assert {name: resumed[name] for name in same} == {name: whole[name] for name in same}
     begun = of_class(observatory(log_of(stage, "broken")), OrchestratorStarted)
@@ -171,6 +185,7 @@ REFUSED = [
     (["simulate", NIGHT, "--fault", "rain:1"], 2, "'rain:1' is no fault"),
     (["simulate", NIGHT, "--speed", "0"], 2, "The speed is 0"),
     (["simulate", NIGHT, "--hours", "0"], 2, "greater than or equal to 0.01"),
+    (["simulate", NIGHT, "--fits", __file__], 73, "No FITS files can be written below"),
     (["simulate", NIGHT, "--shots", "none.txt"], 66, "none.txt can't be read"),
     (["simulate", NIGHT, "--open-loop", "--with-orchestrator"], 2, "leave one of them out"),
     (["--namespace", "replay.x", "simulate", NIGHT], 2, "has a namespace of its own"),

@@ -65,13 +65,28 @@ def test_a_throw_away_server_comes_serves_and_leaves_nothing(site: Stage) -> Non
     assert "has a unique key already: evctl_obsdate_obsnum" in site.done("mysql", "migrate")
 
     directory = site.folder / "throw-away-evctl-mysql"
-    for process in local.processes(directory):
-        os.kill(process, signal.SIGKILL)
-    until(lambda: not local.processes(directory))
+    killed(directory)
     assert site.evctl("mysql", "info").code == 66
+    again = site.evctl("mysql", "up", "--local")
+    assert (again.code, again.out) == (0, started.out)
+    assert again.sentence.startswith("started again, with what it had: server evctl-mysql at 127.")
+    assert "has a unique key already: evctl_obsdate_obsnum" in site.done("mysql", "migrate")
+    killed(directory)
+    (directory / "data" / "ibdata1").write_bytes(b"altered")
+    broken = site.evctl("mysql", "up", "--local")
+    assert broken.code == 69
+    assert "(`evctl mysql down` throws that away); it said:" in broken.err
+    assert (directory / "password").exists()
     assert "nothing of evctl-mysql is left" in site.done("mysql", "down")
     assert set(site.folder.iterdir()) == before
     assert "throw-away-evctl-mysql/password can't be read" in site.evctl("mysql", "migrate").err
+
+
+def killed(directory: Path) -> None:
+    """Kill the server of a directory, as a power cut would."""
+    for process in local.processes(directory):
+        os.kill(process, signal.SIGKILL)
+    until(lambda: not local.processes(directory))
 
 
 def test_a_killed_start_leaves_what_down_removes_an_ended_one_nothing(
@@ -150,10 +165,25 @@ def test_a_container_comes_serves_and_leaves_with_its_volumes(
         assert "name       evctl-mysql, a container" in said
         assert "172.17.0.2:3306 in the engine's network" in said
 
+        docker.containers["evctl-mysql"]["State"]["Status"] = "exited"
+        assert site.evctl("mysql", "info").code == 66
+        again = site.evctl("mysql", "up", "--local")
+        assert (again.code, again.out) == (0, started.out)
+        assert again.sentence.startswith("started again, with what it had: container evctl-mysql")
+        del docker.containers["evctl-mysql"]
+        forget(mariadb_server)
+        again = site.evctl("mysql", "up")
+        assert again.sentence.startswith("started anew, since nothing is left of what the one ")
+
         assert "nothing of evctl-mysql is left" in site.done("mysql", "down")
         assert [query["v"] for query in docker.removed] == [["True"]]
         assert list(docker.containers) == ["theirs"]
-    with mariadb_server.connect() as connection, connection.cursor() as cursor:
+    forget(mariadb_server)
+
+
+def forget(server: MariaDBServer) -> None:
+    """Remove what the engine's container had, which stands on this server."""
+    with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute("DROP DATABASE evctl_throw_away")
         cursor.execute("DROP USER evctl")
 

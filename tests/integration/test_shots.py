@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from infra.log.registry import Registry
 from infra.log.writing import Publisher
 from infra.scheduling import picture
 from infra.scheduling.picture import MatplotlibMissing
+from schemas.events.orchestrator import AllowanceChanged, ShotWithheld
 from schemas.events.schedules import (
     ScheduleExpired,
     ScheduleFailed,
@@ -21,10 +23,12 @@ from schemas.events.schedules import (
     ScheduleStarted,
     ShotProposed,
 )
+from schemas.events.ticks import TimePassed
 from schemas.topics import OBSERVATORY
 from schemas.utc import MICROS, parse
 from tests.e2e.stage import Stage, on_stage
 from tests.integration.serving.silent_telescope import observatory, of_class
+from tests.unit.orchestrator.story import finished, order_by_hand
 from tests.unit.scheduling.test_shot_file import GOOD, HEADER, Q
 
 LINES = "".join(
@@ -84,7 +88,8 @@ def test_a_list_that_was_loaded_holds_until_the_next(stage: Stage, file: Path) -
     assert listed[0]["metadata"]["QPROG"] == "HET18-2-100"
     table = evctl(stage, "shot", "list")
     assert (
-        "DEX00019  14.750000  51.600000  either  2         1       42.11 or 317.89" in table.stdout
+        "DEX00019  14.750000  51.600000  either  2         1       0     42.11 or 317.89"
+        in table.stdout
     )
     assert f"20 shots of shots.dat, digest {digest}" in table.stderr
     found = json.loads(done(stage, "shot", "next", "2019-03-07T06:00:00", "--json"))
@@ -92,7 +97,8 @@ def test_a_list_that_was_loaded_holds_until_the_next(stage: Stage, file: Path) -
     again = ("shot", "next", "2019-03-07T06:00:00", "--json", "--file", file)
     assert json.loads(done(stage, *again)) == found
     tail = json.loads(done(stage, "tail", "observatory", "--json", "-n", "1"))
-    assert (tail["key"], tail["data"]["shots"]) == ("shot_list", listed)
+    assert tail["key"] == "shot_list"
+    assert [{**shot, "done": 0} for shot in tail["data"]["shots"]] == listed
 
 
 def test_the_next_shot_and_why_there_is_none(stage: Stage, file: Path) -> None:
@@ -150,6 +156,67 @@ def test_a_file_is_checked(stage: Stage, file: Path, tmp_path: Path) -> None:
     assert (code, "replay.first. is a replay's namespace" in told) == (2, True)
     assert refused(stage, "shot", "plan", "yesterday", "--file", file)[0] == 2
     assert refused(stage, "shot", "next", "soon", "--file", file)[0] == 2
+
+
+def test_a_list_too_large_for_a_record_is_named(stage: Stage, tmp_path: Path) -> None:
+    large = tmp_path / "large.dat"
+    long = GOOD.replace("HS0015_E", "x" * 10_000)
+    large.write_text("".join(long.replace("DEX00001", f"DEX{n}") for n in range(500)))
+    for words in (("shot", "check"), ("shot", "load"), ("simulate", "2019-03-07", "--shots")):
+        code, said = refused(stage, *words, large)
+        assert code == 65, said
+        assert f"{large} is too large: its 500 shots make a record of 5," in said
+        assert "bytes, and observatory takes 4,193,280. Leave out" in said
+
+
+def test_visits_are_counted_as_the_orchestrator_counts_them(stage: Stage, file: Path) -> None:
+    orchestrator = ("run", "orchestrator", "--once")
+    publisher = Publisher(
+        stage.cluster, Registry(stage.cluster), OBSERVATORY, f"telescope-{fresh_id()}"
+    )
+
+    def observed(shotid: str, *, error: bool = False) -> None:
+        order = replace(order_by_hand(), shotid=shotid)
+        publisher.publish(finished(utc_micros(), fresh_id(), order, error=error))
+        publisher.flush()
+
+    def decided(*, allowed: bool) -> Any:
+        """Return what the orchestrator knows of visits, with another reason to choose no shot."""
+        publisher.publish(AllowanceChanged(utc_micros(), fresh_id(), allowed, "Ann"))
+        publisher.publish(TimePassed(utc_micros()))
+        publisher.flush()
+        done(stage, *orchestrator)
+        return _of(stage, ShotWithheld)[-1].visits
+
+    def listed() -> dict[str, int]:
+        shots = map(json.loads, done(stage, "shot", "list", "--json").splitlines())
+        return {shot["shotid"]: shot["done"] for shot in shots if shot["done"]}
+
+    time = "2019-03-07T06:00:00"
+    assert "done and count" not in evctl(stage, "shot", "load", file).stderr
+    done(stage, *orchestrator)  # it takes its seat
+    first = json.loads(done(stage, "shot", "next", time, "--json"))["shot"]
+    observed(first)
+    observed("DEX00019", error=True)
+    assert listed() == {first: 1}
+    second = json.loads(done(stage, "shot", "next", time, "--json"))["shot"]
+    assert second != first
+    assert json.loads(done(stage, "shot", "next", time, "--json", "--file", file))["shot"] == first
+    assert decided(allowed=True) == listed() == {first: 1}
+    observed(second)
+    observed("ELSEWHERE")
+    assert listed() == {first: 1, second: 1}
+    plan = json.loads(done(stage, "shot", "plan", "2019-03-07", "--json"))
+    assert not {first, second} & {shot["shot"] for shot in plan["shots"]}
+
+    again = evctl(stage, "shot", "load", file)
+    assert "2 visits of these shots are done and count" in again.stderr
+    assert listed() == {first: 1, second: 1}
+    assert evctl(stage, "shot", "load", "--visits-left", file).stderr == ""
+    assert listed() == {}
+    observed(first)
+    done(stage, "shot", "load", file)  # corrected at midnight
+    assert decided(allowed=False) == listed() == {first: 1}
 
 
 def test_another_program_is_asked_by_a_worker(stage: Stage) -> None:

@@ -15,6 +15,7 @@ from schemas.events.observation_numbers import (
     ObservationNumberExpired,
     ObservationNumberFailed,
     ObservationNumberRequested,
+    ObservationNumberStarted,
     ObservationNumberTaken,
 )
 from schemas.events.services import ServiceTookOver
@@ -99,10 +100,24 @@ def test_a_night_in_which_the_server_goes_away_and_the_worker_dies(tmp_path: Pat
         ask(stage, "after it")
         ask(stage, "too late", valid_s=-1.0)
         until(lambda: len(ends(stage)) == 7)
+        server.stop()
+        ask(stage, "put off")
+        until(lambda: len(of_class(observatory(stage.cluster), ObservationNumberStarted)) == 7)
         last.send_signal(signal.SIGTERM)
-        ended(last)
+        stopped = ended(last)
+        assert stopped.code == 128 + signal.SIGTERM
+        assert "observation_numbers ends while it waits: the next one carries obs" in stopped.err
+        looking = stage.start("run", "observation_numbers", "--instance", "one")
+        until(lambda: took_over(stage) == 4)
+        looking.send_signal(signal.SIGTERM)
+        assert ended(looking).code == 128 + signal.SIGTERM
+        server.start()
+        next_one = worker(stage)
+        until(lambda: len(ends(stage)) == 8)
+        next_one.send_signal(signal.SIGTERM)
+        ended(next_one)
 
-        evening, midnight, in_vain, patient, before, after, late = ends(stage)
+        evening, midnight, in_vain, patient, before, after, late, put_off = ends(stage)
         assert numbered(evening) == ("evening", "2017-11-24", 1)
         assert numbered(midnight) == ("midnight", "2017-11-25", 1)
         assert isinstance(in_vain, ObservationNumberFailed)
@@ -112,7 +127,8 @@ def test_a_night_in_which_the_server_goes_away_and_the_worker_dies(tmp_path: Pat
         assert numbered(before) == ("before the crash", "2017-11-24", 3)
         assert numbered(after) == ("after it", "2017-11-24", 4)
         assert isinstance(late, ObservationNumberExpired)
+        assert numbered(put_off) == ("put off", "2017-11-24", 5)
     with database.reading() as connection:
-        assert connection.exec_driver_sql(f"SELECT COUNT(*) FROM {OBSNUM}").scalar() == 5
+        assert connection.exec_driver_sql(f"SELECT COUNT(*) FROM {OBSNUM}").scalar() == 6
     database.close()
     server.stop()

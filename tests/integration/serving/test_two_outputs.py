@@ -77,7 +77,7 @@ class Instance:
         self.store = SeatStore(connect_database(database), cluster.namespace)
         self.store.create()
         hear = partial(Ear, cluster, self.registry)
-        role = of_service(service, {}).role(Around(lambda _: True, hear))
+        role = of_service(service, {}).role(Around(lambda _: True, hear, lambda: False))
         decoder = Decoder(self.registry)
         self.taken: Taken = take_over(cluster, decoder, self.store, role, self.outputs, PLACE)
         self._decode = decoder.record

@@ -110,9 +110,10 @@ class Story:
         """Allow shots, or not."""
         return self.tell(AllowanceChanged(self.now, "token", allowed, "ra"))
 
-    def load(self, *shots: Shot) -> Sequence[Any]:
+    def load(self, *shots: Shot, visits_left: bool = False) -> Sequence[Any]:
         """Load a list of shots."""
-        return self.tell(ShotListLoaded(self.now, "shots.txt", digest_of(shots), shots, "ra"))
+        digest = digest_of(shots)
+        return self.tell(ShotListLoaded(self.now, "shots.txt", digest, shots, "ra", visits_left))
 
     def begin(self, *shots: Shot, **settings: str) -> None:
         """Have everything as it has to be, but for the sky's measurements."""

@@ -212,6 +212,27 @@ def test_a_shot_by_hand_is_followed_if_it_says_so() -> None:
     assert story.state.visits == {SHOT.shotid: 3}
 
 
+def test_visits_count_under_each_list_until_one_says_what_is_left() -> None:
+    story = ready()
+    story.good_sky()
+    story.number()
+    story.run()
+    story.load(SHOT, with_id(SHOT, "DEX0", priority=9, n_obs=0))
+    story.wait(1)
+    assert story.state.visits == {SHOT.shotid: 1}
+    assert story.of(ShotWithheld)[-1].rules == ["visits_done"]
+
+    story.load(SHOT, visits_left=True)
+    assert story.state.visits == {}
+    story.good_sky()
+    assert [one.shotid for one in story.of(ShotChosen)] == [SHOT.shotid] * 2
+    assert differences(story.of(ShotChosen)[-1], story.state.shots) == []
+    story.number()
+    story.run()
+    story.load(SHOT)  # a correction
+    assert story.state.visits == {SHOT.shotid: 1}
+
+
 def test_a_number_of_yesterday_is_not_used_today() -> None:
     story = Story(now=parse("2019-03-07T23:59:50Z"))
     story.begin(sun_below="90", moon_below="90")
