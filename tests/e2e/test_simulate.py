@@ -77,7 +77,7 @@ def going_on(stage: Stage, identity: str, speed: str, records: int) -> subproces
 
 
 def orchestrators(stage: Stage) -> list[psutil.Process]:
-    return [one for one in stage.processes() if "orchestrator" in one.cmdline()]
+    return stage.processes("orchestrator")
 
 
 def test_kills_of_telescope_and_orchestrator_change_no_decision(stage: Stage) -> None:
@@ -96,7 +96,7 @@ def test_kills_of_telescope_and_orchestrator_change_no_decision(stage: Stage) ->
     (orphan,) = orchestrators(stage)
     # Slow, since the night must not be over before its new orchestrator has been there.
     telescope = going_on(stage, "broken", "5", records=50)
-    orphan.wait(30)  # another instance has its place now
+    until(lambda: orphan not in orchestrators(stage))  # another instance has its place now
     until(lambda: len(of(log_of(stage, "broken"), OrchestratorStarted)) == 2)
     for one in orchestrators(stage):
         one.kill()
