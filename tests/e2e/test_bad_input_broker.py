@@ -70,7 +70,7 @@ ACTS = {
         "--namespace proof. tail observatory",
     ),
     "replay": Act(
-        "--namespace proof. replay --all --speed 1000 --id cut",
+        "--namespace proof. replay --all --speed 100 --id cut",
         logged("proof.replay.cut.observatory"),
         "--namespace proof. replay --all --speed max --id whole",
     ),
