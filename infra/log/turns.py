@@ -68,7 +68,8 @@ class Turn:
             self._consumer.poll(_WAIT_S)
             self._cluster.check()
             waits += 1
-            if not (self.mine or told or waits % _PATIENCE) and self._has_others():
+            looks = waits % _PATIENCE == 0 and not told
+            if looks and self._has_others() and not self.mine:
                 self._waiting()
                 told = True
         return self

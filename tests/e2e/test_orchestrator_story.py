@@ -76,8 +76,8 @@ def test_it_is_asked_answers_and_only_then_is_told(stage: Stage, project_root: P
     stage.done("shot", "load", project_root / SHOTS)
     with running(stage):
         assert "may be run" in stage.done("allow", "start", "--who", "ra", *PATIENT)
-        words = ("orchestrator", "sun_below", "-15", "--who", "ra")
-        stage.done("config", "send", *words, *PATIENT)
+        sent = ("orchestrator", "sun_below", "-15", "--who", "ra")
+        stage.done("config", "send", *sent, *PATIENT)
         assert "Before: " in stage.done("allow", "stop", "-n", "30", "-I", "2")
         until(lambda: last_withheld(stage).settings["sun_below"] == "-15.0")
 
