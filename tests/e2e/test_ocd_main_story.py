@@ -128,7 +128,7 @@ def test_a_replayed_night_makes_shots_run_and_is_decided_anew_as_it_was(
     anew = ("--namespace", "mock.main.replay.anew")
     words = ("--from-offset", began.position.offset, "--speed", "max", "--services")
     with running(main, *anew, "run", "orchestrator"):
-        report = main.done(*MAIN, "replay", *words, "--id", "anew")
+        report = main.done(*MAIN, "replay", *words, "--id", "anew", "--patience", 60)
     assert " decisions, the same as recorded" in report
     for worker in ("shots", "observation_numbers"):
         refused = main.evctl(*anew, "run", worker)
