@@ -6,6 +6,7 @@ beside transactions, acknowledgements and hand-overs, never in a loop over recor
 
 import os
 import signal
+from collections.abc import Callable
 from enum import StrEnum
 
 VARIABLE = "EVCTL_DIE_AT"
@@ -34,14 +35,15 @@ _point, _, _times = os.environ.get(VARIABLE, "").partition(":")
 _left = int(_times or 1)
 
 
-def reach(point: Point) -> None:
-    """Die here, if this is the point and the time."""
+def reach(point: Point, first: Callable[[], object] = lambda: None) -> None:
+    """Die here, if this is the point and the time; `first` is what has to be done by then."""
     if point == _point:
-        _die()
+        _die(first)
 
 
-def _die() -> None:
+def _die(first: Callable[[], object]) -> None:
     global _left  # noqa: PLW0603 the count is the process's
     _left -= 1
     if _left == 0:
+        first()
         os.kill(os.getpid(), signal.SIGKILL)

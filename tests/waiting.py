@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from time import monotonic, sleep
 
-WAIT_S = 60
+WAIT_S = 120
 _OFTEN_S, _SELDOM_S = 0.02, 0.5
 
 

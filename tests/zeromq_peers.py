@@ -8,6 +8,8 @@ from typing import Any, Self
 
 import zmq
 
+from tests.waiting import WAIT_S
+
 T0 = 1_795_144_455
 """Unix seconds of the first event: 2026-11-20T03:14:15Z."""
 
@@ -56,7 +58,7 @@ class Sender(_Peer):
         self.socket.bind(url)
         self.url = self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
-    def heard(self, within: float = 30.0) -> Self:
+    def heard(self, within: float = WAIT_S) -> Self:
         """Wait until somebody subscribes."""
         deadline = monotonic() + within
         while True:
@@ -94,11 +96,11 @@ class Ear(_Peer):
     def connected(self) -> None:
         """Wait until each address has somebody behind it who knows of this one."""
         for url in self._urls:
-            assert self._monitor.poll(30_000), f"nobody serves {url}"
+            assert self._monitor.poll(WAIT_S * 1000), f"nobody serves {url}"
             self._monitor.recv_multipart()
         self.silent()  # the subscription is on its way
 
-    def hear(self, messages: int, within: float = 30.0) -> list[tuple[str, dict[str, Any]]]:
+    def hear(self, messages: int, within: float = WAIT_S) -> list[tuple[str, dict[str, Any]]]:
         """Return the next messages: the name and the members of each."""
         got: list[tuple[str, dict[str, Any]]] = []
         deadline = monotonic() + within

@@ -135,7 +135,7 @@ class Restoring:
             done.saw(judged, time_of(judged.message))
             if done.records % _STEP == 0:
                 producer.serve()
-                reach(Point.RESTORE_BATCH)
+                reach(Point.RESTORE_BATCH, producer.flush)
                 advance(_STEP)
                 if stop.requested:
                     return

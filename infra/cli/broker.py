@@ -67,7 +67,7 @@ def stop(
     ctx: typer.Context,
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", min=0, help="How long to wait for its end.")
-    ] = 10.0,
+    ] = control.STOP_TIMEOUT_S,
 ) -> None:
     """Stop the embedded log.
 

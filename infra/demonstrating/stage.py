@@ -86,7 +86,7 @@ class Stage:
 
     def finish(self, process: subprocess.Popen[str], *expected: int) -> str:
         """Return what an ended command printed; raise `StepFailed` for another exit code."""
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
         words = self._running.pop(process)
         if process.returncode not in expected:
             raise StepFailed(words, process.returncode, err or out)

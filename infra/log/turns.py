@@ -8,17 +8,18 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from infra.log import topics
-from infra.log.cluster import Cluster
+from infra.log.cluster import ANSWER_TIMEOUT_S, Cluster
 from infra.signals import Stop
 from schemas.errors import EvctlError
 from schemas.topics import Topic
 
 _WAIT_S = 0.2
 _PATIENCE = 5
-"""Waits after which a person is told what for: joining a group alone takes a part of a second."""
+"""Waits between two looks at who has the turn: joining a group alone takes a part of a second, on a
+busy machine or on Kafka some seconds."""
 
 
 class TurnLost(EvctlError):
@@ -46,6 +47,7 @@ class Turn:
     ) -> None:
         self._cluster, self._topic, self._what = cluster, topic, what
         self._stop, self._waiting = stop, waiting
+        self._group = f"{cluster.namespace}evctl.{topic.name}.turn"
         self._consumer: Consumer | None = None
         self.mine = False
 
@@ -53,7 +55,7 @@ class Turn:
         topics.ensure(self._cluster, [self._topic])
         name = self._topic.full_name(self._cluster.namespace)
         self._consumer = self._cluster.consumer(
-            group_id=f"{self._cluster.namespace}evctl.{self._topic.name}.turn",
+            group_id=self._group,
             partition_assignment_strategy="cooperative-sticky",  # who has it keeps it
             session_timeout_ms=6_000,
             heartbeat_interval_ms=1_000,
@@ -61,14 +63,25 @@ class Turn:
         self._consumer.subscribe(
             [name], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken
         )
-        waits = 0
+        waits, told = 0, False
         while not self.mine and not self._stop.requested:
             self._consumer.poll(_WAIT_S)
             self._cluster.check()
             waits += 1
-            if waits == _PATIENCE and not self.mine:
+            looks = waits % _PATIENCE == 0 and not told
+            if looks and self._has_others() and not self.mine:
                 self._waiting()
+                told = True
         return self
+
+    def _has_others(self) -> bool:
+        """Whether the group has members beside this one."""
+        admin = self._cluster.admin()
+        asked = admin.describe_consumer_groups([self._group], request_timeout=ANSWER_TIMEOUT_S)
+        try:
+            return len(self._cluster.ask(asked[self._group].result).members) > 1
+        except KafkaException:
+            return False  # it is not there yet, or moves to another broker
 
     def keep(self) -> None:
         """Show that this process lives, at least every few minutes; raise `TurnLost`."""

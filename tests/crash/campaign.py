@@ -22,8 +22,10 @@ from confluent_kafka.admin import AdminClient
 
 from infra.broker import check, control, ownership
 from infra.broker.control import Endpoint
+from infra.kafka.node import free_port
 from tests.crash.loads import QUICK, IdempotentLoad, Load, Verdict, create, tear
 from tests.crash.transactional_load import TransactionalLoad
+from tests.waiting import WAIT_S
 
 HISTORY = "history"
 JOURNALS = ("transactions.log", "committed-offsets.log", "groups.log")
@@ -96,7 +98,8 @@ class Campaign:
     def __init__(self, data_dir: Path, seed: int, loads: list[str]) -> None:
         self._data_dir = data_dir
         self._chance = random.Random(seed)
-        self._endpoint = control.start(data_dir)
+        # a port that the system gives to nobody while the broker is away
+        self._endpoint = control.start(data_dir, port=free_port())
         self._loads = [LOADS[name](self._endpoint) for name in loads]
         self.result = Result(seed, 0, 0)
 
@@ -114,14 +117,14 @@ class Campaign:
                 tear(self._data_dir / store, self._chance)
             began = time.monotonic()
             self._endpoint = control.start(self._data_dir, port=self._endpoint.port)
-            AdminClient({**self._endpoint.client_config()}).list_topics(timeout=30)
+            AdminClient({**self._endpoint.client_config()}).list_topics(timeout=WAIT_S)
             self.result.recovery_s.append(time.monotonic() - began)
             self.result.rounds += 1
 
     def _work_until_all_went_on(self) -> None:
         """Let every load get an answer: a client that only waits proves nothing."""
         before = [load.settled for load in self._loads]
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + WAIT_S
         while any(load.settled == b for load, b in zip(self._loads, before, strict=True)):
             stuck = [x.topic for x, b in zip(self._loads, before, strict=True) if x.settled == b]
             assert time.monotonic() < deadline, f"{stuck} do not go on after {self.result.rounds}"
@@ -173,7 +176,7 @@ def kill(data_dir: Path, endpoint: Endpoint) -> None:
 
 def wait_until_free(data_dir: Path) -> None:
     """Wait for the end of a broker that was killed."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + WAIT_S
     while ownership.is_owned(data_dir):
         assert time.monotonic() < deadline
         time.sleep(0.002)

@@ -25,6 +25,7 @@ from infra.broker import control
 from infra.broker.control import Endpoint
 from tests.contract.broker.log_clients import Listening
 from tests.crash.requests import Requests
+from tests.waiting import WAIT_S
 
 MOST_RSS = 300e6  # bytes; what clients may make it hold beyond that is for the tests of limits
 MOST_LOG = 1e6
@@ -130,24 +131,24 @@ class Canary:
     def __init__(self, endpoint: Listening) -> None:
         self._endpoint = endpoint
         admin = AdminClient({**endpoint.client_config()})
-        if CANARY not in admin.list_topics(timeout=10).topics:
+        if CANARY not in admin.list_topics(timeout=WAIT_S).topics:
             admin.create_topics([NewTopic(CANARY, 1, 1)])[CANARY].result()
             admin.create_topics([NewTopic("fuzz", 2, 1)])["fuzz"].result()
 
     def sings(self) -> None:
-        """Append a record and read it back, each within ten seconds."""
+        """Append a record and read it back, each within a time in which a disk may stall."""
         config = self._endpoint.client_config()
         failed: list[object] = []
-        producer = Producer(config | {"enable.idempotence": True, "message.timeout.ms": 10_000})
+        producer = Producer(config | {"enable.idempotence": True, "message.timeout.ms": 40_000})
         text = b"%d" % time.monotonic_ns()
         producer.produce(CANARY, text, on_delivery=lambda e, _: failed.append(e) if e else None)
-        assert producer.flush(15) == 0
+        assert producer.flush(WAIT_S) == 0
         assert failed == []
         consumer = Consumer(config | {"group.id": "canary", "enable.auto.commit": False})
-        low, high = consumer.get_watermark_offsets(TopicPartition(CANARY, 0), timeout=10)
+        low, high = consumer.get_watermark_offsets(TopicPartition(CANARY, 0), timeout=WAIT_S)
         assert low == 0
         consumer.assign([TopicPartition(CANARY, 0, high - 1)])
-        message = consumer.poll(10)
+        message = consumer.poll(WAIT_S)
         assert message is not None
         assert message.value() == text
         consumer.close()

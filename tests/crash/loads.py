@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from infra.broker.control import Endpoint
+from tests.waiting import WAIT_S
 
 PARTITIONS = 2
 
@@ -120,7 +121,7 @@ class IdempotentLoad:
 
     def finish(self) -> None:
         """Wait for all acknowledgements."""
-        assert self.producer.flush(60) == 0
+        assert self.producer.flush(WAIT_S) == 0
 
     def verdict(self, endpoint: Endpoint) -> Verdict:
         """Read both partitions from start to end."""
@@ -141,10 +142,10 @@ def read(endpoint: Endpoint, topic: str, partition: int) -> list[int]:
     options = {"group.id": "reader", "fetch.queue.backoff.ms": 5, "logger": Quiet()}
     consumer = Consumer(endpoint.client_config() | options)
     here = TopicPartition(topic, partition, 0)
-    end = consumer.get_watermark_offsets(here, timeout=10)[1]
+    end = consumer.get_watermark_offsets(here, timeout=WAIT_S)[1]
     consumer.assign([here])
     found: list[int] = []
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + WAIT_S
     while len(found) < end and time.monotonic() < deadline:
         for message in consumer.consume(1000, 0.2):
             assert message.error() is None, message.error()

@@ -14,7 +14,7 @@ KILLS = 60
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)  # of which a quarter is needed where nothing else runs
+@pytest.mark.timeout(1200)  # of which an eighth is needed where nothing else runs
 @pytest.mark.parametrize("name", SITES)
 def test_whatever_dies_each_record_counts_once(
     name: str, tmp_path: Path, request: pytest.FixtureRequest

@@ -11,9 +11,11 @@ from confluent_kafka import KafkaError, Producer, TopicPartition
 
 from infra.broker import check, control
 from infra.broker.control import Endpoint
+from infra.kafka.node import free_port
 from tests.contract.broker.conftest import Clients
 from tests.crash.campaign import kill
 from tests.crash.loads import QUICK, IdempotentLoad, create
+from tests.waiting import WAIT_S
 
 SMALL = {"segment.bytes": "30000", "index.interval.bytes": "400"}
 
@@ -26,11 +28,12 @@ class FailingBroker:
         self._switch = root / "switch"
         command = [sys.executable, "-m", "tests.crash.failing_broker", str(self._switch), str(seed)]
         command += [f"--data-dir={self.data_dir}", f"--log-file={self.data_dir / 'broker.log'}"]
+        command += [f"--port={free_port()}"]  # which is free, too, when the next one is started
         self.process = subprocess.Popen(command, start_new_session=True)
         self.endpoint = self._wait()
 
     def _wait(self) -> Endpoint:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + WAIT_S
         while (endpoint := control.find(self.data_dir)) is None:
             assert self.process.poll() is None
             assert time.monotonic() < deadline
@@ -72,7 +75,8 @@ def test_writes_that_fail_anywhere_lose_and_double_nothing(
         work(load, 0.2)
         broker.fail("write")
         work(load, 0.6)
-        readable = clients.consumer().get_watermark_offsets(TopicPartition("load", 0), timeout=10)
+        here = TopicPartition("load", 0)
+        readable = clients.consumer().get_watermark_offsets(here, timeout=WAIT_S)
         assert len(clients.read("load", readable[1])) == readable[1], "readers are served"
         broker.fail()
         consumer.commit(offsets=[TopicPartition("load", 0, round_)], asynchronous=False)
@@ -88,7 +92,7 @@ def test_writes_that_fail_anywhere_lose_and_double_nothing(
     endpoint = control.start(broker.data_dir, port=broker.endpoint.port)
     try:
         assert load.verdict(endpoint).is_clean
-        committed = consumer.committed([TopicPartition("load", 0)], timeout=20)[0].offset
+        committed = consumer.committed([TopicPartition("load", 0)], timeout=WAIT_S)[0].offset
         assert committed == 3
     finally:
         consumer.close()
@@ -123,20 +127,20 @@ def test_a_partition_that_could_not_be_synced_accepts_nothing_until_the_next_sta
     broker.process.wait()
     endpoint = control.start(broker.data_dir, port=broker.endpoint.port)
     try:
-        assert outcome(endpoint, b"after") is None
+        assert outcome(endpoint, b"after", WAIT_S) is None
         found = Clients(broker.data_dir, endpoint).read("synced", 2)
         assert found[0] == b"before"
     finally:
         control.stop(broker.data_dir)
 
 
-def outcome(endpoint: Endpoint, value: bytes) -> KafkaError | None:
-    """Append a record and return how it went, within two seconds."""
+def outcome(endpoint: Endpoint, value: bytes, within: float = 2) -> KafkaError | None:
+    """Append a record and return how it went, within so many seconds."""
     outcomes: list[KafkaError | None] = []
-    options = QUICK | {"message.timeout.ms": 2000, "linger.ms": 0}
+    options = QUICK | {"message.timeout.ms": round(1000 * within), "linger.ms": 0}
     producer = Producer(endpoint.client_config() | options)
     producer.produce(
         "synced", value, partition=0, on_delivery=lambda error, _: outcomes.append(error)
     )
-    assert producer.flush(20) == 0
+    assert producer.flush(2 * WAIT_S) == 0
     return outcomes[0]

@@ -17,10 +17,12 @@ from confluent_kafka.cimpl import NewTopic
 
 from infra.broker import check, control
 from infra.broker.control import Endpoint
+from infra.kafka.node import free_port
 from tests.contract.broker.conftest import Clients
 from tests.crash.campaign import kill, wait_until_free
 from tests.crash.loads import QUICK
 from tests.crash.power import PowerLoss
+from tests.waiting import WAIT_S
 
 SYNCED, LOOSE = "synced", "loose"
 TOPICS = {
@@ -43,13 +45,14 @@ def _ended() -> Iterator[None]:
     _STARTED.clear()
 
 
-def start_journaled(data_dir: Path, journal: Path) -> Endpoint:
+def start_journaled(data_dir: Path, journal: Path, port: int) -> Endpoint:
     """Start a broker that writes down what it has synced."""
     command = [sys.executable, "-m", "tests.crash.journaled_broker", str(journal)]
     command += [f"--data-dir={data_dir}", f"--log-file={data_dir / control.LOG_FILE}"]
+    command += [f"--port={port}"]
     process = subprocess.Popen(command, start_new_session=True)
     _STARTED.append(process)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + WAIT_S
     while (endpoint := control.find(data_dir)) is None:
         assert process.poll() is None
         assert time.monotonic() < deadline
@@ -90,7 +93,7 @@ def test_what_was_synced_is_there_and_the_rest_is_a_named_tail(
 ) -> None:
     chance = random.Random(seed)
     data_dir, journal = tmp_path / "log", tmp_path / "journal"
-    endpoint = start_journaled(data_dir, journal)
+    endpoint = start_journaled(data_dir, journal, free_port())
     try:
         admin = AdminClient({**endpoint.client_config()})
         topics = [NewTopic(t, 1, 1, config=c | SMALL_SEGMENTS) for t, c in TOPICS.items()]
@@ -102,7 +105,7 @@ def test_what_was_synced_is_there_and_the_rest_is_a_named_tail(
         if seed % 2:
             # a crash before: what was found then, in the cache, was never synced
             kill(data_dir, endpoint)
-            endpoint = start_journaled(data_dir, journal)
+            endpoint = start_journaled(data_dir, journal, endpoint.port)
             run(loads, chance.uniform(0.1, 0.5))
         os.kill(endpoint.pid, signal.SIGKILL)
         wait_until_free(data_dir)
@@ -113,12 +116,12 @@ def test_what_was_synced_is_there_and_the_rest_is_a_named_tail(
 
         endpoint = control.start(data_dir, port=endpoint.port)
         clients = Clients(data_dir, endpoint)
-        assert synced.producer.flush(30) == 0
+        assert synced.producer.flush(WAIT_S) == 0
         assert synced.failed == []
         for load in loads:
             assert load.acked == list(range(len(load.acked)))
             here = TopicPartition(load.topic, 0)
-            end = clients.consumer().get_watermark_offsets(here, timeout=10)[1]
+            end = clients.consumer().get_watermark_offsets(here, timeout=WAIT_S)[1]
             values = [int(v.split()[0]) for v in clients.read(load.topic, end)]
             assert values == list(range(end)), "what is there is a beginning of what was sent"
             clients.produce(load.topic, [b"-1 after"])

@@ -10,8 +10,8 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from infra.broker.control import Endpoint
 from tests.crash.loads import PARTITIONS, QUICK, Quiet, Verdict, create
+from tests.waiting import WAIT_S
 
-WAIT_S = 60
 _COMMITS = 0.7  # of the transactions; the others are aborted
 
 

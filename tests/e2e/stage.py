@@ -166,12 +166,13 @@ class Stage:
         finally:
             store.database.close()
 
-    def processes(self) -> list[psutil.Process]:
-        """Return the live processes that were started with a path of this site."""
+    def processes(self, word: str = "") -> list[psutil.Process]:
+        """Return the live processes that were started with a path of this site, and this word."""
         found = []
         for process in psutil.process_iter():
             try:
-                if any(str(self.folder) in word for word in process.cmdline()):
+                words = process.cmdline()
+                if any(str(self.folder) in each for each in words) and word in {"", *words}:
                     found.append(process)
             except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
                 continue
@@ -187,7 +188,7 @@ class Stage:
         that may take its time.
         """
         control.stop(self.settings.log.data_dir)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + WAIT_S
         while (left := self._left()) and time.monotonic() < deadline:
             time.sleep(0.01)
         said = [str(process) for process in left]
@@ -216,6 +217,7 @@ def suspend(process: subprocess.Popen[str], stage: Stage) -> None:
     path = make_url(stage.settings.database.url).database
     while path and Path(path).is_file() and not _free(path):
         process.send_signal(signal.SIGCONT)
+        time.sleep(0.001)  # else it may be stopped again and again before it gets a processor
         process.send_signal(signal.SIGSTOP)
 
 

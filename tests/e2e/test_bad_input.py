@@ -14,10 +14,14 @@ from typing import NamedTuple
 
 import pytest
 
+from infra.kafka.node import free_port
 from infra.log import reading, topics
 from tests.e2e.stage import Stage, on_stage
+from tests.waiting import WAIT_S
 
 SHOTS = 2_450
+IMPATIENT = {"client": {"message.timeout.ms": 2000}}
+"""Settings of `log` for what is to be refused soon: other commands may meet a slow disk."""
 
 
 class Case(NamedTuple):
@@ -193,7 +197,7 @@ def test_a_data_directory_has_one_owner(site: Stage) -> None:
         [sys.executable, "-m", "infra.broker", f"--data-dir={data_dir}"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=WAIT_S,
         check=False,
     )
     owner = re.escape(f"The data directory {data_dir} is owned by process {site.broker.pid}: ")
@@ -205,9 +209,9 @@ def test_a_data_directory_has_one_owner(site: Stage) -> None:
 
 
 def test_a_port_in_use_is_named_and_left_to_its_user(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        stage = Stage(tmp_path, broker={"port": port})
+    port = free_port()
+    stage = Stage(tmp_path, broker={"port": port})
+    with socket.create_server(("127.0.0.1", port)):
         for words in (("broker", "start"), ("topic", "list")):
             result = stage.evctl(*words)
             assert (result.code, result.out) == (73, "")
@@ -244,14 +248,13 @@ def test_with_too_little_free_space_records_are_refused_and_readers_served(
     tmp_path: Path, shared_data: Path
 ) -> None:
     recording = shared_data / "hetdex" / "shots_2017_2019.txt"
-    client = {"message.timeout.ms": 2000}
-    stage = Stage(tmp_path, log={"client": client})
+    stage = Stage(tmp_path)
     stage.done("broker", "start")
     stage.done("import", recording)
     stage.done("broker", "stop")
 
     total = shutil.disk_usage(tmp_path).total
-    full = stage.also("full", broker={"free_space_floor": 2 * total})
+    full = stage.also("full", log=IMPATIENT, broker={"free_space_floor": 2 * total})
     full.done("broker", "start")
     words = ("publish", "observatory", "--event", "TcsEvent", "system=a", "source=b", "key=c")
     result = full.evctl(*words, "more_data=false")
@@ -288,7 +291,7 @@ def test_a_disk_that_fills_up_loses_nothing(
     small_disk: Path, tmp_path: Path, shared_data: Path
 ) -> None:
     recording = shared_data / "efd" / "rubin_summit_2023.jsonl.gz"
-    log = {"data_dir": str(small_disk / "log"), "client": {"message.timeout.ms": 2000}}
+    log = {"data_dir": str(small_disk / "log")}
     tables = {"url": f"sqlite:///{small_disk / 'tables.sqlite'}"}
     with on_stage(
         tmp_path / "site", log=log, database=tables, broker={"free_space_floor": 0}
@@ -296,7 +299,7 @@ def test_a_disk_that_fills_up_loses_nothing(
         stage.done("import", shared_data / "hetdex" / "shots_2017_2019.txt")
         fill = small_disk / "fill"
         fill.write_bytes(bytes(shutil.disk_usage(small_disk).free - 500_000))
-        result = stage.evctl("import", recording)
+        result = stage.also("impatient", log={**log, **IMPATIENT}).evctl("import", recording)
         assert (result.code, result.out) == (74, "")
         assert re.match(
             r"evctl: \d+ records for \S+ were not acknowledged: only 0 MB are", result.sentence

@@ -1,11 +1,10 @@
 """Sender, bridge, log and listener die in turn: each event is on the log once, and heard once."""
 
 import signal
-import socket
-from contextlib import ExitStack
 from pathlib import Path
 
 from infra.broker.errors import BrokerError
+from infra.kafka.node import free_port
 from infra.log import reading
 from infra.log.decoding import Decoder
 from infra.log.errors import LogUnavailable
@@ -13,15 +12,6 @@ from infra.log.registry import Registry
 from tests.e2e.stage import Stage, ended, on_stage
 from tests.waiting import until
 from tests.zeromq_peers import Ear, Sender, message
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that are free now."""
-    with ExitStack() as open_ones:
-        probes = [open_ones.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
 
 
 def numbers(stage: Stage) -> list[int]:
@@ -37,8 +27,7 @@ def numbers(stage: Stage) -> list[int]:
 
 
 def test_nothing_acknowledged_is_lost_and_nothing_doubled(tmp_path: Path) -> None:
-    log, *others = free_ports(3)
-    tcs, ears = (f"tcp://127.0.0.1:{port}" for port in others)
+    tcs, ears = (f"tcp://127.0.0.1:{free_port()}" for _ in range(2))
     sent: list[list[bytes]] = []
 
     def some(count: int) -> list[list[bytes]]:
@@ -47,7 +36,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_doubled(tmp_path: Path) -> Non
         return made
 
     with (
-        on_stage(tmp_path, broker={"port": log}, urls={"event_urls": [tcs]}) as stage,
+        on_stage(tmp_path, broker={"port": free_port()}, urls={"event_urls": [tcs]}) as stage,
         Ear(ears) as ear,
     ):
         out = stage.start("bridge", "out", ears, "--from-start")
@@ -78,7 +67,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_doubled(tmp_path: Path) -> Non
             bridge.communicate()
             bridge = stage.start("bridge", "in")
             sender.heard().send(*some(100))
-            until(lambda: numbers(stage)[-1] == 4599)
+            until(lambda: numbers(stage)[-1:] == [4599])
             bridge.send_signal(signal.SIGINT)
             told = ended(bridge)
             assert (told.code, told.sentence) == (130, "100 events recorded")

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from infra.cli import COMMANDS, app
 from infra.cli.words import each_with_its_option, globals_first, negatives_last
+from tests.waiting import WAIT_S
 
 EVCTL = Path(sys.executable).with_name("evctl")
 TRIAL = '''
@@ -91,7 +92,7 @@ def process(*words: str | Path, **environ: str) -> subprocess.CompletedProcess[s
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=WAIT_S,
         env={**os.environ, **environ},
     )
 
@@ -320,7 +321,7 @@ def test_signals_end_every_command_in_one_way(
         assert running.stdout
         assert running.stdout.readline() == "ready\n"
         running.send_signal(number)
-        out, err = running.communicate(timeout=30)
+        out, err = running.communicate(timeout=WAIT_S)
     assert (running.returncode, out, err) == (code, last, "")
 
 

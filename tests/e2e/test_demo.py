@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.stage import Ended, Stage, ended
-from tests.waiting import until
+from tests.waiting import WAIT_S, until
 
 NIGHT = Path(__file__).parents[2] / "examples" / "short-night.jsonl"
-WHOLE_S = 180
+WHOLE_S = 300
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_one_process_takes_over_and_all_tables_agree(site: Stage) -> None:
     assert told is not None, result.out
     assert told[1] == told[4] != told[3]
     assert 0 < int(told[2]) < 120
-    assert site.processes() == []
+    until(lambda: site.processes() == [])  # a broker that has stopped may be there for a moment
 
 
 def test_what_disagrees_is_told_and_ends_it_with_1(site: Stage) -> None:
@@ -58,7 +58,7 @@ def test_what_disagrees_is_told_and_ends_it_with_1(site: Stage) -> None:
     assert re.search(r"^  tcs_events .* DIFFERENT$", result.out, re.MULTILINE)
     assert re.search(r"^  tcs_latest .* same$", result.out, re.MULTILINE)
     assert result.out.endswith("Something DISAGREES: see above.\n")
-    assert site.processes() == []
+    until(lambda: site.processes() == [])
 
 
 def spoilt(tables: Path) -> bool:
@@ -66,7 +66,7 @@ def spoilt(tables: Path) -> bool:
     if not tables.is_file():
         return False
     table = "replay_demo__tcs_events"
-    with closing(sqlite3.connect(tables, isolation_level=None)) as database:
+    with closing(sqlite3.connect(tables, WAIT_S, isolation_level=None)) as database:
         there = "SELECT count(*) FROM sqlite_master WHERE name = ?"
         if database.execute(there, (table,)).fetchone() == (0,):
             return False

@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EVERY_TEXT = [*PAGES, ROOT / "infra" / "deploy" / "README.md"]
 COPIED = ("schemas", "producers", "consumers", "projections", "infra", "tests", "examples")
-LINE_S = 60
+LINE_S = 180
 
 NOT_RUN = {
     "make demo": "it runs for half a minute; CI runs it by itself",
@@ -48,6 +48,9 @@ NOT_RUN = {
     "evctl run projections --site-file site/evctl-site.yaml": "it needs that cluster, too",
 }
 """Command lines of the pages that can't be run here, and why."""
+
+PATIENT = ("evctl allow ", "evctl config send ")
+"""Commands that wait for an answer: longer than people do, since disks stall under many tests."""
 
 
 class Line(NamedTuple):
@@ -103,6 +106,7 @@ def copy(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
         "PYTEST_ADDOPTS": "-p no:cacheprovider",
         "HOME": str(tmp_path),
         "XDG_DATA_HOME": str(tmp_path / "data"),
+        "EVCTL_BROKER__LINGER": "600",  # no log ends just when a command has found it
     }
     yield folder, environment
     for left in folder.glob("*.pid"):  # of a page that was not read to its end
@@ -121,8 +125,9 @@ def test_every_command_line_does_what_its_page_says(
     for line in lines_of(path):
         if line.command in NOT_RUN:
             continue
+        patience = " -n 60" * line.command.startswith(PATIENT)
         done = subprocess.run(
-            line.command,
+            line.command + patience,
             shell=True,
             cwd=folder,
             env=environment,

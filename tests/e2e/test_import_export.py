@@ -26,6 +26,9 @@ RUBIN_EVENTS, HETDEX_SHOTS = 11_394, 2_450
 RUBIN_BYTES = 1_150_000
 """Bytes that Rubin's recording takes in the log."""
 
+SLOW = {"client": {"queue.buffering.max.messages": 250}}
+"""An import waits whenever so many are under way, and takes seconds on any machine."""
+
 
 class Told(NamedTuple):
     """A record's id, none where a file does not tell, and all that its event says."""
@@ -132,13 +135,14 @@ def test_an_import_that_was_interrupted_is_run_again_and_doubles_nothing(
 ) -> None:
     chance = random.Random(seed)
     recording = shared_data / RUBIN
-    code, out, err = cut_short(stage, recording, chance.uniform(0, 0.1), signal.SIGINT)
+    slow = stage.also("slow", log=SLOW)
+    code, out, err = cut_short(slow, recording, chance.uniform(0, 0.1), signal.SIGINT)
     assert (code, err) == (130, "")
     assert f"{recording}: stopped; " in out
     assert out.endswith("; run it again to add the rest\n")
     begun = chance.uniform(0.1, 0.2)
-    for moment in sorted(chance.uniform(begun, 0.8) for _ in range(2)):
-        code, out, _ = cut_short(stage, recording, moment, signal.SIGKILL)
+    for moment in sorted(chance.uniform(begun, 0.7) for _ in range(2)):
+        code, out, _ = cut_short(slow, recording, moment, signal.SIGKILL)
         assert (code, out) == (-signal.SIGKILL, "")
         assert ascending(on_log(stage), identified(recording)) < RUBIN_EVENTS
     stage.done("import", recording)

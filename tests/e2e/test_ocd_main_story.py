@@ -101,12 +101,15 @@ def test_a_replayed_night_makes_shots_run_and_is_decided_anew_as_it_was(
         played = ("replay", "night.db", "--id", "tcs", "--speed", 10, "--loop")
         beside.enter_context(running(stage, *played))
         until(lambda: {"tcs": "speaking", "metrology": "good"}.items() <= seen(main).items())
-        main.done(*MAIN, "shot", "load", project_root / SHOTS)
+        two = main.folder / "two.dat"  # a third one comes within reach some minutes later
+        two.write_text("".join((project_root / SHOTS).read_text().splitlines(keepends=True)[:5]))
+        main.done(*MAIN, "shot", "load", two)
         assert not said(main, "mock.main", ShotRequested)  # nobody has allowed any
 
-        main.done(*MAIN, "allow", "start", "--who", "ra")
+        main.done(*MAIN, "allow", "start", "--who", "ra", "-n", 60)
         until(lambda: len(finished(main, "mock.main")) == 2)
-        assert main.done(*MAIN, "allow", "stop").startswith("Shots are not begun any more")
+        said_so = main.done(*MAIN, "allow", "stop", "-n", 60)
+        assert said_so.startswith("Shots are not begun any more")
         until(lambda: seen(main)["hetdex_allowed"] == "forbidden")
 
     shots = finished(main, "mock.main")
@@ -125,7 +128,7 @@ def test_a_replayed_night_makes_shots_run_and_is_decided_anew_as_it_was(
     anew = ("--namespace", "mock.main.replay.anew")
     words = ("--from-offset", began.position.offset, "--speed", "max", "--services")
     with running(main, *anew, "run", "orchestrator"):
-        report = main.done(*MAIN, "replay", *words, "--id", "anew")
+        report = main.done(*MAIN, "replay", *words, "--id", "anew", "--patience", 60)
     assert " decisions, the same as recorded" in report
     for worker in ("shots", "observation_numbers"):
         refused = main.evctl(*anew, "run", worker)
@@ -152,7 +155,7 @@ def test_shots_of_a_replayed_night_are_run_by_stand_ins(stage: Stage, project_ro
         ):
             beside.enter_context(running(stage, *words))
         until(lambda: states(stage, "replay.night").get("metrology") == "good")
-        stage.done(*there, "allow", "start", "--max-attempts", 30)
+        stage.done(*there, "allow", "start", "--max-attempts", 60)
         until(lambda: bool(finished(stage, "replay.night")))
 
     shot = finished(stage, "replay.night")[0]

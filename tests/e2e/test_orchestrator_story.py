@@ -30,9 +30,11 @@ from schemas.record import AnyRecord
 from schemas.topics import OBSERVATORY
 from tests.e2e.stage import Stage, on_stage
 from tests.integration.serving.silent_telescope import observatory, of_class
-from tests.waiting import until
+from tests.waiting import WAIT_S, until
 
 SHOTS = Path("examples/shots.dat")
+PATIENT = ("-n", "60")
+"""Asks so often, a second apart."""
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def running(stage: Stage, *words: str) -> Iterator[subprocess.Popen[str]]:
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=WAIT_S)
 
 
 def said(stage: Stage) -> list[AnyRecord]:
@@ -73,9 +75,10 @@ def tick(stage: Stage) -> None:
 def test_it_is_asked_answers_and_only_then_is_told(stage: Stage, project_root: Path) -> None:
     stage.done("shot", "load", project_root / SHOTS)
     with running(stage):
-        assert "may be run" in stage.done("allow", "start", "--who", "ra")
-        stage.done("config", "send", "orchestrator", "sun_below", "-15", "--who", "ra")
-        assert "Before: " in stage.done("allow", "stop", "-n", "3", "-I", "2")
+        assert "may be run" in stage.done("allow", "start", "--who", "ra", *PATIENT)
+        sent = ("orchestrator", "sun_below", "-15", "--who", "ra")
+        stage.done("config", "send", *sent, *PATIENT)
+        assert "Before: " in stage.done("allow", "stop", "-n", "30", "-I", "2")
         until(lambda: last_withheld(stage).settings["sun_below"] == "-15.0")
 
         for words, code, sentence in (
@@ -110,7 +113,7 @@ def test_what_nobody_confirmed_is_never_carried_out(stage: Stage) -> None:
     assert [record.event.about for record in asked] == [ALLOWANCE] * 2
     with running(stage):
         tick(stage)
-        stage.done("allow", "stop")
+        stage.done("allow", "stop", *PATIENT)
         assert not any(one.event.allowed for one in of_class(said(stage), AllowanceChanged))
     states = of_class(said(stage), StateChanged)
     assert "allowed" not in {one.event.new for one in states}
@@ -118,7 +121,7 @@ def test_what_nobody_confirmed_is_never_carried_out(stage: Stage) -> None:
 
 def test_a_new_start_forgets_and_a_recovery_resumes(stage: Stage) -> None:
     with running(stage) as process:
-        stage.done("allow", "start")
+        stage.done("allow", "start", *PATIENT)
         process.kill()
         process.wait()
     with running(stage):
@@ -148,7 +151,7 @@ def test_who_listens_runs_beside_and_several_end_together(stage: Stage) -> None:
         until(lambda: last_states(stage).get("hetdex_allowed") == "allowed")
     finally:
         both.terminate()
-        _, err = both.communicate(timeout=60)
+        _, err = both.communicate(timeout=WAIT_S)
     assert both.returncode == 143, err
     assert stage.evctl("allow", "start", "-n", "1", "-I", "0.1").code == 69
     stage.done("run", "silence", "orchestrator", "--listen", "--once")  # each to its own end

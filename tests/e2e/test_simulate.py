@@ -87,7 +87,7 @@ def going_on(stage: Stage, identity: str, speed: str, records: int) -> subproces
 
 
 def orchestrators(stage: Stage) -> list[psutil.Process]:
-    return [one for one in stage.processes() if "orchestrator" in one.cmdline()]
+    return stage.processes("orchestrator")
 
 
 def test_kills_of_telescope_and_orchestrator_change_no_decision(stage: Stage) -> None:
@@ -106,7 +106,7 @@ def test_kills_of_telescope_and_orchestrator_change_no_decision(stage: Stage) ->
     (orphan,) = orchestrators(stage)
     # Slow, since the night must not be over before its new orchestrator has been there.
     telescope = going_on(stage, "broken", "5", records=50)
-    orphan.wait(30)  # another instance has its place now
+    until(lambda: orphan not in orchestrators(stage))  # another instance has its place now
     until(lambda: len(of(log_of(stage, "broken"), OrchestratorStarted)) == 2)
     for one in orchestrators(stage):
         one.kill()
@@ -132,8 +132,10 @@ def test_a_replay_in_a_closed_loop_chooses_the_same_shots_again(stage: Stage) ->
     there = ("--namespace", "sim.then.replay.anew", "run", "orchestrator")
     orchestrator = stage.start(*there)
     again = ("replay", "--all", "--services", "--closed-loop", "--id", "anew", "--speed", "max")
-    said = stage.evctl("--namespace", "sim.then", *again, "--patience", "0", "--json", timeout=120)
-    assert (said.code, json.loads(said.out)["decisions"]["loop"]) == (0, "closed"), said
+    # what is decided about the stand-in's reports has other ids, if it is all there to be compared
+    more = ("--patience", "0", "--allow-differences", "--json")
+    said = stage.done("--namespace", "sim.then", *again, *more)
+    assert json.loads(said)["decisions"]["loop"] == "closed", said
     orchestrator.send_signal(signal.SIGTERM)
     assert ended(orchestrator).code == 143
 

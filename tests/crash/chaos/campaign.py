@@ -26,7 +26,7 @@ _PAST_S = 330  # the first notices are too late already
 _RATES = {TELESCOPE: 80, **dict.fromkeys(PLAIN, 100)}  # records a second
 _POLL_S = 0.02
 _OFFICE_S = 6.0
-_START_S, _WATCH_S, _ERRAND_S = 60.0, 30.0, 120.0
+_START_S, _WATCH_S, _ERRAND_S = 120.0, 60.0, 240.0
 
 
 class Campaign:

@@ -18,7 +18,7 @@ from tests.crash.chaos.script import SOURCES, Script
 from tests.crash.chaos.witness import Decisions, Notices, Witness
 from tests.e2e.stage import Stage
 
-_SETTLE_S, _VERIFY_S = 60.0, 300.0
+_SETTLE_S, _VERIFY_S = 180.0, 300.0
 _FINAL = "final"
 
 
