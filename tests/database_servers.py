@@ -7,7 +7,6 @@ The server has a directory of its own in the run's temporary folder, a socket an
 import getpass
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,7 +17,9 @@ from pathlib import Path
 import pymysql
 import pytest
 
-START_TIMEOUT_S = 60
+from infra.kafka.node import free_port
+
+START_TIMEOUT_S = 120
 _POLL_S = 0.02
 _PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
 _numbers = count(1)
@@ -30,7 +31,7 @@ class MariaDBServer:
     def __init__(self, directory: Path, flush_at_commit: int = 1) -> None:
         self.data = directory / "data"
         self.log = directory / "mariadb.log"
-        self.port = _free_port()
+        self.port = free_port()
         self._socket = directory / "s"
         self._flush_at_commit = flush_at_commit
         self._process: subprocess.Popen[bytes] | None = None
@@ -117,12 +118,6 @@ def _program(name: str) -> str:
     if found is None:
         pytest.skip(f"needs mariadb: {name} is not installed (Debian: apt install mariadb-server)")
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def new_server(directory: Path, flush_at_commit: int = 1) -> MariaDBServer:

@@ -15,6 +15,7 @@ from infra.broker.ownership import Owner
 
 _POLL_S = 0.01
 _START_TIMEOUT_S = 60.0  # reading the log behind the last checkpoint takes well below a second
+_STOP_TIMEOUT_S = 60.0  # a disk may take seconds for a sync, and each partition is synced
 LOG_FILE = "broker.log"
 
 
@@ -138,7 +139,7 @@ def _spawn(
     raise failure
 
 
-def stop(data_dir: Path, timeout_s: float = 10.0) -> bool:
+def stop(data_dir: Path, timeout_s: float = _STOP_TIMEOUT_S) -> bool:
     """Stop the broker of `data_dir` and wait for its end; returns whether one was running.
 
     Raises `StopTimedOut` if it does not end in time.

@@ -187,7 +187,7 @@ class Stage:
         that may take its time.
         """
         control.stop(self.settings.log.data_dir)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + WAIT_S
         while (left := self._left()) and time.monotonic() < deadline:
             time.sleep(0.01)
         said = [str(process) for process in left]
