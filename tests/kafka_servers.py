@@ -13,6 +13,7 @@ import pytest
 from infra.kafka import Cluster, KafkaMissing, install, standing
 
 _FOLDER = "kafka"
+PATIENT = {"broker.session.timeout.ms": "60000"}  # nobody kills it, and a busy machine stands still
 SOON_BACK = {  # one that was killed is let in again when its session is over
     "broker.session.timeout.ms": "2000",
     "broker.heartbeat.interval.ms": "200",
@@ -36,7 +37,7 @@ def kafka_libs() -> Path:
 def kafka_servers(kafka_libs: Path, tmp_path_factory: pytest.TempPathFactory) -> standing.Standing:
     """A node of Apache Kafka that all workers use: names on it must be unique."""
     run = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
-    return standing.up(_folder(tmp_path_factory), starter=run)
+    return standing.up(_folder(tmp_path_factory), options=PATIENT, starter=run)
 
 
 @pytest.fixture(scope="module")

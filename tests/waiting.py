@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from time import monotonic, sleep
 
+import psutil
+
 WAIT_S = 120
 _OFTEN_S, _SELDOM_S = 0.02, 0.5
 
@@ -24,3 +26,11 @@ def until(
         assert now < deadline, otherwise
         sleep(min(max(_OFTEN_S, 3 * (now - asked)), _SELDOM_S))
         asked = monotonic()
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process has ended, if perhaps the system has not taken note of it yet."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True

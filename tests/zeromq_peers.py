@@ -75,14 +75,16 @@ class Sender(_Peer):
 
 
 class Ear(_Peer):
-    """Listens at addresses."""
+    """Listens at addresses; `queue` messages wait at this end, or (0) any number."""
 
-    def __init__(self, *urls: str, prefix: str = "") -> None:
+    def __init__(self, *urls: str, queue: int = 0) -> None:
         super().__init__(zmq.SUB)
         self._monitor = self.socket.get_monitor_socket(zmq.Event.HANDSHAKE_SUCCEEDED)
         self._urls = urls
-        self.socket.setsockopt(zmq.RCVHWM, 0)
-        self.socket.subscribe(prefix.encode())
+        self.socket.setsockopt(zmq.RCVHWM, queue)
+        if queue:
+            self.socket.setsockopt(zmq.RCVBUF, 4096)
+        self.socket.subscribe(b"")
         for url in urls:
             self.socket.connect(url)
 

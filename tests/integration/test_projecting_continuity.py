@@ -17,7 +17,7 @@ from producers import Entry
 from producers.formats import writer_for
 from producers.simulated_night import simulated_night
 from schemas.topics import OBSERVATORY
-from tests.e2e.stage import Ended, Stage, ended, on_stage
+from tests.e2e.stage import Ended, Stage, ended, on_stage, suspend
 from tests.waiting import until
 
 EVENTS = 3000
@@ -125,7 +125,9 @@ def test_a_topic_made_anew_under_a_running_projector_ends_it(stage: Stage) -> No
     running = stage.start("run", "projections")
     until(lambda: stage.applied() == 500)
     before = stage.digests()
+    suspend(running, stage)  # so that it does not look while there is no topic
     make_anew(stage)
+    running.send_signal(signal.SIGCONT)
     stage.done("import", recording(stage.folder, 2, 0, 900))
     result = ended(running)
     assert result.code == 65

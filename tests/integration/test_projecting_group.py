@@ -165,8 +165,8 @@ def test_a_database_that_goes_away_and_comes_back_is_waited_for(
     stage.done("import", night[0])
     until(lambda: group.caught_up(logged(stage)))
 
-    importing = stage.start("import", night[1])
     applied = stage.applied()
+    importing = stage.start("import", night[1])
     until(lambda: stage.applied() > applied)
     server.kill()
     assert ended(importing).code == 0

@@ -184,9 +184,9 @@ def test_a_replay_that_runs_is_paused_hurried_and_stopped(cluster: Cluster) -> N
     run.tell("pause")
     one, other = run.tell("status"), run.tell("status")
     assert (one.records, one.position) == (other.records, other.position)
-    run.tell("speed 1000")
+    run.tell("speed 200")
     assert run.tell("toggle").paused is False
-    run.until(lambda state: state.records > 300)
+    run.until(lambda state: state.records > one.records + 100)
     run.tell("speed max")
     report = run.report()
     assert run.played == [*range(3_600)]
@@ -236,7 +236,7 @@ def test_another_lap_has_the_same_records(cluster: Cluster) -> None:
         run.until(lambda state: state.records >= 100)
         run.tell("stop")
         report = run.report()
-    assert len(counted) < 20  # a lap is not held up by one
+    assert len(counted) < report.records / 5  # a lap is not held up by one
     assert run.played[:20] == [*range(5)] * 4
     assert len(run.played) == report.records
 

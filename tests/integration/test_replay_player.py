@@ -195,7 +195,7 @@ class Patient(SpanReader):
 
     def take(self, most: int, timeout: float = 0.1) -> list[Message]:
         type(self).waits += timeout > 0
-        return super().take(most, max(timeout, 5.0))
+        return super().take(most, max(timeout, 60.0))
 
 
 def test_partitions_are_read_ahead_where_records_leave_no_time_for_it(
@@ -235,7 +235,7 @@ def test_several_nights_play_one_after_the_other(cluster: Cluster, stop: Stop) -
     there = read(cluster, OBSERVATORY)
     assert [id_of(m) for m in played] == [id_of(m) for m in [*there[::2], *there[1::2]]]
     assert report.duration < 60  # the day between them is not waited for
-    assert report.achieved_speed == pytest.approx(1.0, rel=0.5)
+    assert 0 < report.achieved_speed < 1.1  # nor does it count
 
 
 def test_what_it_did_is_on_the_log(cluster: Cluster, stop: Stop) -> None:

@@ -87,7 +87,7 @@ def test_a_service_that_waits_is_compared_at_the_end_and_what_it_changed_is_name
     stricter = stage.also("stricter", silence={"after": AFTER_S - 2})
     waiting = stricter.start("--namespace", "replay.stricter", "run", "silence")
     words = ("replay", "--night", NIGHT, "--speed", "max", "--services", "--settings", "present")
-    result = stricter.evctl(*words, "--json", "--id", "stricter")
+    result = stricter.evctl(*words, "--json", "--id", "stricter", "--patience", 40)
     assert result.code == 1, result
     said = json.loads(result.out)["decisions"]
     assert (said["loop"], said["settings"], said["absent"]) == ("open", "present", [])

@@ -107,7 +107,8 @@ def test_a_past_night_is_verified_while_tonight_is_recorded(stage: Stage) -> Non
 
 def test_tables_that_get_on_are_waited_for(stage: Stage) -> None:
     append(stage, "night", EVENTS, 2 * EVENTS)
-    verifying = stage.start("verify", "all")
+    patient = stage.also("patient", projections={"max_delay": 60})
+    verifying = patient.start("verify", "all")
     stage.done("run", "projections", "--once")
     result = ended(verifying)
     assert result.code == 0, result

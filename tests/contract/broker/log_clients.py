@@ -65,9 +65,9 @@ class Clients:
 
     def _wait_for_leaders(self, topic: str, partitions: int) -> None:
         """Wait until clients are told who leads the partitions: Kafka needs an instant for that."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
-            found = self.admin.list_topics(topic, timeout=10).topics[topic].partitions.values()
+            found = self.admin.list_topics(topic, timeout=60).topics[topic].partitions.values()
             if len(found) == partitions and all(partition.leader >= 0 for partition in found):
                 return
             assert time.monotonic() < deadline, f"no leaders of {topic}"
@@ -76,7 +76,7 @@ class Clients:
         """Ask for the `earliest`, the `latest` or the `max_timestamp` offset, as an admin."""
         place = TopicPartition(topic, partition)
         asked = {place: getattr(OffsetSpec, which)()}
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
             try:
                 found: ListOffsetsResultInfo = self.admin.list_offsets(asked)[place].result()
@@ -98,7 +98,7 @@ class Clients:
             "enable_auto_commit": False,
             "fetch_queue_backoff_ms": 10,
             "fetch_wait_max_ms": 100,
-            "session_timeout_ms": 6000,
+            "session_timeout_ms": 30_000,
         }
         return Consumer(client_config(self.endpoint, **(defaults | options)))
 
@@ -117,7 +117,7 @@ class Clients:
                 partition=0,
                 on_delivery=lambda error, _: failed.append(error) if error else None,
             )
-        assert producer.flush(20) == 0
+        assert producer.flush(60) == 0
         assert failed == []
         self._kept[key] = producer
 
@@ -131,7 +131,7 @@ class Clients:
             consumer.close()
 
 
-def values_of(consumer: Consumer, number: int, timeout_s: float = 20) -> list[bytes]:
+def values_of(consumer: Consumer, number: int, timeout_s: float = 60) -> list[bytes]:
     """Poll until `number` records have come; fails when they do not."""
     found: list[bytes] = []
     while len(found) < number:

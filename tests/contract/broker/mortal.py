@@ -37,7 +37,7 @@ class MortalBroker:
     def kill(self) -> None:
         """End it as a crash would."""
         os.kill(self._endpoint.pid, signal.SIGKILL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while ownership.is_owned(self._data_dir):
             assert time.monotonic() < deadline
             time.sleep(0.002)

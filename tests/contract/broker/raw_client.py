@@ -40,7 +40,7 @@ class RawClient:
 
     def __init__(self, config: Mapping[str, Any], client_id: str = "raw") -> None:
         host, _, port = config["bootstrap.servers"].partition(",")[0].rpartition(":")
-        self._socket = socket.create_connection((host, int(port)), timeout=30)
+        self._socket = socket.create_connection((host, int(port)), timeout=60)
         self._client_id = client_id
         self._numbers = count()
         if "sasl.password" in config:
@@ -151,7 +151,7 @@ class RawMember:
         """Send a JoinGroup; where the broker asks for it, once more with the id it gives."""
         defaults = {
             "group_id": self.group,
-            "session_timeout": 6000,
+            "session_timeout": 30_000,
             "rebalance_timeout": 30_000,
             "member_id": self.member_id,
             "group_instance_id": None,

@@ -26,7 +26,7 @@ def alter(clients: Clients, topic: str, *changes: Change, **options: Any) -> Non
     """
     entries = [ConfigEntry(name, value, incremental_operation=op) for name, value, op in changes]
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
-    clients.admin.incremental_alter_configs([resource], **options)[resource].result(20)
+    clients.admin.incremental_alter_configs([resource], **options)[resource].result(60)
     if not options:
         until(lambda: all(is_told(clients, topic, change) for change in changes))
 
@@ -52,7 +52,7 @@ def refusal(change: Callable[[], object]) -> KafkaError:
 def told(clients: Clients, topic: str) -> dict[str, tuple[str, bool]]:
     """Return the value of each setting, and whether it is the default."""
     resource = ConfigResource(ResourceType.TOPIC, topic)
-    found: Any = clients.admin.describe_configs([resource])[resource].result(20)
+    found: Any = clients.admin.describe_configs([resource])[resource].result(60)
     return {name: (entry.value, entry.is_default) for name, entry in found.items()}
 
 
@@ -116,21 +116,30 @@ def test_a_new_limit_counts_at_once(clients: Clients) -> None:
     topic = clients.topic()
     clients.produce(topic, [b"x" * 5000])
     alter(clients, topic, ("max.message.bytes", "2000", SET))
-    refusals: list[KafkaError | None] = []
     producer = clients.producer()
-    producer.produce(
-        topic, b"x" * 5000, partition=0, on_delivery=lambda error, _: refusals.append(error)
-    )
-    producer.flush(20)
-    assert [error.code() for error in refusals if error] == [KafkaError.MSG_SIZE_TOO_LARGE]
+
+    def outcome() -> KafkaError | None:
+        told: list[KafkaError | None] = []
+        producer.produce(
+            topic, b"x" * 5000, partition=0, on_delivery=lambda error, _: told.append(error)
+        )
+        assert producer.flush(60) == 0
+        return told[0]
+
+    def refused() -> bool:
+        error = outcome()
+        return error is not None and error.code() == KafkaError.MSG_SIZE_TOO_LARGE
+
+    # Apache Kafka tells of a change an instant before its log heeds it
+    until(refused)
     alter(clients, topic, ("max.message.bytes", None, DELETE))
-    clients.produce(topic, [b"x" * 5000])
+    until(lambda: outcome() is None)
 
 
 def test_the_broker_tells_its_own_settings(clients: Clients) -> None:
-    (node,) = clients.admin.list_topics(timeout=10).brokers
+    (node,) = clients.admin.list_topics(timeout=60).brokers
     resource = ConfigResource(ResourceType.BROKER, str(node))
-    found: Any = clients.admin.describe_configs([resource])[resource].result(20)
+    found: Any = clients.admin.describe_configs([resource])[resource].result(60)
     assert found["node.id"].value == str(node)
     assert found["node.id"].is_read_only
     assert found["log.dirs"].value
@@ -140,21 +149,21 @@ def test_the_broker_tells_its_own_settings(clients: Clients) -> None:
 def grow(clients: Clients, topic: str, total: int, **options: Any) -> None:
     """Add partitions; raises the refusal."""
     asked = NewPartitions(topic, total)
-    clients.admin.create_partitions([asked], **options)[topic].result(20)
+    clients.admin.create_partitions([asked], **options)[topic].result(60)
 
 
 def test_a_topic_grows(clients: Clients) -> None:
     topic = clients.topic()
     clients.produce(topic, [b"old"] * 3)
     grow(clients, topic, 4)
-    until(lambda: len(clients.admin.list_topics(topic, timeout=10).topics[topic].partitions) == 4)
+    until(lambda: len(clients.admin.list_topics(topic, timeout=60).topics[topic].partitions) == 4)
     producer = clients.producer()
     outcomes: list[KafkaError | None] = []
     for partition in range(4):
         producer.produce(
             topic, b"new", partition=partition, on_delivery=lambda error, _: outcomes.append(error)
         )
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
     assert outcomes == [None] * 4
     assert clients.read(topic, 4) == [b"old"] * 3 + [b"new"]
 
@@ -163,13 +172,13 @@ def test_a_topic_grows(clients: Clients) -> None:
 def test_a_topic_does_not_shrink(clients: Clients, total: int) -> None:
     topic = clients.topic(partitions=2)
     assert refusal(lambda: grow(clients, topic, total)).code() == KafkaError.INVALID_PARTITIONS
-    assert len(clients.admin.list_topics(topic, timeout=10).topics[topic].partitions) == 2
+    assert len(clients.admin.list_topics(topic, timeout=60).topics[topic].partitions) == 2
 
 
 def test_validated_partitions_are_not_made(clients: Clients) -> None:
     topic = clients.topic()
     grow(clients, topic, 3, validate_only=True)
-    assert len(clients.admin.list_topics(topic, timeout=10).topics[topic].partitions) == 1
+    assert len(clients.admin.list_topics(topic, timeout=60).topics[topic].partitions) == 1
 
 
 def test_no_topic_can_not_grow(clients: Clients) -> None:
@@ -185,5 +194,5 @@ def test_changes_survive_the_broker(start_broker: Callable[..., Clients], tmp_pa
     control.stop(tmp_path / "log")
     clients = start_broker(tmp_path / "log")
     assert told(clients, topic)["retention.ms"] == ("-1", False)
-    assert len(clients.admin.list_topics(topic, timeout=10).topics[topic].partitions) == 3
+    assert len(clients.admin.list_topics(topic, timeout=60).topics[topic].partitions) == 3
     clients.produce(topic, [b"v"])

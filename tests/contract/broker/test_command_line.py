@@ -77,7 +77,7 @@ def test_client_config_connects_another_client(evctl: Run, log_dir: Path) -> Non
     control.start(log_dir)
     lines = evctl("client-config").stdout.splitlines()
     admin = AdminClient({name: value for name, _, value in (li.partition("=") for li in lines)})
-    assert len(admin.list_topics(timeout=5).brokers) == 1
+    assert len(admin.list_topics(timeout=60).brokers) == 1
 
 
 def test_a_port_in_use_is_one_sentence(evctl: Run, clients: Clients) -> None:

@@ -37,7 +37,7 @@ def joined(clients: Clients, group: str, topic: str, **options: Any) -> Consumer
 
 def listed(clients: Clients, **options: Any) -> dict[str, tuple[ConsumerGroupState, bool]]:
     """Return state and simplicity of the groups that are listed."""
-    found = clients.admin.list_consumer_groups(request_timeout=20, **options).result()
+    found = clients.admin.list_consumer_groups(request_timeout=60, **options).result()
     assert found.errors == []
     return {g.group_id: (g.state, g.is_simple_consumer_group) for g in found.valid}
 
@@ -107,7 +107,7 @@ def test_what_a_group_committed_is_listed_and_altered(clients: Clients) -> None:
     seen: set[tuple[int, int]] = set()
     poll_until([member], lambda: len(seen) == 3, on_message=seen.add)
     assert {offset for _, offset in seen} == {7, 8, 9}
-    _, end = member.get_watermark_offsets(partition, timeout=10)
+    _, end = member.get_watermark_offsets(partition, timeout=60)
     assert end - committed.offset == 3  # the group's lag
     refused = clients.admin.alter_consumer_group_offsets([change])[name].result()
     (error,) = [p.error for p in refused.topic_partitions]
@@ -131,7 +131,7 @@ def test_a_group_is_deleted_with_its_offsets_once_it_is_empty(clients: Clients) 
     assert name not in listed(clients)
     assert refusal(delete) == NO_SUCH_GROUP
     again = clients.consumer(group_id=name)
-    assert again.committed([TopicPartition(topic, 0)], timeout=10)[0].offset < 0
+    assert again.committed([TopicPartition(topic, 0)], timeout=60)[0].offset < 0
     again.close()
 
 
@@ -148,7 +148,7 @@ def test_single_offsets_are_deleted(clients: Clients) -> None:
     with coordinator(clients.endpoint.client_config(), group) as client:
         codes = forget(client, group, asked)
         assert codes == {topic: SUBSCRIBED, other: 0, "no-such-topic": UNKNOWN_TOPIC}
-        found = [p.offset for p in member.committed(both, timeout=10)]
+        found = [p.offset for p in member.committed(both, timeout=60)]
         assert (found[0], found[1] < 0) == (5, True)
         member.close()
         assert forget(client, group, asked[:1]) == {topic: 0}

@@ -15,7 +15,7 @@ class Watched:
             group_id=f"of-{topic}",
             group_instance_id=instance_id,
             heartbeat_interval_ms=100,
-            session_timeout_ms=20_000,
+            session_timeout_ms=60_000,
         )
         self.consumer.subscribe([topic], on_assign=self._changed, on_revoke=self._changed)
 
@@ -54,7 +54,7 @@ def test_a_restart_is_no_rebalance_for_the_others(clients: Clients) -> None:
     producer = clients.producer()
     for partition in range(4):
         producer.produce(topic, b"r", partition=partition)
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
     seen: set[tuple[int, int]] = set()
     both = [one.consumer, two.consumer]
     poll_until(both, lambda: len(seen) == 4, on_message=seen.add)
@@ -69,7 +69,7 @@ def test_the_later_of_two_with_one_id_is_right(clients: Clients) -> None:
     poll_until([later.consumer, two.consumer], lambda: len(later.partitions()) == 2)
     error = None
     while error is None:
-        message = one.consumer.poll(10)
+        message = one.consumer.poll(60)
         assert message is not None
         error = message.error()
     assert error.code() == KafkaError._FATAL

@@ -25,7 +25,7 @@ class Sender:
         self.producer_id = self._begin()
 
     def _begin(self) -> int:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         values = {"transactional_id": None, "transaction_timeout": 60_000}
         values |= {"producer_id": -1, "producer_epoch": -1}
         while True:
@@ -42,7 +42,7 @@ class Sender:
         records[-1] ^= spoiled
         data = {"name": self.topic, "partition_data": [{"index": 0, "records": bytes(records)}]}
         values = {"transactional_id": None, "acks": -1, "timeout": 10_000, "topic_data": [data]}
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             response = self._raw.ask("Produce", 9, **values).responses[0]
             if response.partition_responses[0].error_code != NOT_YET_LEADER:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -20,9 +21,11 @@ from confluent_kafka import KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from infra.broker import control, ownership
+from infra.broker.control import Endpoint
 from infra.broker.errors import BrokerError, StartFailed
+from infra.broker.protocol import limits
 from tests.contract.broker.conftest import Clients, client_config
-from tests.waiting import until
+from tests.waiting import has_ended, until
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +41,8 @@ def _note(
 
 
 def closed_by_peer(connection: socket.socket) -> bool:
-    """Whether the broker closes a connection within five seconds, without an answer."""
-    readable, _, _ = select.select([connection], [], [], 5)
+    """Whether the broker closes a connection before it misses a login, without an answer."""
+    readable, _, _ = select.select([connection], [], [], limits.STRANGER_S - 1)
     try:
         return bool(readable) and connection.recv(1) == b""
     except ConnectionResetError:
@@ -129,7 +132,7 @@ def test_a_stopped_broker_is_not_found(tmp_path: Path) -> None:
     pid = control.start(data_dir).pid
     assert control.stop(data_dir) is True
     assert control.find(data_dir) is None
-    until(lambda: not psutil.pid_exists(pid), "the process lives on")
+    until(lambda: has_ended(pid), "the process lives on")
 
 
 def test_a_killed_broker_is_not_found(tmp_path: Path) -> None:
@@ -145,7 +148,7 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> Non
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         until(lambda: control.find(tmp_path / "log") is not None, "it does not serve")
         process.send_signal(number)
-        _, log = process.communicate(timeout=10)
+        _, log = process.communicate(timeout=60)
     assert process.returncode == 0
     assert log.splitlines()[-1].endswith("ended")
     assert "Traceback" not in log
@@ -171,18 +174,38 @@ def test_a_file_in_place_of_the_directory_is_refused(tmp_path: Path) -> None:
         control.start(tmp_path / "log")
 
 
+def lingering(data_dir: Path, linger_s: float) -> tuple[Endpoint, socket.socket]:
+    """Start a broker that lingers, and be its client; one may have ended before we came."""
+    while True:
+        endpoint, connection = control.start(data_dir, linger_s=linger_s), socket.socket()
+        with suppress(ConnectionError):
+            connection.connect((endpoint.host, endpoint.port))
+            if is_answered(connection):
+                return endpoint, connection
+        connection.close()
+
+
+def is_answered(connection: socket.socket) -> bool:
+    """Whether the broker answers a request for its versions."""
+    connection.sendall(struct.pack(">ihhih", 10, 18, 0, 42, -1))
+    head = connection.recv(4, socket.MSG_WAITALL)
+    size = struct.unpack(">i", head)[0] if head else 0
+    return 0 < size == len(connection.recv(size, socket.MSG_WAITALL))
+
+
 def test_it_ends_after_its_last_connection(tmp_path: Path) -> None:
-    endpoint = control.start(tmp_path / "log", linger_s=0.3)
-    with socket.create_connection((endpoint.host, endpoint.port)) as connection:
+    endpoint, connection = lingering(tmp_path / "log", 0.3)
+    with connection:
         assert select.select([connection], [], [], 0.8) == ([], [], [])  # longer than it lingers
         assert control.find(tmp_path / "log") == endpoint
     until(lambda: not ownership.is_owned(tmp_path / "log"), "it stays though nobody is there")
 
 
 def test_one_that_lingers_stays_when_it_is_started_for_good(tmp_path: Path) -> None:
-    endpoint = control.start(tmp_path / "log", linger_s=0.5)
     try:
-        assert control.start(tmp_path / "log") == endpoint
+        endpoint, connection = lingering(tmp_path / "log", 0.5)
+        with connection:
+            assert control.start(tmp_path / "log") == endpoint
         with pytest.raises(psutil.TimeoutExpired):
             psutil.Process(endpoint.pid).wait(1.0)
     finally:
@@ -200,7 +223,7 @@ def test_below_the_floor_producers_are_refused_and_readers_served(tmp_path: Path
         producer = clients.producer(message_timeout_ms=1000)
         refused: list[KafkaError | None] = []
         producer.produce(topic, b"after", on_delivery=lambda error, _: refused.append(error))
-        assert producer.flush(10) == 0
+        assert producer.flush(60) == 0
         assert refused[0] is not None
         assert clients.read(topic, 1) == [b"before"]
         assert clients.consumer().get_watermark_offsets(TopicPartition(topic, 0)) == (0, 1)
@@ -217,11 +240,11 @@ def test_a_full_disk_loses_nothing_and_is_survived(tmp_path: Path) -> None:
         topic = clients.topic()
         resource.prlimit(endpoint.pid, resource.RLIMIT_FSIZE, (50_000, resource.RLIM_INFINITY))
         outcomes: dict[int, KafkaError | None] = {}
-        producer = clients.producer(message_timeout_ms=2000, batch_num_messages=5)
+        producer = clients.producer(retries=3, retry_backoff_ms=20, batch_num_messages=5)
         for number in range(100):
             value = b"%03d" % number + b"x" * 997
             producer.produce(topic, value, on_delivery=partial(_note, outcomes, number))
-        assert producer.flush(20) == 0
+        assert producer.flush(60) == 0
         kept = [number for number, error in outcomes.items() if error is None]
         assert 0 < len(kept) < 100
 
@@ -241,8 +264,8 @@ def test_it_starts_quickly_and_is_small(tmp_path: Path) -> None:
     endpoint = control.start(tmp_path / "log")
     try:
         admin = AdminClient(client_config(endpoint))
-        admin.list_topics(timeout=5)
-        assert time.monotonic() - began < 10  # the bar of 0.3 s is the benchmark's: here all run
+        admin.list_topics(timeout=60)
+        assert time.monotonic() - began < 40  # the bar of 0.3 s is the benchmark's: here all run
         until(lambda: psutil.Process(endpoint.pid).cpu_percent(0.1) < 5, "it is never idle")
         assert psutil.Process(endpoint.pid).memory_info().rss < 60e6
     finally:

@@ -46,7 +46,7 @@ def test_a_reader_is_stopped_with_an_error_and_the_rest_stays_readable(
 
     consumer = clients.consumer()
     consumer.assign([TopicPartition(topic, 0, HIT)])
-    message = consumer.poll(20)
+    message = consumer.poll(60)
     assert message is not None
     error = message.error()
     assert error is not None

@@ -82,7 +82,7 @@ def test_a_restart_of_the_broker_is_no_rebalance(
     for partition in (0, 1):
         producer = clients.producer()
         producer.produce(topic, b"after", partition=partition)
-        assert producer.flush(10) == 0
+        assert producer.flush(60) == 0
     seen: set[tuple[int, int]] = set()
     poll_until(members, lambda: len(seen) == 2, on_message=seen.add)
     for member in members:

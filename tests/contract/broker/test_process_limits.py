@@ -18,7 +18,7 @@ from infra.broker.protocol import limits
 from tests.contract.broker.conftest import Clients
 from tests.contract.broker.log_clients import Listening
 from tests.contract.broker.test_process import closed_by_peer
-from tests.crash.fuzz import connect, log_in
+from tests.crash.fuzz import log_in
 from tests.waiting import until
 
 MB = 1_000_000
@@ -35,6 +35,11 @@ def served(tmp_path: Path) -> Iterator[Clients]:
     control.stop(tmp_path / "log")
 
 
+def connect(endpoint: Listening) -> socket.socket:
+    """Open a connection."""
+    return socket.create_connection((endpoint.host, endpoint.port), timeout=60)
+
+
 def rss(endpoint: Listening) -> int:
     return psutil.Process(endpoint.pid).memory_info().rss
 
@@ -43,7 +48,7 @@ def still_served(clients: Clients, topic: str) -> None:
     """Append and read with a new client."""
     value = b"%d" % time.monotonic_ns()
     clients.produce(topic, [value])
-    high = clients.consumer().get_watermark_offsets(TopicPartition(topic, 0), timeout=10)[1]
+    high = clients.consumer().get_watermark_offsets(TopicPartition(topic, 0), timeout=60)[1]
     assert clients.read(topic, 1, offset=high - 1) == [value]
 
 
@@ -75,7 +80,7 @@ def test_thousands_that_never_log_in_keep_nobody_out(served: Clients) -> None:
         open_ones = psutil.Process(served.endpoint.pid).num_fds()
         assert open_ones < limits.MAX_STRANGERS + 100
         left = 3000
-        deadline = time.monotonic() + limits.STRANGER_S + 20
+        deadline = time.monotonic() + limits.STRANGER_S + 60
         while left:
             for key, _ in watched.select(1):
                 watched.unregister(key.fileobj)
@@ -116,7 +121,6 @@ def test_large_requests_that_stay_unfinished_are_bounded_and_end(served: Clients
         threads = []
         for _ in range(8):
             connection = stack.enter_context(connect(served.endpoint))
-            connection.settimeout(60)
             log_in(connection, served.endpoint)
             threads.append(threading.Thread(target=_send_unfinished, args=(connection,)))
         for thread in threads:
@@ -178,10 +182,10 @@ def test_one_connection_has_one_waiting_fetch(served: Clients) -> None:
     topic = served.topic()
     with connect(served.endpoint) as connection:
         log_in(connection, served.endpoint)
-        connection.sendall(fetch(topic, 1000, wait_ms=200) * 3)
         answers: list[float] = []
         received = b""
         began = time.monotonic()
+        connection.sendall(fetch(topic, 1000, wait_ms=200) * 3)
         while len(answers) < 3:
             received += connection.recv(1000)
             answers += [time.monotonic() - began] * (received.count(topic.encode()) - len(answers))

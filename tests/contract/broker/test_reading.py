@@ -20,7 +20,7 @@ def numbers(first: int, end: int) -> list[bytes]:
 
 
 def poll_error(consumer: Consumer) -> KafkaError:
-    message = consumer.poll(20)
+    message = consumer.poll(60)
     assert message is not None
     error = message.error()
     assert error is not None
@@ -35,7 +35,7 @@ def test_offsets_count_the_records(clients: Clients) -> None:
         producer.produce(
             topic, b"v", partition=0, on_delivery=lambda _, m: offsets.append(m.offset())
         )
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     assert offsets == list(range(100))
 
 
@@ -43,9 +43,9 @@ def test_watermarks_are_the_first_offset_and_the_next(clients: Clients) -> None:
     topic = clients.topic()
     consumer = clients.consumer()
     partition = TopicPartition(topic, 0)
-    assert consumer.get_watermark_offsets(partition, timeout=10) == (0, 0)
+    assert consumer.get_watermark_offsets(partition, timeout=60) == (0, 0)
     clients.produce(topic, numbers(0, 7))
-    assert consumer.get_watermark_offsets(partition, timeout=10) == (0, 7)
+    assert consumer.get_watermark_offsets(partition, timeout=60) == (0, 7)
     consumer.close()
 
 
@@ -103,7 +103,7 @@ def test_a_paused_partition_gives_nothing_and_loses_nothing(clients: Clients) ->
     producer = clients.producer()
     for number in range(200):
         producer.produce(topic, b"%d" % number, partition=number % 2)
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     consumer = clients.consumer()
     consumer.assign([TopicPartition(topic, 0, 0), TopicPartition(topic, 1, 0)])
     consumer.pause([TopicPartition(topic, 1)])
@@ -118,7 +118,7 @@ def test_partitions_may_be_assigned_one_by_one(clients: Clients) -> None:
     producer = clients.producer()
     for partition in range(3):
         producer.produce(topic, b"%d" % partition, partition=partition)
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     consumer = clients.consumer()
     for partition in (2, 0, 1):
         consumer.incremental_assign([TopicPartition(topic, partition, 0)])
@@ -128,13 +128,13 @@ def test_partitions_may_be_assigned_one_by_one(clients: Clients) -> None:
 
 def test_a_waiting_reader_is_woken_by_an_append(clients: Clients) -> None:
     topic = clients.topic()
-    consumer = clients.consumer(fetch_wait_max_ms=20_000)
+    consumer = clients.consumer(fetch_wait_max_ms=50_000)
     consumer.assign([TopicPartition(topic, 0, 0)])
     assert consumer.poll(0.3) is None  # from now on its fetch waits in the log
     began = time.monotonic()
     clients.produce(topic, [b"now"])
     assert values_of(consumer, 1) == [b"now"]
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 40
     consumer.close()
 
 
@@ -172,7 +172,7 @@ def test_a_topic_that_does_not_exist_is_an_error_and_is_not_made(clients: Client
     consumer.subscribe(["nowhere"])
     assert poll_error(consumer).code() == KafkaError.UNKNOWN_TOPIC_OR_PART
     consumer.close()
-    assert "nowhere" not in clients.admin.list_topics(timeout=10).topics
+    assert "nowhere" not in clients.admin.list_topics(timeout=60).topics
 
 
 def test_a_partition_that_does_not_exist_is_an_error(clients: Clients) -> None:
@@ -183,7 +183,7 @@ def test_a_partition_that_does_not_exist_is_an_error(clients: Clients) -> None:
         producer.produce(
             topic, b"v", partition=2, on_delivery=lambda error, _: refused.append(error)
         )
-        assert producer.flush(20) == 0
+        assert producer.flush(60) == 0
     except KafkaException as error:  # once the client knows the partitions, it refuses by itself
         refused.append(error.args[0])
     assert refused[0] is not None

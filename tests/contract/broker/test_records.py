@@ -17,10 +17,10 @@ def sent_and_read(clients: Clients, **record: Any) -> Message:
     topic = clients.topic()
     producer = clients.producer()
     producer.produce(topic, partition=0, **record)
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     consumer = clients.consumer()
     consumer.assign([TopicPartition(topic, 0, 0)])
-    message = consumer.poll(10)
+    message = consumer.poll(60)
     consumer.close()
     assert message is not None
     assert message.error() is None
@@ -88,7 +88,7 @@ def test_a_record_above_the_limit_of_its_topic_is_refused(clients: Clients) -> N
     producer = clients.producer()
     refused: list[KafkaError | None] = []
     producer.produce(topic, b"x" * 2000, on_delivery=lambda error, _: refused.append(error))
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     assert refused[0] is not None
     assert refused[0].code() == KafkaError.MSG_SIZE_TOO_LARGE
     clients.produce(topic, [b"small"])
@@ -108,12 +108,12 @@ def test_records_of_a_key_lie_in_one_partition_in_order(clients: Clients) -> Non
     producer = clients.producer(partitioner="murmur2_random")
     for number in range(2000):
         producer.produce(topic, b"%d" % number, key=b"key-%d" % (number % 10))
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     consumer = clients.consumer()
     consumer.assign([TopicPartition(topic, p, 0) for p in range(4)])
     found: dict[bytes, list[tuple[int, int]]] = {}
     for _ in range(2000):
-        message = consumer.poll(10)
+        message = consumer.poll(60)
         assert message is not None
         place = (message.partition() or 0, int(message.value() or b""))
         found.setdefault(message.key() or b"", []).append(place)

@@ -28,7 +28,7 @@ QUICK: dict[str, Any] = {
 
 def watermarks(consumer: Consumer, topic: str) -> tuple[int, int]:
     """Ask for the first offset and the one behind the last."""
-    found: tuple[int, int] = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)
+    found: tuple[int, int] = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=60)
     return found
 
 
@@ -36,7 +36,7 @@ def delete_before(clients: Clients, topic: str, offset: int) -> int:
     """Delete records; returns the new first offset, raises the refusal."""
     asked = TopicPartition(topic, 0, offset)
     (answer,) = clients.admin.delete_records([asked]).values()
-    return int(answer.result(20).low_watermark)
+    return int(answer.result(60).low_watermark)
 
 
 def keyed(
@@ -54,7 +54,7 @@ def keyed(
             headers={"h": key},
             on_delivery=lambda error, _: failed.append(error) if error else None,
         )
-        producer.flush(20)
+        producer.flush(60)
     assert failed == []
 
 
@@ -65,7 +65,7 @@ def contents(clients: Clients, topic: str) -> list[tuple[int, str, str | None]]:
     try:
         consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
         while True:
-            message = consumer.poll(20)
+            message = consumer.poll(60)
             assert message is not None
             error = message.error()
             if error is not None:
@@ -130,7 +130,7 @@ def test_a_reader_below_the_start_is_told(clients: Clients) -> None:
     delete_before(clients, topic, 3)
     consumer = clients.consumer(auto_offset_reset="error")
     consumer.assign([TopicPartition(topic, 0, 1)])
-    message = consumer.poll(20)
+    message = consumer.poll(60)
     assert message is not None
     error = message.error()
     assert error is not None
@@ -143,12 +143,12 @@ def test_a_time_before_the_start_leads_to_the_start(clients: Clients) -> None:
     producer = clients.producer()
     for number in range(6):
         producer.produce(topic, b"v", partition=0, timestamp=1000 * (number + 1))
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
     delete_before(clients, topic, 3)
     consumer = clients.consumer()
-    (found,) = consumer.offsets_for_times([TopicPartition(topic, 0, 1000)], timeout=10)
+    (found,) = consumer.offsets_for_times([TopicPartition(topic, 0, 1000)], timeout=60)
     assert found.offset == 3
-    (found,) = consumer.offsets_for_times([TopicPartition(topic, 0, 5000)], timeout=10)
+    (found,) = consumer.offsets_for_times([TopicPartition(topic, 0, 5000)], timeout=60)
     assert found.offset == 4
     consumer.close()
 
@@ -161,7 +161,7 @@ def test_old_records_go_and_young_ones_stay(clients: Clients) -> None:
         for _ in range(3):
             time_ms = now_ms - age_days * DAY_MS
             producer.produce(topic, b"%d" % age_days, partition=0, timestamp=time_ms)
-        assert producer.flush(20) == 0
+        assert producer.flush(60) == 0
     consumer = clients.consumer()
     until(lambda: watermarks(consumer, topic)[0] == 6, "the old segments are still there")
     assert clients.read(topic, 3, OFFSET_BEGINNING) == [b"0"] * 3
@@ -173,11 +173,11 @@ def test_a_log_that_is_old_as_a_whole_is_emptied(clients: Clients) -> None:
     topic = clients.topic(retention_ms="1000")
     producer = clients.producer()
     producer.produce(topic, b"old", partition=0, timestamp=1000)
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
     consumer = clients.consumer()
     until(lambda: watermarks(consumer, topic) == (1, 1), "the record is still there")
     producer.produce(topic, b"again", partition=0)  # the same producer: its sequence is known
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
     assert watermarks(consumer, topic)[1] == 2
     consumer.close()
 
@@ -189,7 +189,7 @@ def test_a_topic_that_keeps_for_ever_keeps_the_oldest(clients: Clients) -> None:
     for topic in (kept, other):
         for number in range(5):
             producer.produce(topic, b"%d" % number, partition=0, timestamp=10_000 * (number + 1))
-            assert producer.flush(20) == 0
+            assert producer.flush(60) == 0
     consumer = clients.consumer()
     until(lambda: watermarks(consumer, other) == (5, 5), "old records are still there")
     assert watermarks(consumer, kept) == (0, 5)
@@ -236,7 +236,7 @@ def test_compressed_batches_are_compacted(clients: Clients, codec: str) -> None:
     for number in range(400):
         key, value = f"k{number % 4}", f"{number}" + "x" * 200
         producer.produce(topic, value, key, partition=0, headers={"h": key})
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
 
     def compacted() -> bool:
         time.sleep(0.2)
@@ -267,7 +267,7 @@ def test_a_compacted_topic_wants_keys(clients: Clients) -> None:
     refusals: list[KafkaError | None] = []
     producer = clients.producer()
     producer.produce(topic, b"v", partition=0, on_delivery=lambda error, _: refusals.append(error))
-    producer.flush(20)
+    producer.flush(60)
     (refusal,) = refusals
     assert refusal is not None
     assert refusal.code() == KafkaError.INVALID_RECORD

@@ -16,11 +16,11 @@ def produce_at(clients: Clients, topic: str, times: list[int], **options: object
     producer = clients.producer(linger_ms=50, **options)
     for time_ms in times:
         producer.produce(topic, b"v" * 50, partition=0, timestamp=time_ms)
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
 
 
 def offset_at(consumer: Consumer, topic: str, time_ms: int) -> int:
-    (found,) = consumer.offsets_for_times([TopicPartition(topic, 0, time_ms)], timeout=10)
+    (found,) = consumer.offsets_for_times([TopicPartition(topic, 0, time_ms)], timeout=60)
     return found.offset
 
 
@@ -30,7 +30,7 @@ def test_a_record_keeps_its_timestamp(clients: Clients, time_ms: int) -> None:
     produce_at(clients, topic, [time_ms])
     consumer = clients.consumer()
     consumer.assign([TopicPartition(topic, 0, 0)])
-    message = consumer.poll(10)
+    message = consumer.poll(60)
     consumer.close()
     assert message is not None
     assert message.timestamp() == (TIMESTAMP_CREATE_TIME, time_ms)
@@ -46,7 +46,7 @@ def test_offsets_for_times_are_exact(clients: Clients, codec: str) -> None:
     asked = (0, 1001, 3001, 5001, 500_000)
     assert [offset_at(consumer, topic, t) for t in asked] == [0, 1, 3, 5, 250]
     assert offset_at(consumer, topic, 10_000_000) == -1
-    assert consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=5) == (0, 500)
+    assert consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=60) == (0, 500)
     consumer.close()
 
 
@@ -60,7 +60,7 @@ def test_the_first_at_or_after_a_time_is_found_among_many_batches(
     for first in range(0, 300, 10):
         for time_ms in times[first : first + 10]:
             producer.produce(topic, b"v" * 50, partition=0, timestamp=time_ms)
-        assert producer.flush(10) == 0
+        assert producer.flush(60) == 0
     consumer = clients.consumer()
     for asked in range(1, 10_500, 250):
         expected = next((i for i, time_ms in enumerate(times) if time_ms >= asked), -1)

@@ -9,6 +9,7 @@ from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
 from tests.contract.broker.conftest import Clients, unique
+from tests.waiting import until
 
 
 def refusal(future: Any) -> KafkaError:
@@ -30,7 +31,7 @@ def configs(clients: Clients, kind: ResourceType, name: str) -> Any:
 
 
 def listed(clients: Clients) -> set[str]:
-    return set(clients.admin.list_topics(timeout=10).topics)
+    return set(clients.admin.list_topics(timeout=60).topics)
 
 
 def test_settings_are_told_with_their_source(clients: Clients) -> None:
@@ -92,7 +93,8 @@ def test_one_that_is_refused_does_not_hinder_the_others(clients: Clients) -> Non
     both = clients.admin.create_topics([NewTopic(good, 1, 1), NewTopic(bad, 0, 1)])
     both[good].result()
     refusal(both[bad])
-    assert listed(clients) & {good, bad} == {good}
+    until(lambda: good in listed(clients))  # Apache Kafka's broker hears of it from the controller
+    assert bad not in listed(clients)
 
 
 def test_a_creation_may_be_tried_without_creating(clients: Clients) -> None:
@@ -121,7 +123,7 @@ def test_a_deleted_topic_begins_anew(clients: Clients) -> None:
     topic = clients.topic()
     clients.produce(topic, [b"old"] * 3)
     clients.admin.delete_topics([topic])[topic].result()
-    assert topic not in listed(clients)
+    until(lambda: topic not in listed(clients))
     creation(clients, NewTopic(topic, 1, 1)).result()
     clients.produce(topic, [b"new"])
     assert clients.read(topic, 1) == [b"new"]
@@ -152,14 +154,14 @@ def test_describing_what_does_not_exist_is_an_error(clients: Clients) -> None:
 
 def test_metadata_of_one_topic_leaves_out_the_others(clients: Clients) -> None:
     topic, _ = clients.topic(partitions=2), clients.topic()
-    found = clients.admin.list_topics(topic, timeout=10).topics
+    found = clients.admin.list_topics(topic, timeout=60).topics
     assert set(found) == {topic}
     assert sorted(found[topic].partitions) == [0, 1]
 
 
 def test_the_cluster_is_one_node(clients: Clients) -> None:
-    described = clients.admin.describe_cluster(request_timeout=5).result()
+    described = clients.admin.describe_cluster(request_timeout=60).result()
     (node,) = described.nodes
     assert (node.host, node.port) == (clients.endpoint.host, clients.endpoint.port)
     assert described.controller.id == node.id
-    assert described.cluster_id == clients.admin.list_topics(timeout=5).cluster_id
+    assert described.cluster_id == clients.admin.list_topics(timeout=60).cluster_id

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 
 import pytest
 from confluent_kafka import (
@@ -15,7 +16,7 @@ from confluent_kafka import (
 
 from tests.contract.broker.conftest import Clients
 
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 
 
 def begun(clients: Clients, transactional_id: str, **options: object) -> Producer:
@@ -263,9 +264,13 @@ def test_a_fenced_instance_can_not_write(clients: Clients) -> None:
 
 def test_a_transaction_that_takes_too_long_is_aborted_and_fenced(clients: Clients) -> None:
     topic = clients.topic()
-    producer = begun(clients, f"{topic}-a", transaction_timeout_ms=1000, message_timeout_ms=1000)
-    producer.begin_transaction()
-    assert write(producer, topic, [b"late"]) == []
+    quick = {"transaction_timeout_ms": 1000, "message_timeout_ms": 1000}
+    failed: list[KafkaError] | None = None
+    while failed != []:  # on a busy machine the record itself may take too long
+        producer = begun(clients, f"{topic}-a", **quick)
+        producer.begin_transaction()
+        with suppress(KafkaException):
+            failed = write(producer, topic, [b"late"])
     clients.produce(topic, [b"plain"])
     # Kafka looks for such transactions every ten seconds
     assert clients.read(topic, 1, isolation_level=COMMITTED) == [b"plain"]

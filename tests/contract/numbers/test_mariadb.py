@@ -85,8 +85,8 @@ def test_fifty_clients_at_once_get_numbers_without_gap_or_duplicate(mariadb: Dat
 
     def client(number: int) -> list[int]:
         mine = connect(url)
-        numbers = store(mine, lock_wait_s=60)
-        begin.wait(60)
+        numbers = store(mine, lock_wait_s=300)
+        begin.wait(300)
         asked = range(number, NUMBERS, CLIENTS)
         taken = [numbers.take(ticket(request), DAY, "").obsnum for request in asked]
         mine.close()
@@ -125,7 +125,7 @@ def test_a_writer_that_does_not_know_the_lock_can_not_insert_between(
                 while not waiting(mariadb):
                     assert not taken.done()
                 ocd.commit()
-                assert taken.result(30).obsnum == highest + 2
+                assert taken.result(60).obsnum == highest + 2
 
 
 def waiting(database: Database) -> bool:

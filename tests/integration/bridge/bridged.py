@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
+from time import sleep
 from typing import NamedTuple
 
 from infra import clock
@@ -27,9 +28,11 @@ from infra.signals import Stop
 from producers.tcs_names import Names
 from schemas.record import AnyRecord
 from schemas.topics import OBSERVATORY
+from tests.waiting import until
 from tests.zeromq_peers import Ear
 
 _EVERY = Names()
+_CALL, _LAST_CALL = [b"call", b""], [b"last call", b""]
 
 
 class Site(NamedTuple):
@@ -114,10 +117,11 @@ def serving(site: Site, urls: Sequence[str], wish: Wish, *ears: Ear) -> Iterator
     with Speaking(urls) as speaking:
         server = Server(site.settings, speaking, wish, stop)
         thread = Thread(target=_noting(faults, server.run))
-        for ear in ears:
-            ear.connected()
+        _attune(speaking, ears)
         thread.start()
         try:
+            if not wish.replay:  # what comes from now on is what comes from here on
+                until(lambda: server._next is not None or not thread.is_alive())
             yield server
         finally:
             if not wish.once:
@@ -127,6 +131,21 @@ def serving(site: Site, urls: Sequence[str], wish: Wish, *ears: Ear) -> Iterator
             if faults:
                 raise faults[0]
     stop.close()
+
+
+def _attune(speaking: Speaking, ears: Sequence[Ear]) -> None:
+    """Send until all ears hear: PUB can't tell who listens, and has to know of it first."""
+    deaf = set(ears)
+
+    def all_hear() -> bool:
+        speaking.send(_CALL, sleep)
+        deaf.difference_update([ear for ear in deaf if ear.socket.poll(20)])
+        return not deaf
+
+    until(all_hear)
+    speaking.send(_LAST_CALL, sleep)
+    for ear in ears:
+        until(lambda ear=ear: ear.socket.recv_multipart() == _LAST_CALL)  # type: ignore[misc]
 
 
 def _noting(faults: list[BaseException], work: Callable[[], None]) -> Callable[[], None]:

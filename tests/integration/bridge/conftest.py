@@ -1,7 +1,6 @@
 """What tests of the bridge have: a log, a namespace of its own for each, and addresses."""
 
 import os
-import socket
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.broker import control
+from infra.kafka.node import free_port
 from infra.settings import load
 from tests.integration.bridge.bridged import Site
 
@@ -43,6 +43,4 @@ def ipc(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture
 def tcp() -> str:
     """An address with a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    return f"tcp://127.0.0.1:{free_port()}"

@@ -101,9 +101,10 @@ def test_while_the_log_is_silent_memory_is_bounded_and_what_is_dropped_is_said(
             until(lambda: "dropped" in bridge.recorder.said())
         finally:
             os.kill(endpoint.pid, signal.SIGCONT)
-        until(lambda: not bridge.recorder.waiting)
+        inbox = bridge.recorder._inbox
+        until(lambda: inbox.received == 500 and not bridge.recorder.waiting)
         sender.send(message(500))
-        until(lambda: site.numbers()[-1] == 500)
+        until(lambda: site.numbers()[-1:] == [500])
         said = bridge.ended()
     numbers = site.numbers()
     assert numbers == sorted(set(numbers))

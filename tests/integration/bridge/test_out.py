@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import zmq
 
 from infra import clock
 from infra.bridge.errors import AddressInUse, BeyondEnd
@@ -166,14 +165,13 @@ def test_an_offset_that_is_not_there_yet(site: Site, tcp: str) -> None:
 
 def test_a_listener_that_stands_still_holds_up_the_others_once(site: Site, tcp: str) -> None:
     publish(site, *(event(number, image="x" * 3000) for number in range(16_000)))
-    with Ear(tcp) as ear, zmq.Context() as context, context.socket(zmq.SUB) as still:
-        still.setsockopt(zmq.RCVHWM, 10)
-        still.setsockopt(zmq.RCVBUF, 4096)
-        still.setsockopt(zmq.LINGER, 0)
-        still.subscribe(b"")
-        still.connect(tcp)
-        with serving(site, [tcp], Wish(Edge.START, once=True), ear) as server:
-            numbers = [members["n"] for _, members in ear.hear(16_000)]
+    wish = Wish(Edge.START, once=True)
+    with (
+        Ear(tcp) as ear,
+        Ear(tcp, queue=10) as still,
+        serving(site, [tcp], wish, ear, still) as server,
+    ):
+        numbers = [members["n"] for _, members in ear.hear(16_000)]
     assert numbers == list(range(16_000))
     assert server.said() == "16,000 events served; a listener was too slow, once, and lost events"
 

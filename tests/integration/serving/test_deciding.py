@@ -10,10 +10,9 @@ from infra.database import connect
 from infra.database.seats import Seat, SeatStore
 from infra.dying import VARIABLE, Point
 from infra.log import topics
-from infra.log.reading import whole
 from schemas.events.services import ServiceTookOver, SettingsTookEffect
 from schemas.topics import OBSERVATORY
-from tests.e2e.stage import Stage, ended
+from tests.e2e.stage import Stage, ended, suspend
 from tests.integration.serving.silent_telescope import (
     Telescope,
     decided,
@@ -82,8 +81,8 @@ def test_it_decides_and_goes_on_where_it_stopped(stage: Stage, telescope: Telesc
     telescope.fall_silent(20)
     assert proven(stage) == 20 + 20 + 19
     end(first)
-    kept = seat(stage)
-    assert kept.next_offset == whole(stage.cluster, [(kept.topic, 0)])[kept.topic, 0][1]
+    # what it has said itself, and ticks without effect, may be left to the next instance
+    assert seat(stage).next_offset > decided(observatory(stage.cluster))[-1].cause
     telescope.fall_silent(5)
     second = silence(stage)
     assert proven(stage) == 25 + 25 + 24
@@ -118,7 +117,7 @@ def test_a_crash_loses_and_doubles_nothing(
     telescope.fall_silent(10)
     dying = silence(stage, "one", **{VARIABLE: point})
     telescope.fall_silent(10)
-    assert dying.wait(30) == -signal.SIGKILL
+    assert dying.wait(60) == -signal.SIGKILL
     dying.communicate()
     telescope.fall_silent(2)
     last = silence(stage, "one")
@@ -150,7 +149,7 @@ def test_a_stopped_instance_that_wakes_up_can_not_speak(stage: Stage, telescope:
     telescope.fall_silent(5)
     proven(stage)
     telescope.fall_silent(20)
-    stopped.send_signal(signal.SIGSTOP)
+    suspend(stopped, stage)
     standby = silence(stage)
     took_over(stage, 2)
     telescope.fall_silent(5)
@@ -182,7 +181,7 @@ def test_one_that_wakes_up_leaves_its_seat_to_the_one_with_its_id(
     stopped = silence(stage, "one")
     took_over(stage, 1)
     telescope.fall_silent(20)  # so that it has a snapshot to keep when it wakes up
-    stopped.send_signal(signal.SIGSTOP)
+    suspend(stopped, stage)
     namesake = silence(stage, "one")
     took_over(stage, 2)
     stopped.send_signal(signal.SIGCONT)
@@ -201,7 +200,7 @@ def test_settings_changed_after_a_crash_count_from_their_record_on(
     end(begun)
     dying = silence(stage, "one", **{VARIABLE: Point.AFTER_PRODUCE})
     telescope.fall_silent(10)
-    assert dying.wait(30) == -signal.SIGKILL
+    assert dying.wait(60) == -signal.SIGKILL
     dying.communicate()
     other = silence(stage.also("other", silence={"after": 3.0}), "one")
     until(lambda: len(of_class(observatory(stage.cluster), SettingsTookEffect)) == 2)
@@ -230,7 +229,7 @@ def test_without_a_row_the_past_is_adopted_and_not_decided_about(
     forget(stage)
     if crash:  # with an epoch in the new row that the log has had long ago
         dying = silence(stage, **{VARIABLE: Point.EPOCH_RAISED})
-        assert dying.wait(30) == -signal.SIGKILL
+        assert dying.wait(60) == -signal.SIGKILL
         dying.communicate()
     second = silence(stage)
     took_over(stage, 4)
@@ -295,8 +294,10 @@ def test_a_topic_made_anew_under_a_running_service_ends_it(embedded: Stage) -> N
     running = silence(embedded)
     took_over(embedded, 1)
     until(lambda: seat(embedded).next_offset > 0)
+    suspend(running, embedded)  # so that it does not look while there is no topic
     topics.delete(embedded.cluster, ["observatory"])
     Telescope(embedded.cluster).fall_silent(9)
+    running.send_signal(signal.SIGCONT)
     result = ended(running)
     assert result.code == 65
     assert "it was made anew, cut or replaced" in result.sentence

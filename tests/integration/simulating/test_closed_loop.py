@@ -1,7 +1,6 @@
 """The closed loop over the log: a function of its scenario, whoever dies on the way."""
 
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -130,15 +129,17 @@ def test_an_open_loop_waits_for_nobody_and_another_night_is_refused(cluster: Clu
 
 def test_a_speed_is_kept_to_and_who_asks_it_to_stop_can_go_on_later(cluster: Cluster) -> None:
     stop, there = Stop(), cluster.in_namespace(place(cluster.namespace, "slow"))
-    began = monotonic()
+    passed = [0]
 
     def watch_the_clock(seconds: int) -> None:
-        if seconds and monotonic() - began > 0.3:
+        passed[0] += seconds
+        if passed[0] > 5 and not stop.requested:
             stop.on_signal(2)
 
     first = simulated(there, scenario(60), stop, closed=False, speed=20.0, advance=watch_the_clock)
     assert not first.complete
-    assert first.speed == pytest.approx(20, rel=0.9)
+    assert first.speed is not None
+    assert 0 < first.speed < 30  # it may be slower where the machine is
     assert "the same words again go on with it" in "\n".join(first.lines())
     stop.close()
     stop = Stop()

@@ -233,7 +233,7 @@ def test_the_scrub_tells_nothing_of_a_segment_that_goes_while_it_is_read(
 
             def stretch(*arguments: Any) -> tuple[bool, float]:
                 monkeypatch.undo()
-                asyncio.run_coroutine_threadsafe(removed(), loop).result(20)
+                asyncio.run_coroutine_threadsafe(removed(), loop).result(60)
                 return read(*arguments)
 
             monkeypatch.setattr(scrub_module, "_stretch", stretch)

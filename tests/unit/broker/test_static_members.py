@@ -250,7 +250,9 @@ def test_after_a_good_end_members_have_what_was_left_of_their_sessions(
     _, dynamic = site.form("one", None)
     site.loop.advance(1)
     assert site.code(dynamic, None) is Code.NONE
-    later_us = utc_micros() + round((SESSION_S - 0.5) * 1e6)
+    ended_us = utc_micros()
+    later_us = ended_us + round((SESSION_S - 0.5) * 1e6)
+    monkeypatch.setattr(store, "utc_micros", lambda: ended_us)
     site.loop.do(site.groups.close)
     monkeypatch.setattr(store, "utc_micros", lambda: later_us)
     site.start()

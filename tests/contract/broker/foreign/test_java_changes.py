@@ -15,7 +15,7 @@ def test_partitions_are_added(clients: Clients, connected: Tool) -> None:
     connected("kafka-topics", "--alter", "--topic", topic, "--partitions", "3")
     assert "PartitionCount: 3" in connected("kafka-topics", "--describe", "--topic", topic)
     consumer = clients.consumer()  # a client that has not asked for the topic before
-    assert consumer.get_watermark_offsets(TopicPartition(topic, 2), timeout=20) == (0, 0)
+    assert consumer.get_watermark_offsets(TopicPartition(topic, 2), timeout=60) == (0, 0)
     consumer.close()
 
 

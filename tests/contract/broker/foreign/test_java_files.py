@@ -24,7 +24,7 @@ def partition(tmp_path_factory: pytest.TempPathFactory) -> Path:
         producer = producers[number % 5]
         for _ in range(3):
             producer.produce(topic, b"%d" % number * 40, partition=0)
-        assert producer.flush(10) == 0
+        assert producer.flush(60) == 0
     control.stop(data_dir)
     return data_dir / f"{topic}-0"
 

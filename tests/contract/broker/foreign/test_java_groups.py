@@ -29,7 +29,7 @@ def committed(clients: Clients) -> tuple[str, str]:
     producer = clients.producer()
     for number in range(10):
         producer.produce(topic, b"%d" % number, partition=0, timestamp=1000 * (number + 1))
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     consumer = clients.consumer(group_id=group)
     consumer.commit(offsets=[TopicPartition(topic, 0, 4)], asynchronous=False)
     consumer.close()
@@ -89,7 +89,7 @@ def test_offsets_are_deleted(clients: Clients, committed: tuple[str, str], group
     told = groups("--delete-offsets", "--group", group, "--topic", topic)[-1]
     assert told.split() == [topic, "0", "Successful"]
     consumer = clients.consumer(group_id=group)
-    assert consumer.committed([TopicPartition(topic, 0)], timeout=10)[0].offset < 0
+    assert consumer.committed([TopicPartition(topic, 0)], timeout=60)[0].offset < 0
     consumer.close()
 
 

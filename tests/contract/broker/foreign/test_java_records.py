@@ -36,7 +36,7 @@ def test_the_console_writes_and_reads(
         *("kafka-console-consumer", *server, "--consumer.config", str(java_config)),
         *("--topic", topic, "--from-beginning", "--max-messages", "300"),
         *("--group", unique("console"), "--property", "print.key=true"),
-        *("--property", "print.headers=true", "--timeout-ms", "20000"),
+        *("--property", "print.headers=true", "--timeout-ms", "60000"),
     )
     assert shown.splitlines() == lines
 
@@ -51,7 +51,7 @@ def test_it_reads_every_codec_of_ours(
     shown = tool(
         *("kafka-console-consumer", *server, "--consumer.config", str(java_config)),
         *("--topic", topic, "--partition", "0", "--offset", "50", "--max-messages", "450"),
-        *("--timeout-ms", "20000"),
+        *("--timeout-ms", "60000"),
     )
     assert shown.splitlines() == [f"{codec} {n}" for codec in CODECS for n in range(100)][50:]
 

@@ -49,7 +49,7 @@ def test_offsets_are_told(clients: Clients, connected: Tool) -> None:
     producer = clients.producer()
     for time_ms in (1000, 3000, 2000):
         producer.produce(topic, b"v", partition=1, timestamp=time_ms)
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
 
     def told(time: str) -> list[str]:
         return connected("kafka-get-offsets", "--topic", topic, "--time", time).splitlines()

@@ -44,7 +44,7 @@ def test_it_finds_offsets_by_time(clients: Clients, kcat: Kcat) -> None:
     producer = clients.producer()
     for time_ms in (1000, 2000, 3000):
         producer.produce(topic, b"v", partition=0, timestamp=time_ms)
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     for asked, offset in (("1500", 1), ("3000", 2), ("-1", 3), ("-2", 0)):
         assert f"{topic} [0] offset {offset}" in kcat("-Q", "-t", f"{topic}:0:{asked}")
 

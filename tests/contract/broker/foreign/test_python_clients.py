@@ -37,7 +37,7 @@ def test_kafka_python_writes_and_reads(
         producer.send(topic, b"%d" % number, b"k", headers, partition=0, timestamp_ms=1000 + number)
     producer.close()
     assert clients.read(topic, 200) == [b"%d" % n for n in range(200)]
-    consumer = KafkaConsumer(**connection, consumer_timeout_ms=20_000)
+    consumer = KafkaConsumer(**connection, consumer_timeout_ms=60_000)
     partition = TopicPartition(topic, 0)
     consumer.assign([partition])
     consumer.seek(partition, 50)
@@ -55,9 +55,9 @@ def test_kafka_python_reads_as_a_group(clients: Clients, connection: dict[str, A
     producer = clients.producer()
     for number in range(300):
         producer.produce(topic, b"%d" % number, partition=number % 3)
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     options = {"auto_offset_reset": "earliest", "enable_auto_commit": False, "group_id": group}
-    consumer = KafkaConsumer(topic, **connection, **options, consumer_timeout_ms=20_000)
+    consumer = KafkaConsumer(topic, **connection, **options, consumer_timeout_ms=60_000)
     found = [int(next(consumer).value) for _ in range(300)]
     assert sorted(found) == list(range(300))
     consumer.commit()
@@ -101,6 +101,6 @@ def test_aiokafka_writes_and_reads(
         await consumer.stop()
         return found
 
-    found = asyncio.run(asyncio.wait_for(there_and_back(), 40))
+    found = asyncio.run(asyncio.wait_for(there_and_back(), 90))
     assert found == [b"%d" % n for n in range(200)]
     assert clients.read(topic, 200) == found
