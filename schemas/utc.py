@@ -151,12 +151,12 @@ def julian_date(micros: int) -> float:
     In a leap second it is that of the second that follows. Before 1972, when UTC was kept by other
     means, astropy's differs by up to 1.5 s.
     """
-    return _JD_OF_EPOCH + _days(micros)
+    return _days(_JD_OF_EPOCH, micros)
 
 
 def modified_julian_date(micros: int) -> float:
     """Return the Modified Julian date (UTC), JD − 2400000.5, to 1 µs, else as `julian_date`."""
-    return _MJD_OF_EPOCH + _days(micros)
+    return _days(_MJD_OF_EPOCH, micros)
 
 
 def from_julian_date(days: float) -> int:
@@ -164,9 +164,9 @@ def from_julian_date(days: float) -> int:
     return _of_days(Fraction(days) - Fraction(_JD_OF_EPOCH))
 
 
-def _days(micros: int) -> float:
+def _days(epoch: float, micros: int) -> float:
     day, rest = divmod(micros, _DAY)
-    return day + rest / _length(day)
+    return (epoch + day) + rest / _length(day)  # whole and half days are exact: rounded only once
 
 
 def from_tai_seconds(seconds: float) -> int:
