@@ -2,8 +2,8 @@
 
 from enum import Enum
 
-_JUDGED_S = 1.0
-"""Over so long, so that a short burst changes nothing."""
+_JUDGED_S = 0.6
+"""Over so long, and twice, so that a short burst changes nothing; to connect takes as long."""
 
 _DENSE, _SPARSE = 25_000, 10_000
 """Records a second from which on they are a crowd, and down to which they stay one."""
@@ -22,15 +22,19 @@ class Sending(Enum):
 
 
 class Crowding:
-    """Judges how closely records followed each other."""
+    """Judges how closely records followed each other: twice, before they are a crowd.
+
+    `nears` says that they were dense once, so that what is needed for a crowd can be made ready.
+    """
 
     def __init__(self) -> None:
-        self.crowded = False
+        self.crowded = self.nears = False
         self._records, self._since = 0, 0.0
 
     def judge(self, records: int, now: float) -> None:
         """Judge anew, if it is time to; `records` went out until `now` (s, monotonic)."""
         if now - self._since >= _JUDGED_S:
             rate = (records - self._records) / (now - self._since)
-            self.crowded = rate > (_SPARSE if self.crowded else _DENSE)
+            dense = rate > (_SPARSE if self.crowded else _DENSE)
+            self.crowded, self.nears = dense and (self.crowded or self.nears), dense
             self._records, self._since = records, now

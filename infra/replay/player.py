@@ -269,6 +269,8 @@ class Player:
                 self._heed(ahead, stage)
                 look_at = monotonic() + _LOOK_S
                 self._crowding.judge(course.records, now)
+                if self._crowding.nears:
+                    stage.make_ready(Sending.IN_CROWDS)
                 if self._sending is not stage.sending:
                     return False
         return True

@@ -90,8 +90,12 @@ class Stage:
             self.sending, self._producer = sending, self._of(sending)
             self.carrier.producer = self._journal.producer = self._producer
 
+    def make_ready(self, sending: Sending) -> None:
+        """Connect for another way of sending, which takes half a second, beside what goes on."""
+        self._of(sending)
+
     def _of(self, sending: Sending) -> Producer:
-        """Return the producer for a way of sending: made once, since it takes time to connect."""
+        """Return the producer for a way of sending, made once."""
         if sending not in self._producers:
             self._producers[sending] = Producer(self._target, linger_ms=sending.value)
         return self._producers[sending]
