@@ -117,6 +117,8 @@ class Server:
             self._live_from = end
             start, edges = self._wish.start, {Edge.START: low, Edge.END: end}
             self._next = edges[start] if isinstance(start, Edge) else start
+            if self._wish.replay:  # it may not have come so far: what is in front is passed over
+                self._next = min(self._next, end)
             if self._next > end:
                 raise BeyondEnd(place, self._next, end)
         if self._next > end:

@@ -110,6 +110,8 @@ class _Answers:
                     return event
                 if isinstance(event, ReplayFinished):
                     raise ReplayOver(self._replay)
+            if self._heard.name not in topics.existing(self._cluster):  # it was called off
+                raise ReplayOver(self._replay)
         raise NoAnswer(self._replay, timeout)
 
     def close(self) -> None:

@@ -31,10 +31,14 @@ class Crowding:
         self.crowded = self.nears = False
         self._records, self._since = 0, 0.0
 
+    def begin(self, records: int, now: float) -> None:
+        """Count from here on: what comes before stands still, or goes at another speed."""
+        self._records, self._since = records, now
+
     def judge(self, records: int, now: float) -> None:
         """Judge anew, if it is time to; `records` went out until `now` (s, monotonic)."""
         if now - self._since >= _JUDGED_S:
             rate = (records - self._records) / (now - self._since)
             dense = rate > (_SPARSE if self.crowded else _DENSE)
             self.crowded, self.nears = dense and (self.crowded or self.nears), dense
-            self._records, self._since = records, now
+            self.begin(records, now)

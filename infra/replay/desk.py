@@ -8,7 +8,7 @@ from infra.log.cluster import Cluster
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
 from infra.replay.commands import parse, text_of
-from infra.replay.controls import Command, Transport
+from infra.replay.controls import Command, Quit, Transport
 from infra.replay.hearing import ControlTopic
 from schemas.errors import EvctlError
 from schemas.events.replays import ReplayControlled, ReplayControlRequested
@@ -57,10 +57,17 @@ class Desk:
             if isinstance(event, ReplayControlRequested):
                 yield Order(_parsed(event.command), event.command, event.request)
 
-    def decline(self, why: str, transport: Transport) -> None:
-        """Refuse what others asked for since the last look, for a reason; keys wait."""
+    def decline(self, why: str, transport: Transport) -> bool:
+        """Refuse what others asked for since the last look, but to stop; say whether one did.
+
+        Keys wait.
+        """
+        ends = False
         for order in self._requests():
-            self.answer(order, why, transport, transport.time, 0)
+            stops = isinstance(order.command, Quit)
+            self.answer(order, "" if stops else why, transport, transport.time, 0)
+            ends |= stops
+        return ends
 
     def answer(
         self, order: Order, refused: str, transport: Transport, position: int, records: int

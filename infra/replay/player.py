@@ -12,7 +12,7 @@ from time import monotonic
 from infra.log.cluster import Cluster
 from infra.log.reading import Message
 from infra.log.registry import Registry
-from infra.replay.controls import Burst, PlayUntil, Quit, Seek, Status, Transport
+from infra.replay.controls import Burst, Pause, PlayUntil, Quit, Seek, Status, Transport
 from infra.replay.course import Course
 from infra.replay.crowding import Crowding, Sending
 from infra.replay.cue import Cue
@@ -104,6 +104,8 @@ class Player:
             report = report_of(self.course, self._request, *sides, complete=whole)
             if self._stage is not None:
                 self._answer_bursts(self.course.time, self._stage)
+                why = "it came to its end before that had its turn"
+                self._refuse(self._waiting, why, self.course.time, self._stage)
                 self._stage.finish(report)
         finally:
             if self._stage is not None:
@@ -180,6 +182,7 @@ class Player:
         course.set_out(stretch.time)
         course.turn(paused=pace.transport.paused)
         pace.transport = replace(pace.transport, time=stretch.time, since=course.began)
+        self._crowding.begin(course.records, course.began)
         return self._stage
 
     def _stood(self, stretch: Stretch) -> Sequence[Message]:
@@ -293,11 +296,19 @@ class Player:
             self._answer_bursts(ahead, stage)
         waiting: list[Order] = []
         for order in (*self._waiting, *stage.desk.look()):
+            if isinstance(order.command, Pause):
+                self._refuse(waiting, "a pause came after it, before its turn", ahead, stage)
             if self._takes(order, others_wait=bool(waiting)):
                 self._carry_out(order, ahead, stage)
             else:
                 waiting.append(order)
         self._waiting = waiting
+
+    def _refuse(self, waiting: list[Order], why: str, ahead: int, stage: Stage) -> None:
+        """Answer those whose turn will not come."""
+        for order in waiting:
+            self._answer(order, why, ahead, stage)
+        waiting.clear()
 
     def _takes(self, order: Order, *, others_wait: bool) -> bool:
         """Whether an order is carried out, or refused, now."""
@@ -368,3 +379,4 @@ class Player:
         if self._goal is None:
             self.course.turn(paused=state.paused)
         self._pace.transport = state
+        self._crowding.begin(self.course.records, monotonic())

@@ -5,13 +5,16 @@ have committed of its topics goes with these.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from time import sleep
 from typing import NamedTuple
 
 from infra.database import Database
 from infra.database.removing import drop, tables_in
 from infra.log import groups, reading, topics
 from infra.log.cluster import Cluster
+from infra.log.errors import TopicMissing
 from infra.log.registry import Registry
 from infra.namespaces import replay_with
 from infra.replay.asking import NoAnswer, Refused, ReplayOver, answer_to
@@ -19,6 +22,9 @@ from infra.replay.namespace import seen_by
 from infra.replay.outcome import Account, accounts
 from schemas.errors import EvctlError
 from schemas.topics import REPLAY_CONTROL
+
+_TIMES, _AGAIN_S = 20, 0.1
+"""A log that was asked to delete a topic may name it for some time."""
 
 
 class NothingLeft(EvctlError):
@@ -95,7 +101,18 @@ class Remains:
 
 
 def listed(source: Cluster, registry: Registry) -> Sequence[Left]:
-    """Return the replays of what is in a namespace, by id."""
+    """Return the replays of what is in a namespace, by id.
+
+    Where one goes between two questions to the log, all are listed anew.
+    """
+    for _ in range(_TIMES):
+        with suppress(TopicMissing):
+            return _listed(source, registry)
+        sleep(_AGAIN_S)
+    return _listed(source, registry)
+
+
+def _listed(source: Cluster, registry: Registry) -> Sequence[Left]:
     found = {
         replay: names
         for replay, names in _by_replay(source).items()

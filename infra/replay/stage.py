@@ -1,5 +1,6 @@
 """The replay's side of the log: its topics, one producer, and the account of the replay itself."""
 
+import signal
 from collections.abc import Sequence
 from math import isfinite
 
@@ -69,19 +70,20 @@ class Stage:
             still = Transport(request.speed, first_time, 0, paused=True)
             await_listeners(
                 *(target, request.listeners, request.timeout, stop),
-                lambda missing: self._decline(missing, still),
+                lambda missing: self._decline(missing, still, stop),
             )
         except (ListenersMissing, CalledOff):
             self.close()
             unmake_topics(target)
             raise
 
-    def _decline(self, missing: Sequence[str], still: Transport) -> None:
-        """Say to those who ask for something that it waits for others."""
-        self.desk.decline(
-            f"it waits for {' and '.join(missing)} to listen, and has not begun", still
-        )
+    def _decline(self, missing: Sequence[str], still: Transport, stop: Stop) -> None:
+        """Say to those who ask for something but an end that it waits for others."""
+        why = f"it waits for {' and '.join(missing)} to listen, and has not begun"
+        ends = self.desk.decline(why, still)
         self.flush()
+        if ends and not stop.requested:
+            stop.on_signal(signal.SIGINT)
 
     def go(self, sending: Sending) -> None:
         """Send in another way from now on."""

@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import accumulate
 from math import inf
 from threading import Thread
@@ -15,6 +15,7 @@ from infra import clock, windows
 from infra.log import topics
 from infra.log.cluster import Cluster
 from infra.log.decoding import Decoder
+from infra.log.errors import LogUnavailable
 from infra.log.reading import Message
 from infra.log.registry import Registry
 from infra.log.writing import Publisher
@@ -23,6 +24,7 @@ from infra.replay.cue import Cue, cue_of
 from infra.replay.event_time import EventTimes
 from infra.replay.feed import Feed
 from infra.replay.inviting import CLOSED
+from infra.replay.listeners import CalledOff
 from infra.replay.outcome import NoSuchReplay
 from infra.replay.parts import Part
 from infra.replay.player import Player, Standing
@@ -42,6 +44,7 @@ from schemas.repeats import Repeats
 from schemas.topics import OBSERVATORY, RECORDED, REPLAY_CONTROL
 from schemas.utc import iso
 from tests.integration.replay_log import DAY, MIDNIGHT, id_of, publish, read, send_foreign
+from tests.waiting import until
 
 WAIT_S = 60
 STEP = 1_000_000
@@ -91,10 +94,15 @@ class Running:
 
     def report(self) -> Report:
         """Wait for its end."""
+        ended = self.end()
+        assert isinstance(ended, Report), ended
+        return ended
+
+    def end(self) -> BaseException | Report:
+        """Wait for its end, and return what it ended with."""
         self._thread.join(WAIT_S)
         self.stop.close()
         (ended,) = self._ended
-        assert isinstance(ended, Report), ended
         return ended
 
     @property
@@ -175,6 +183,39 @@ def test_what_is_asked_for_during_a_burst_is_done_after_it(cluster: Cluster) -> 
     run.tell("stop")
     run.report()
     assert run.played == [*range(2_000), 199]
+
+
+def test_a_pause_is_the_last_word_on_what_waits_for_a_burst(cluster: Cluster) -> None:
+    publish(cluster, range(MIDNIGHT, MIDNIGHT + 3_000 * STEP, STEP))
+    run = Running(cluster, Request([index_of(cluster).all()], 1.0, "paused", paused=True))
+    run.tell("status")
+    asked = Publisher(run.target, Registry(cluster), REPLAY_CONTROL, "asked")
+    for command in ("burst 2900", "resume", "pause"):
+        asked.publish(ReplayControlRequested(clock.utc_micros(), "paused", command, command))
+    asked.flush()
+    decoder = Decoder(Registry(cluster))
+
+    def answered() -> bool:
+        events = [decoder.record(m).event for m in read(run.target, REPLAY_CONTROL)]
+        named = {event.request for event in events if isinstance(event, ReplayControlled)}
+        return {"burst 2900", "resume", "pause"} <= named
+
+    until(answered)
+    assert run.tell("status").paused
+    run.tell("stop")
+    run.report()
+
+
+def test_one_that_waits_for_listeners_can_be_stopped(cluster: Cluster) -> None:
+    publish(cluster, [MIDNIGHT])
+    window, listeners = index_of(cluster).all(), ["nobody"]
+    run = Running(cluster, Request([window], 1.0, "waits", listeners=listeners, timeout=WAIT_S))
+    with pytest.raises(Refused, match="it waits for nobody to listen, and has not begun"):
+        run.tell("seek +1h")
+    with suppress(ReplayOver, LogUnavailable):  # topics may go before the answer is read
+        run.tell("stop")
+    assert isinstance(run.end(), CalledOff)
+    assert not [name for name in topics.existing(cluster) if ".waits." in name]
 
 
 def test_a_replay_that_runs_is_paused_hurried_and_stopped(cluster: Cluster) -> None:

@@ -42,3 +42,13 @@ def test_a_short_burst_is_none(records: int, after: float) -> None:
     for now in (100.0, 100.0 + after, 101.0, 102.0):
         crowding.judge(0 if now == 100.0 else records, now)
         assert not crowding.crowded
+
+
+def test_a_pause_does_not_count() -> None:
+    crowding = Crowding()
+    crowding.begin(0, 100.0)
+    for second in (1, 2):
+        crowding.judge(50_000 * second, 100.0 + second)
+    crowding.begin(100_000, 900.0)
+    crowding.judge(150_000, 901.0)
+    assert crowding.crowded
