@@ -193,7 +193,7 @@ def test_visits_are_counted_as_the_orchestrator_counts_them(stage: Stage, file: 
         return {shot["shotid"]: shot["done"] for shot in shots if shot["done"]}
 
     time = "2019-03-07T06:00:00"
-    assert "done and count" not in evctl(stage, "shot", "load", file).stderr
+    assert "done and counted" not in evctl(stage, "shot", "load", file).stderr
     done(stage, *orchestrator)  # it takes its seat
     first = json.loads(done(stage, "shot", "next", time, "--json"))["shot"]
     observed(first)
@@ -210,13 +210,15 @@ def test_visits_are_counted_as_the_orchestrator_counts_them(stage: Stage, file: 
     assert not {first, second} & {shot["shot"] for shot in plan["shots"]}
 
     again = evctl(stage, "shot", "load", file)
-    assert "2 visits of these shots are done and count" in again.stderr
+    assert "2 visits of these shots are done and counted" in again.stderr
     assert listed() == {first: 1, second: 1}
     assert evctl(stage, "shot", "load", "--visits-left", file).stderr == ""
     assert listed() == {}
     observed(first)
     done(stage, "shot", "load", file)  # corrected at midnight
     assert decided(allowed=False) == listed() == {first: 1}
+    said = evctl(stage, "shot", "load", file).stderr
+    assert "1 visit of these shots is done and counted" in said
 
 
 def test_another_program_is_asked_by_a_worker(stage: Stage) -> None:
