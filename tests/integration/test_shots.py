@@ -221,6 +221,14 @@ def test_visits_are_counted_as_the_orchestrator_counts_them(stage: Stage, file: 
     assert "1 visit of these shots is done and counted" in said
 
 
+def test_why_refuses_what_only_looks_like_a_time(stage: Stage) -> None:
+    for text in ("20261120T0300", "2026-11-20_03:00", "58000.5", "", " "):
+        code, said = refused(stage, "why", text)
+        assert (code, f"{text.strip()!r} is not an instant" in said) == (2, True), said
+    for shotid in ("2019-03-07_A", "20190307", "20190307_A"):
+        assert f"no decision about {shotid}: " in refused(stage, "why", shotid)[1]
+
+
 def test_another_program_is_asked_by_a_worker(stage: Stage) -> None:
     run = ("run", "external_scheduler", "--once")
     done(stage, *run)  # it takes its seat
