@@ -40,7 +40,7 @@ def write(exposure: Exposure, seed: int) -> None:
         header = fits.Header(_cards(exposure, _begun(exposure), amplifier))
         content = BytesIO()
         fits.PrimaryHDU(pixels, header).writeto(content)
-        files.replace(path, content.getvalue(), mode=0o644)
+        files.replace(path, content.getvalue(), mode=0o666)  # less the umask, as any file
 
 
 def _begun(exposure: Exposure) -> datetime:
