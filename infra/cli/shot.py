@@ -205,8 +205,8 @@ def _tell_done(shots: Sequence[Shot], visits: Mapping[str, int]) -> None:
     number = sum(visits.get(shot.shotid, 0) for shot in shots)
     if number:
         typer.echo(
-            f"{counted(number, 'visit')} of these shots are done and count; if the file has what "
-            "is left of them, load it with --visits-left",
+            f"{counted(number, 'visit')} of these shots {'is' if number == 1 else 'are'} done and "
+            "counted; if the file has what is left of them, load it with --visits-left",
             err=True,
         )
 

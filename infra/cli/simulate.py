@@ -152,6 +152,8 @@ def command(
     factor, broken = parse_speed(speed), parse_faults(faults or ())
     if open_loop and with_orchestrator:
         raise typer.BadParameter("an open loop waits for no orchestrator: leave one of them out")
+    if open_loop and fits is not None:
+        raise typer.BadParameter("an open loop has no exposure to write: leave out --fits")
     start, end = _span(site, night, hours)
     listed: tuple[Shot, ...] = () if shots is None else tuple(lists.read(shots))
     name = "" if shots is None else shots.name
@@ -160,7 +162,8 @@ def command(
     )
     namespace = place(site.log.namespace, identity or night)
     store = _numbers(site, namespace, numbers)
-    images = None if fits is None else Images(fits, seed)
+    called = f"{namespace.removesuffix('.')} {scenario.digest}"
+    images = None if fits is None else Images(fits, seed, called)
     cluster = connect(site).in_namespace(namespace)
     with stopping() as stop, _companion(ctx, namespace, with_orchestrator) as companion:
         watch = companion.check if companion else Reminder(namespace, patience)

@@ -24,10 +24,11 @@ EPILOG = examples(
 )
 DIFFERS = 1
 _LIKE_A_TIME = re.compile(
-    r"\d{4}[-/.]\d\d?[-/.]\d\d?([T ].*)?|\d{1,2}:\d.*|(m?jd|unix)\s*[-\d].*",
+    r"|\d{4}[-/.]\d\d?[-/.]\d\d?([T ].*|_\d\d?:.*)?|\d{8}T\d.*|\d{1,2}:\d.*|"
+    r"(m?jd|unix)\s*[-\d].*|-?\d+\.\d*",
     re.ASCII | re.IGNORECASE,
 )
-"""A date, alone or with what stands for a time behind it; a time alone; a day's number."""
+"""Nothing; a date, alone or with what stands for a time behind it; a time alone; a day's number."""
 
 
 def command(

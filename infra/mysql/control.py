@@ -40,7 +40,7 @@ def up(name: str, directory: Path, docker: bool | None = None) -> tuple[Server, 
     with _alone(directory):
         found = find(name, directory)
         if found is not None:
-            return found, Came.RUNS
+            return _served(found), Came.RUNS  # whoever started it may have been killed before
         before = Server.read(name, directory)
         again = None if before is None else _start_again(before)
         if before is not None and again is not None:

@@ -23,11 +23,15 @@ from schemas.topics import OBSERVATORY
 _MATTER = (ShotFinished, ShotListLoaded, ServiceTookOver)
 """The last one tells whose records count no more."""
 
+_RUN_UP = 20_000
+"""So many records before those that are counted say which of these are repeats."""
+
 
 def visits_done(cluster: Cluster) -> Mapping[str, int]:
     """Return how often each shot was observed, by shotid.
 
-    The newest decision says what was known then; only what came since is read.
+    The newest decision says what was known then; only what came since is counted. A repeat of what
+    is older than the run-up counts too, until the next decision.
     """
     place = (OBSERVATORY.full_name(cluster.namespace), 0)
     if place[0] not in topics.existing(cluster):
@@ -52,7 +56,7 @@ def _counted(
     decoder, kinds = Decoder(registry), Kinds(registry.decoder)
     low, end = reading.whole(cluster, [place])[place]
     state, high_waters = State(visits=before), dict[str, int]()
-    for batch in reading.messages(cluster, {place: [(max(low, start), end)]}):
+    for batch in reading.messages(cluster, {place: [(max(low, start - _RUN_UP), end)]}):
         for message in batch:
             if kinds.of(message) not in _MATTER:
                 continue
@@ -60,6 +64,7 @@ def _counted(
                 record = decoder.record(message)
             except Undecodable:  # the orchestrator has not taken it in either
                 continue
-            if is_news(record.provenance, high_waters) and not is_restored(record.provenance):
+            news = is_news(record.provenance, high_waters) and not is_restored(record.provenance)
+            if news and message.offset() >= start:
                 state = folded(state, record, NAME)
     return state.visits

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 
 from consumers.shots import Exposure
+from infra.broker.storage import files
 from infra.telescope.shot_files import values_of
 from infra.telescope.simulated import READOUT_S
 from schemas.utc import MICROS, modified_julian_date
@@ -30,15 +32,15 @@ def paths(exposure: Exposure) -> Sequence[Path]:
 
 
 def write(exposure: Exposure, seed: int) -> None:
-    """Write the files of an exposure, each in one piece."""
+    """Write the files of an exposure, each in one piece that outlives a power cut."""
     chance = np.random.default_rng(seed)
     for amplifier, path in zip(AMPLIFIERS, paths(exposure), strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         pixels = chance.normal(_BIAS, _NOISE, (_SIDE, _SIDE)).astype(np.int16)
         header = fits.Header(_cards(exposure, _begun(exposure), amplifier))
-        beside = path.with_name(f"{path.name}.new")
-        fits.PrimaryHDU(pixels, header).writeto(beside, overwrite=True)
-        beside.replace(path)
+        content = BytesIO()
+        fits.PrimaryHDU(pixels, header).writeto(content)
+        files.replace(path, content.getvalue(), mode=0o666)  # less the umask, as any file
 
 
 def _begun(exposure: Exposure) -> datetime:

@@ -17,6 +17,7 @@ from infra.cli import app
 from infra.log import reading, topics
 from infra.log.cluster import Cluster
 from infra.serving import roles
+from infra.simulating.images import MARK
 from producers import shot_file
 from schemas.events.orchestrator import OrchestratorStarted, ShotChosen
 from schemas.events.shots import ExposureFinished, ShotFinished
@@ -55,7 +56,7 @@ def words(identity: str, *more: str) -> Sequence[str]:
 def images(stage: Stage, identity: str) -> dict[str, bytes]:
     """Return the files of a simulation by their paths."""
     folder = stage.folder / "fits" / identity
-    found = (path for path in folder.rglob("*") if path.is_file())
+    found = (path for path in folder.rglob("*") if path.is_file() and path.name != MARK)
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
@@ -120,6 +121,8 @@ def test_kills_of_telescope_and_orchestrator_change_no_decision(stage: Stage) ->
     assert images(stage, "broken") == there
     assert len(there) == 4 * len(exposed)
     assert all(re.fullmatch(IMAGE, name) for name in there)
+    other = evctl(stage, "simulate", NIGHT, "--fits", str(stage.folder / "fits" / "whole"))
+    assert (other.exit_code, "another simulation (sim.whole " in other.stderr) == (73, True)
     same = ("events", "shots_chosen", "shots_finished", "shots_failed", "open_shutter", "end")
     assert {name: resumed[name] for name in same} == {name: whole[name] for name in same}
     begun = of_class(observatory(log_of(stage, "broken")), OrchestratorStarted)
@@ -190,6 +193,7 @@ REFUSED = [
     (["simulate", NIGHT, "--fits", __file__], 73, "No FITS files can be written below"),
     (["simulate", NIGHT, "--shots", "none.txt"], 66, "none.txt can't be read"),
     (["simulate", NIGHT, "--open-loop", "--with-orchestrator"], 2, "leave one of them out"),
+    (["simulate", NIGHT, "--open-loop", "--fits", "x"], 2, "leave out --fits"),
     (["--namespace", "replay.x", "simulate", NIGHT], 2, "has a namespace of its own"),
     (["--namespace", "mock.x", "simulate", NIGHT], 2, "has a namespace of its own"),
     (["--namespace", "sim.x", "simulate", NIGHT], 2, "has a namespace of its own"),

@@ -23,7 +23,9 @@ from schemas.events.schedules import (
     ScheduleStarted,
     ShotProposed,
 )
+from schemas.events.services import ServiceTookOver
 from schemas.events.ticks import TimePassed
+from schemas.repeats import epoch_line
 from schemas.topics import OBSERVATORY
 from schemas.utc import MICROS, parse
 from tests.e2e.stage import Stage, on_stage
@@ -171,14 +173,16 @@ def test_a_list_too_large_for_a_record_is_named(stage: Stage, tmp_path: Path) ->
 
 def test_visits_are_counted_as_the_orchestrator_counts_them(stage: Stage, file: Path) -> None:
     orchestrator = ("run", "orchestrator", "--once")
-    publisher = Publisher(
-        stage.cluster, Registry(stage.cluster), OBSERVATORY, f"telescope-{fresh_id()}"
-    )
+    registry = Registry(stage.cluster)
+    publisher = Publisher(stage.cluster, registry, OBSERVATORY, f"telescope-{fresh_id()}")
+    worker = Publisher(stage.cluster, registry, OBSERVATORY, f"worker-{fresh_id()}")
 
-    def observed(shotid: str, *, error: bool = False) -> None:
+    def observed(
+        shotid: str, *, error: bool = False, by: Publisher = publisher, **given: Any
+    ) -> None:
         order = replace(order_by_hand(), shotid=shotid)
-        publisher.publish(finished(utc_micros(), fresh_id(), order, error=error))
-        publisher.flush()
+        by.publish(finished(utc_micros(), fresh_id(), order, error=error), **given)
+        by.flush()
 
     def decided(*, allowed: bool) -> Any:
         """Return what the orchestrator knows of visits, with another reason to choose no shot."""
@@ -193,16 +197,21 @@ def test_visits_are_counted_as_the_orchestrator_counts_them(stage: Stage, file: 
         return {shot["shotid"]: shot["done"] for shot in shots if shot["done"]}
 
     time = "2019-03-07T06:00:00"
-    assert "done and count" not in evctl(stage, "shot", "load", file).stderr
+    assert "done and counted" not in evctl(stage, "shot", "load", file).stderr
     done(stage, *orchestrator)  # it takes its seat
     first = json.loads(done(stage, "shot", "next", time, "--json"))["shot"]
-    observed(first)
+    observed(first, by=worker, seq=7, epoch=2)
+    another = ServiceTookOver(utc_micros(), "worker", "observatory", 0, 3, 1, "")
+    worker.publish(another, source=epoch_line(worker.source), seq=3, epoch=3)
+    worker.flush()
     observed("DEX00019", error=True)
     assert listed() == {first: 1}
     second = json.loads(done(stage, "shot", "next", time, "--json"))["shot"]
     assert second != first
     assert json.loads(done(stage, "shot", "next", time, "--json", "--file", file))["shot"] == first
     assert decided(allowed=True) == listed() == {first: 1}
+    observed(first, by=worker, seq=7)  # once more
+    observed(first, by=worker, seq=8, epoch=2)  # by one that was replaced
     observed(second)
     observed("ELSEWHERE")
     assert listed() == {first: 1, second: 1}
@@ -210,13 +219,23 @@ def test_visits_are_counted_as_the_orchestrator_counts_them(stage: Stage, file: 
     assert not {first, second} & {shot["shot"] for shot in plan["shots"]}
 
     again = evctl(stage, "shot", "load", file)
-    assert "2 visits of these shots are done and count" in again.stderr
+    assert "2 visits of these shots are done and counted" in again.stderr
     assert listed() == {first: 1, second: 1}
     assert evctl(stage, "shot", "load", "--visits-left", file).stderr == ""
     assert listed() == {}
     observed(first)
     done(stage, "shot", "load", file)  # corrected at midnight
     assert decided(allowed=False) == listed() == {first: 1}
+    said = evctl(stage, "shot", "load", file).stderr
+    assert "1 visit of these shots is done and counted" in said
+
+
+def test_why_refuses_what_only_looks_like_a_time(stage: Stage) -> None:
+    for text in ("20261120T0300", "2026-11-20_03:00", "58000.5", "", " "):
+        code, said = refused(stage, "why", text)
+        assert (code, f"{text.strip()!r} is not an instant" in said) == (2, True), said
+    for shotid in ("2019-03-07_A", "20190307", "20190307_A"):
+        assert f"no decision about {shotid}: " in refused(stage, "why", shotid)[1]
 
 
 def test_another_program_is_asked_by_a_worker(stage: Stage) -> None:
