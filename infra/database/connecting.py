@@ -6,8 +6,10 @@ fills in the rest (a service's epoch, too); what was lost had no other reader, s
 one machine. MariaDB keeps its own default, a flush for each commit.
 """
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -46,6 +48,7 @@ _MARIADB_SESSION = (
     f"/*M! , idle_write_transaction_timeout={STALL_TIMEOUT_S} */"  # a comment to MySQL
 )
 _WRITING = {"evctl_writing": True}
+_AGAIN_S = 0.01
 
 
 class Database:
@@ -116,7 +119,7 @@ def _sqlite(url: URL, pragmas: Sequence[str]) -> Engine:
     def _prepare(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself
         for pragma in pragmas:
-            connection.execute(pragma).close()
+            _set(connection, pragma)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -125,6 +128,24 @@ def _sqlite(url: URL, pragmas: Sequence[str]) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _set(connection: sqlite3.Connection, pragma: str) -> None:
+    """Carry a pragma out, in turn with others who open a file that is new.
+
+    SQLite itself waits for a lock, but not where two give the file its journal at the same moment.
+    """
+    deadline = monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute(pragma).close()
+        except sqlite3.OperationalError as fault:
+            busy = fault.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # of any kind
+            if not busy or monotonic() > deadline:
+                raise
+            sleep(_AGAIN_S)
+        else:
+            return
 
 
 def _mariadb(url: URL) -> Engine:

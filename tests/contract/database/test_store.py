@@ -4,6 +4,7 @@ import math
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -171,6 +172,28 @@ def test_many_starters_make_the_tables_once_and_each_gets_an_epoch(database_url:
     for starter in starters:
         starter.join()
     assert sorted(epochs) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_new_file_is_opened_by_many_at_the_same_moment(tmp_path: Path) -> None:
+    faults: list[Exception] = []
+    for number in range(100):
+        ready = threading.Barrier(8)
+
+        def start(ready: threading.Barrier, url: str) -> None:
+            with closing(connect(url)) as database:
+                ready.wait()
+                try:
+                    database.engine.connect().close()
+                except Exception as fault:  # noqa: BLE001 the test's own thread tells it
+                    faults.append(fault)
+
+        url = f"sqlite:///{tmp_path / f'{number}.sqlite'}"
+        starters = [threading.Thread(target=start, args=(ready, url)) for _ in range(8)]
+        for starter in starters:
+            starter.start()
+        for starter in starters:
+            starter.join()
+    assert faults == []
 
 
 def test_old_events_do_not_overwrite_newer_values(database: Database) -> None:
