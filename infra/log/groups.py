@@ -30,10 +30,16 @@ class Group(NamedTuple):
 def existing(cluster: Cluster) -> Sequence[Group]:
     """Return the consumer groups of the cluster, by name."""
     names = sorted(group.group_id for group in cluster.ask(lambda: _listed(cluster)))
-    if not names:
-        return []
-    asked = cluster.admin().describe_consumer_groups(names, request_timeout=ANSWER_TIMEOUT_S)
-    return [_group(name, cluster.ask(asked[name].result)) for name in names]
+    return _described(cluster, names) if names else []
+
+
+def find(cluster: Cluster, name: str) -> Group | None:
+    """Return a consumer group; none where it is not there, or moves to another broker just now."""
+    try:
+        (found,) = _described(cluster, [name])
+    except KafkaException:
+        return None
+    return found
 
 
 def _listed(cluster: Cluster) -> Sequence[Any]:
@@ -42,6 +48,12 @@ def _listed(cluster: Cluster) -> Sequence[Any]:
     if found.errors:
         raise found.errors[0]
     return found.valid  # type: ignore[no-any-return]
+
+
+def _described(cluster: Cluster, names: Sequence[str]) -> Sequence[Group]:
+    admin = cluster.admin()
+    asked = admin.describe_consumer_groups(list(names), request_timeout=ANSWER_TIMEOUT_S)
+    return [_group(name, cluster.ask(asked[name].result)) for name in names]
 
 
 def _group(name: str, described: Any) -> Group:

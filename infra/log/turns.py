@@ -8,10 +8,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
-from infra.log import topics
-from infra.log.cluster import ANSWER_TIMEOUT_S, Cluster
+from infra.log import groups, topics
+from infra.log.cluster import Cluster
 from infra.signals import Stop
 from schemas.errors import EvctlError
 from schemas.topics import Topic
@@ -76,12 +76,8 @@ class Turn:
 
     def _has_others(self) -> bool:
         """Whether the group has members beside this one."""
-        admin = self._cluster.admin()
-        asked = admin.describe_consumer_groups([self._group], request_timeout=ANSWER_TIMEOUT_S)
-        try:
-            return len(self._cluster.ask(asked[self._group].result).members) > 1
-        except KafkaException:
-            return False  # it is not there yet, or moves to another broker
+        found = groups.find(self._cluster, self._group)
+        return found is not None and found.members > 1
 
     def keep(self) -> None:
         """Show that this process lives, at least every few minutes; raise `TurnLost`."""

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Sequence
 from time import monotonic
 
-from confluent_kafka import KafkaException
-
-from infra.log.cluster import ANSWER_TIMEOUT_S, Cluster
+from infra.log import groups
+from infra.log.cluster import Cluster
 from infra.signals import Stop
 from schemas.errors import EvctlError
 
@@ -62,19 +61,11 @@ def await_listeners(
 
 
 def _listens(cluster: Cluster, name: str) -> bool:
-    groups = [f"{cluster.namespace}evctl.{name}", name]
-    return any(_reads(cluster, group) for group in groups)
+    names = (f"{cluster.namespace}evctl.{name}", name)
+    return any(_reads(cluster, group) for group in names)
 
 
 def _reads(cluster: Cluster, group: str) -> bool:
     """Whether a member of a group was given a partition of the namespace."""
-    asked = cluster.admin().describe_consumer_groups([group], request_timeout=ANSWER_TIMEOUT_S)
-    try:
-        found = cluster.ask(asked[group].result)
-    except KafkaException:
-        return False  # it is not there, or moves to another broker
-    return any(
-        partition.topic.startswith(cluster.namespace)
-        for member in found.members
-        for partition in (member.assignment.topic_partitions if member.assignment else ())
-    )
+    found = groups.find(cluster, group)
+    return found is not None and any(name.startswith(cluster.namespace) for name in found.reads)
