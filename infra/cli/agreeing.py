@@ -2,7 +2,7 @@
 
 import typer
 
-from infra.cli.yes import at_terminal, says_yes
+from infra.cli.yes import require_terminal, require_yes
 from infra.clock import utc_micros
 from infra.log.cluster import connect
 from infra.mocking import Mock, MockTimeTaken, counts, mock_of_tick, unheeded
@@ -10,27 +10,6 @@ from infra.namespaces import in_words
 from infra.present import last_tick
 from infra.settings import Settings
 from schemas import utc
-from schemas.errors import EvctlError
-
-
-class NobodyToAsk(EvctlError):
-    """A command that needs a yes has no terminal to ask at."""
-
-    exit_code = 2
-
-    def __init__(self, mock_time: str) -> None:
-        super().__init__(
-            f"dates.mock_time is {mock_time}, and there is no terminal to ask at whether that is "
-            "meant: give --yes, or comment dates.mock_time out."
-        )
-        self.mock_time = mock_time
-
-
-class NotAgreed(EvctlError):
-    """Somebody was asked, and did not say yes."""
-
-    def __init__(self) -> None:
-        super().__init__("Nothing was started: only y or yes goes on.")
 
 
 def agreed(site: Settings, *, ticks: bool, yes: bool) -> Mock | None:
@@ -44,14 +23,17 @@ def agreed(site: Settings, *, ticks: bool, yes: bool) -> Mock | None:
             typer.echo(f"evctl: {said}", err=True)
         return None
     mock_time = str(site.dates.mock_time)
-    if not yes and not at_terminal():
-        raise NobodyToAsk(mock_time)
+    if not yes:
+        require_terminal(
+            f"dates.mock_time is {mock_time}, and there is no terminal to ask at whether that is "
+            "meant: give --yes, or comment dates.mock_time out."
+        )
     start, there = utc.parse(mock_time), mock_of_tick(last_tick(connect(site)))
     if there is not None and there.mock_time != start:
         raise MockTimeTaken(site.log.namespace, there.mock_time, start)
     typer.echo(f"evctl: {_sentence(site.log.namespace, start, there)}", err=True)
-    if not yes and not says_yes("Go on?"):
-        raise NotAgreed
+    if not yes:
+        require_yes("Go on?", "Nothing was started: only y or yes goes on.")
     return there or Mock(start, start - utc_micros())
 
 

@@ -8,35 +8,16 @@ import typer
 
 from infra.cli.context import settings
 from infra.cli.options import examples
-from infra.cli.yes import at_terminal, says_yes
+from infra.cli.yes import require_terminal, require_yes
 from infra.counting import counted
 from infra.indexing import open_database
 from infra.log.cluster import connect
 from infra.replay.remains import Remains, refuse_in_use, remains_of, remove
-from schemas.errors import EvctlError
 
 EPILOG = examples(
     "evctl replay remove rehearsal                   show what would go, and ask",
     "evctl replay remove rehearsal evening --yes",
 )
-
-
-class NobodyToAsk(EvctlError):
-    """Replays are to be removed, and there is no terminal to ask at."""
-
-    exit_code = 2
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Nothing was removed: there is no terminal to ask at whether that may go; give --yes."
-        )
-
-
-class NotAgreed(EvctlError):
-    """Somebody was asked, and did not say yes."""
-
-    def __init__(self) -> None:
-        super().__init__("Nothing was removed: only y or yes removes.")
 
 
 def command(
@@ -95,7 +76,7 @@ def _named(what: str, names: Sequence[str]) -> Iterator[str]:
 
 
 def _ask() -> None:
-    if not at_terminal():
-        raise NobodyToAsk
-    if not says_yes("Remove that?"):
-        raise NotAgreed
+    require_terminal(
+        "Nothing was removed: there is no terminal to ask at whether that may go; give --yes."
+    )
+    require_yes("Remove that?", "Nothing was removed: only y or yes removes.")
